@@ -1,0 +1,19 @@
+import { randomBytes } from 'node:crypto'
+
+/** Where the core takes time, chance and waiting from, so that a test can decide them. The clock of stored times is the store's. */
+export interface Runtime {
+  /** Milliseconds that only ever grow; for deadlines and for the time since something. */
+  monotonic(): number
+  /** Cryptographically strong random bytes. */
+  bytes(size: number): Buffer
+  /** A number in [0, 1) for jitter. */
+  random(): number
+  sleep(milliseconds: number): Promise<void>
+}
+
+export const systemRuntime: Runtime = {
+  monotonic: () => performance.now(),
+  bytes: (size) => randomBytes(size),
+  random: () => Math.random(),
+  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+}

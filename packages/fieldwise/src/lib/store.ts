@@ -1,0 +1,120 @@
+import type { FieldwiseError } from './errors.js'
+
+/**
+ * Where the items of sessions live. A store reads, writes under a condition, deletes and touches single items; it knows nothing of
+ * sessions beyond their ids. All items of one session live in one place and go over one ordered connection.
+ *
+ * "Not there" is a result. An outage is an error, carried in the answer of each request that it hit. A flight never rejects.
+ *
+ * A store proves itself with the cases of `fieldwise/store-contract`.
+ */
+export interface Store {
+  /** Names the kind of store in messages and tools: `memory`, `memcached`. */
+  readonly name: string
+  /** What this store can and cannot do. */
+  readonly traits: StoreTraits
+
+  /** Called once by each `createSessions` that uses this store, before anything else. */
+  start?(host: StoreHost): void
+
+  /**
+   * The id of a session that is about to be created: `uuid` as it is, or with the label of the server that will hold it
+   * (`uuid~label`).
+   *
+   * @throws {StoreUnavailableError} when no server can take a new session.
+   */
+  place(uuid: string): string
+
+  /** Whether a session of this id could live here: its label names a server of this store. Costs no I/O. */
+  holds(sid: string): boolean
+
+  /**
+   * The largest value in bytes that can be stored under a key of `keyLength` bytes on the server of `sid`, as far as that is known by now.
+   */
+  largestValue(sid: string, keyLength: number): number
+
+  /**
+   * The present time of the server that holds `sid`, in milliseconds since 1970, after connecting to it where that is needed.
+   *
+   * @throws {StoreUnavailableError} when that server cannot be reached by `deadline` (on {@link StoreHost.monotonic}).
+   */
+  now(sid: string, deadline: number): Promise<number>
+
+  /**
+   * Sends requests for items of one session, in order, in one network write, and resolves with their answers in the same order.
+   * The server carries the requests out in the order given. Never rejects: what went wrong is in the answers.
+   *
+   * Nothing is ever sent twice. A request that waits for a connection is `unsent` when its deadline passes.
+   */
+  flight(sid: string, requests: readonly StoreRequest[], deadline: number): Promise<Flight>
+
+  /** Resolves when every server answers. @throws {StoreUnavailableError} naming those that do not. */
+  check(deadline: number): Promise<void>
+
+  /** Ends all connections. Flights that are under way are answered `open` or `unsent`. Afterwards nothing keeps the process alive. */
+  close(): Promise<void>
+}
+
+/** What a store can and cannot do, as data: a contract case is left out because of a trait, never because of an `if` in a test. */
+export interface StoreTraits {
+  /** Answers to `get` carry the item's remaining life. */
+  readonly reportsLife: boolean
+  /** Items survive the end of this process and are seen by other processes. */
+  readonly shared: boolean
+  /** How long one operation may take, in milliseconds, connecting included. */
+  readonly timeout: number
+  /** The smallest step of an item's life, in milliseconds: memcached counts whole seconds. */
+  readonly lifeStep: number
+}
+
+/** What `createSessions` offers to its store. */
+export interface StoreHost {
+  /** Milliseconds that only ever grow. All deadlines are points on it. */
+  monotonic(): number
+  /** The clock that a store without one of its own goes by. */
+  readonly clock: { now(): number }
+}
+
+/**
+ * A store's opaque compare-and-swap token for one item, as read over one connection. It says nothing about any other connection:
+ * memcached numbers its items anew after a restart.
+ */
+export type Version = object
+
+/** One request to the server. Keys are whole keys, prefix included. `life` is in milliseconds and never 0. */
+export type StoreRequest =
+  | { readonly op: 'get'; readonly key: string }
+  /** Stores only if nothing is there. */
+  | { readonly op: 'add'; readonly key: string; readonly value: Buffer; readonly life: number }
+  /** Stores only if something is there: the very version given, or, without a version, whatever it is. */
+  | { readonly op: 'replace'; readonly key: string; readonly value: Buffer; readonly life: number; readonly version?: Version }
+  | { readonly op: 'delete'; readonly key: string }
+  /** Sets the remaining life of an item. Changes neither its value nor its version. */
+  | { readonly op: 'touch'; readonly key: string; readonly life: number }
+
+/** The answer to one request. */
+export type StoreAnswer =
+  /** `get`: the item. `life` is its remaining life in milliseconds, where the store reports it. */
+  | { readonly result: 'found'; readonly value: Buffer; readonly version: Version; readonly life?: number }
+  /** `add`, `replace`: done. */
+  | { readonly result: 'stored' }
+  /** `delete`, `touch`: done. */
+  | { readonly result: 'done' }
+  /** `get`, `replace`, `delete`, `touch`: nothing is there. */
+  | { readonly result: 'missing' }
+  /** `add`: something is there. `replace`: the item has changed, or its version's connection is gone and nothing was sent. */
+  | { readonly result: 'conflict' }
+  /** This request did not reach the server and never will. */
+  | { readonly result: 'unsent'; readonly error: FieldwiseError }
+  /** The answer was lost: the request may have been carried out, or may still be. */
+  | { readonly result: 'open'; readonly error: FieldwiseError }
+
+/** The answers of one flight. */
+export interface Flight {
+  /** One answer for each request, in order. */
+  readonly answers: readonly StoreAnswer[]
+  /**
+   * The server's time when the answers had arrived, in milliseconds since 1970. `NaN` if the server was never reached.
+   */
+  readonly at: number
+}
