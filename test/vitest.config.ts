@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+export default defineConfig({
+  root,
+  resolve: { alias: sourcesOfPackages() },
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: ['test/support/build.ts'],
+    // Real servers and browsers on a busy machine. A test that needs to be fast says so itself.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**/*.ts'],
+      exclude: ['**/*.test.ts', '**/*.test-d.ts'],
+      reporter: ['text-summary', 'html'],
+    },
+  },
+})
+
+/** What a package exports from `dist`, tests take from `src`: a change is seen without a build, and coverage counts. */
+function sourcesOfPackages() {
+  return readdirSync(`${root}/packages`).flatMap((folder) => {
+    const { name, exports = {} } = JSON.parse(readFileSync(`${root}/packages/${folder}/package.json`, 'utf8'))
+    return Object.entries<{ default?: string }>(exports)
+      .filter(([, target]) => target.default?.endsWith('.js'))
+      .map(([path, target]) => ({
+        find: new RegExp(`^${name}${path.slice(1)}$`),
+        replacement: `${root}/packages/${folder}/${sourceOf(target.default as string)}`,
+      }))
+  })
+}
+
+function sourceOf(built: string): string {
+  return built.replace('./dist/', 'src/').replace(/\.js$/, '.ts')
+}
