@@ -1,0 +1,17 @@
+// npm test: from a bare clone to the whole suite. Arguments go to vitest: `npm test -- packages/http`.
+import './node-version.mjs'
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { installPrograms } from './programs.mjs'
+import { install, root } from './workspace.mjs'
+
+await install()
+installPrograms()
+
+const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+const args = ['--config', 'test/vitest.config.ts', ...process.argv.slice(2)]
+const child = spawn(process.execPath, [vitest, 'run', ...args], { cwd: root, stdio: 'inherit' })
+// A terminal sends Ctrl-C to both; vitest ends on it, and this process reports how.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => child.kill())
+child.on('exit', (code) => process.exit(code ?? 1))
