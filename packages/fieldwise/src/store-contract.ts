@@ -1,0 +1,9 @@
+export { contractCases } from './lib/contract-cases.js'
+export {
+  type ContractCase,
+  type ContractHarness,
+  type ContractSubject,
+  type Outage,
+  runContractCase,
+} from './lib/contract-harness.js'
+export type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits, Version } from './lib/store.js'
