@@ -6,5 +6,7 @@ import { build } from '../../.scripts/workspace.mjs'
  */
 export default async function buildOnce(): Promise<void> {
   const { code, output } = await build()
-  if (code !== 0) console.warn(`The build has errors:\n${output}`)
+  if (code === 0) return
+  const errors = output.split('\n').filter((line) => line.includes('error TS'))
+  console.warn(`The build has ${errors.length} errors, \`npm run types\` lists them. The first: ${errors[0]}`)
 }
