@@ -39,5 +39,4 @@ type IsNumber<V> = IsAny<V> extends true ? false : V extends number ? true : fal
 type IsAny<T> = 0 extends 1 & T ? true : false
 
 /** For fields of unknown type: anything but a promise, which `unknown` would let through. */
-// biome-ignore lint/suspicious/noConfusingVoidType: what an update function returns, and one without a return statement returns void
 type Data = string | number | boolean | null | void | (object & { then?: never })
