@@ -1,0 +1,431 @@
+import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
+import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
+import memjs from 'memjs'
+import { exptime } from './expiry.js'
+import { refusalOf, tooLarge, unsent } from './refusal.js'
+import { type Stats, serverFacts } from './server-facts.js'
+import {
+  type Credentials,
+  type Done,
+  type Exchange,
+  explainForeign,
+  type Fate,
+  type ServerFacts,
+  type Wire,
+  WireError,
+  type WireHost,
+} from './wire.js'
+
+/**
+ * memcached's binary protocol through memjs: memjs numbers, builds, hands on and takes apart what is sent and received. Its own
+ * connection class mixes up answers after a reconnect and sends writes twice, so a {@link Port} to our connection stands in for it.
+ */
+export class BinaryWire implements Wire {
+  readonly host: WireHost
+  readonly #credentials: Credentials | undefined
+  readonly #port = new Port()
+  readonly #client: memjs.Client
+
+  constructor(host: WireHost, credentials: Credentials | undefined) {
+    this.host = host
+    this.#credentials = credentials
+    // memjs asks no more of a server than Port has. One "retry" is the first and only attempt.
+    this.#client = new memjs.Client([this.#port as unknown as memjs.Server], { retries: 1, failover: false, logger: silent })
+  }
+
+  async greet(deadline: number): Promise<ServerFacts> {
+    if (this.#credentials !== undefined) await this.#logIn(this.#credentials, deadline)
+    const [[version], general, settings] = await Promise.all([
+      this.#ask(deadline, Opcode.version),
+      this.#ask(deadline, Opcode.stat),
+      this.#ask(deadline, Opcode.stat, 'settings'),
+    ])
+    return serverFacts(succeeded(version).val.toString('latin1'), statsOf(general), statsOf(settings))
+  }
+
+  flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Exchange {
+    return new BinaryFlight(this, requests, deadline, resolve)
+  }
+
+  ping(deadline: number, done: Done): Exchange {
+    const resolve = (_replies: unknown, at: number): void => done.resolve(at)
+    return new BinaryCommand(this, { opcode: Opcode.noop, key: '', value: '' }, deadline, { ...done, resolve })
+  }
+
+  /** The number of the next request. memjs counts in signed 32-bit numbers and would be below zero after 2^31 requests. */
+  nextOpaque(): number {
+    this.#client.incrSeq()
+    return this.#client.seq >>> 0
+  }
+
+  /** Has memjs carry `bytes` to its server, the {@link Port}, and call back with what is answered there. */
+  perform<Reply>(bytes: Buffer, opaque: number, settle: (error: FieldwiseError | null, reply: Reply) => void): Performed<Reply> {
+    this.#client.perform('', bytes, opaque, settle as (error: Error | null, ...rest: unknown[]) => void)
+    return this.#port.take<Reply>()
+  }
+
+  /** SASL PLAIN (RFC 4616). A server without SASL needs no login and is not shown the password. */
+  async #logIn({ username, password }: Credentials, deadline: number): Promise<void> {
+    const [offer] = await this.#ask(deadline, Opcode.saslList)
+    if (offer?.header.status === Status.unknownCommand) return
+    if (!succeeded(offer).val.toString('latin1').split(' ').includes('PLAIN')) {
+      throw new WireError("offers no SASL PLAIN: add it to mech_list in the server's SASL configuration")
+    }
+    const [answer] = await this.#ask(deadline, Opcode.saslAuth, 'PLAIN', `\0${username}\0${password}`)
+    if (answer?.header.status === Status.authFailed) throw new WireError('refuses this username and password')
+    succeeded(answer)
+  }
+
+  #ask(deadline: number, opcode: number, key = '', value = ''): Promise<memjs.Response[]> {
+    return new Promise((resolve, reject) => {
+      this.host.ask(new BinaryCommand(this, { opcode, key, value }, deadline, { resolve, reject }))
+    })
+  }
+}
+
+/** What memjs takes for its server: it hands over the bytes to send and whom to call, and gives up nothing to memjs's own ideas. */
+class Port {
+  readonly host = 'memcached'
+  readonly port = 0
+  #respond: ((reply: never) => void) | undefined
+  #reject: ((error: FieldwiseError) => void) | undefined
+  #bytes: Buffer | undefined
+
+  onResponse(_opaque: number, respond: (reply: never) => void): void {
+    this.#respond = respond
+  }
+
+  onError(_opaque: number, reject: (error: FieldwiseError) => void): void {
+    this.#reject = reject
+  }
+
+  write(bytes: Buffer): void {
+    this.#bytes = bytes
+  }
+
+  close(): void {}
+
+  take<Reply>(): Performed<Reply> {
+    return { bytes: this.#bytes, respond: this.#respond, reject: this.#reject } as Performed<Reply>
+  }
+}
+
+interface Performed<Reply> {
+  readonly bytes: Buffer
+  respond(reply: Reply): void
+  reject(error: FieldwiseError): void
+}
+
+const silent = { log(): void {} }
+
+/** protocol_binary.h: the commands that are used here. */
+const Opcode = {
+  get: 0x00,
+  add: 0x02,
+  replace: 0x03,
+  delete: 0x04,
+  noop: 0x0a,
+  version: 0x0b,
+  stat: 0x10,
+  touch: 0x1c,
+  saslList: 0x20,
+  saslAuth: 0x21,
+} as const
+
+/** protocol_binary.h: the answers that are told apart here. */
+const Status = {
+  ok: 0x00,
+  missing: 0x01,
+  exists: 0x02,
+  tooLarge: 0x03,
+  notStored: 0x05,
+  authFailed: 0x20,
+  unknownCommand: 0x81,
+  outOfMemory: 0x82,
+  busy: 0x85,
+  temporaryFailure: 0x86,
+} as const
+
+/** A version is good on the connection that read it. The number is kept as two halves: a slice of the answer would keep all of it. */
+class BinaryVersion {
+  readonly wire: BinaryWire
+  readonly high: number
+  readonly low: number
+
+  constructor(wire: BinaryWire, cas: Buffer) {
+    this.wire = wire
+    this.high = cas.readUInt32BE(0)
+    this.low = cas.readUInt32BE(4)
+  }
+
+  get isNone(): boolean {
+    return this.high === 0 && this.low === 0
+  }
+}
+
+/** The requests of one flight in one piece, and their replies. */
+class BinaryFlight implements Exchange {
+  sentAt = 0
+  settled = false
+  readonly deadline: number
+  readonly #wire: BinaryWire
+  readonly #requests: readonly StoreRequest[]
+  readonly #answers: (StoreAnswer | undefined)[]
+  readonly #resolve: (flight: Flight) => void
+  #performed: Performed<number> | undefined
+  #failed: StoreAnswer | undefined
+  #opaque = 0
+  /** The request whose reply is due. */
+  #due = 0
+
+  constructor(wire: BinaryWire, requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void) {
+    this.#wire = wire
+    this.#requests = requests
+    this.#answers = new Array(requests.length).fill(undefined)
+    this.deadline = deadline
+    this.#resolve = resolve
+  }
+
+  get complete(): boolean {
+    return this.#due >= this.#requests.length
+  }
+
+  encode(out: Buffer[]): void {
+    const parts = this.#requests.map((request, index) => this.#encodeOne(request, index)).filter((part) => part !== undefined)
+    this.#skipRefused()
+    if (parts.length === 0) return
+    const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
+    const first = bytes.readUInt32BE(12)
+    this.#opaque = first
+    this.#performed = this.#wire.perform<number>(bytes, first, (error, at) => this.#finish(error, at))
+    out.push(this.#performed.bytes)
+  }
+
+  read(bytes: Buffer, start: number): number {
+    const request = this.#requests[this.#due] as StoreRequest
+    const reply = readReply(bytes, start, opcodes[request.op], this.#opaque, largestReply(this.#wire))
+    if (typeof reply === 'number') return reply
+    this.#answers[this.#due] = answerOf(this.#wire, request, reply)
+    this.#opaque = (this.#opaque + 1) >>> 0
+    this.#due++
+    this.#skipRefused()
+    return start + headerLength + reply.header.totalBodyLength
+  }
+
+  settle(at: number): void {
+    if (this.settled) return
+    if (this.#performed === undefined) this.#finish(null, at)
+    else this.#performed.respond(at)
+  }
+
+  fail(fate: Fate, error: FieldwiseError): void {
+    if (this.settled) return
+    this.#failed = { result: fate, error }
+    if (this.#performed === undefined) this.#finish(error, Number.NaN)
+    else this.#performed.reject(error)
+  }
+
+  /** Replies that come after the caller gave up are still read, to keep the order, so a failed flight is answered with a copy. */
+  #finish(error: FieldwiseError | null, at: number): void {
+    this.settled = true
+    if (error === null) return this.#resolve({ answers: this.#answers as StoreAnswer[], at })
+    const answers = this.#answers.map((answer) => answer ?? (this.#failed as StoreAnswer))
+    this.#resolve({ answers, at: this.#wire.host.serverTime() })
+  }
+
+  #encodeOne(request: StoreRequest, index: number): Buffer | undefined {
+    const refusal = refusalOf(request, this.#wire.host.itemSizeMax) ?? staleVersion(this.#wire, request)
+    this.#answers[index] = refusal
+    return refusal === undefined ? requestBytes(this.#wire, request) : undefined
+  }
+
+  #skipRefused(): void {
+    while (this.#due < this.#requests.length && this.#answers[this.#due] !== undefined) this.#due++
+  }
+}
+
+/** A command that is no part of a session: login, version, statistics, noop. */
+class BinaryCommand implements Exchange {
+  sentAt = 0
+  settled = false
+  complete = false
+  readonly deadline: number
+  readonly #wire: BinaryWire
+  readonly #command: { opcode: number; key: string; value: string }
+  readonly #done: { resolve(replies: memjs.Response[], at: number): void; reject(error: FieldwiseError): void }
+  readonly #replies: memjs.Response[] = []
+  #performed: Performed<number> | undefined
+  #opaque = 0
+
+  constructor(
+    wire: BinaryWire,
+    command: { opcode: number; key: string; value: string },
+    deadline: number,
+    done: { resolve(replies: memjs.Response[], at: number): void; reject(error: FieldwiseError): void },
+  ) {
+    this.#wire = wire
+    this.#command = command
+    this.deadline = deadline
+    this.#done = done
+  }
+
+  encode(out: Buffer[]): void {
+    const { opcode, key, value } = this.#command
+    this.#opaque = this.#wire.nextOpaque()
+    const bytes = memjs.Utils.makeRequestBuffer(opcode, key, none, value, this.#opaque)
+    this.#performed = this.#wire.perform<number>(bytes, this.#opaque, (error, at) => this.#finish(error, at))
+    out.push(this.#performed.bytes)
+  }
+
+  /** Statistics come as one reply each and end with an empty one; everything else is one reply. */
+  read(bytes: Buffer, start: number): number {
+    const reply = readReply(bytes, start, this.#command.opcode, this.#opaque, largestCommandReply)
+    if (typeof reply === 'number') return reply
+    this.#replies.push(reply)
+    if (this.#replies.length > mostStats) throw new WireError('sends statistics without end')
+    const ended = reply.header.totalBodyLength === 0 || reply.header.status !== Status.ok
+    this.complete = this.#command.opcode !== Opcode.stat || ended
+    return start + headerLength + reply.header.totalBodyLength
+  }
+
+  settle(at: number): void {
+    if (!this.settled) this.#performed?.respond(at)
+  }
+
+  fail(_fate: Fate, error: FieldwiseError): void {
+    if (this.settled) return
+    if (this.#performed === undefined) this.#finish(error, Number.NaN)
+    else this.#performed.reject(error)
+  }
+
+  #finish(error: FieldwiseError | null, at: number): void {
+    this.settled = true
+    if (error === null) this.#done.resolve(this.#replies, at)
+    else this.#done.reject(error)
+  }
+}
+
+const headerLength = 24
+const none = Buffer.alloc(0)
+const largestCommandReply = 65_536
+const mostStats = 4_096
+
+const opcodes: Readonly<Record<StoreRequest['op'], number>> = {
+  get: Opcode.get,
+  add: Opcode.add,
+  replace: Opcode.replace,
+  delete: Opcode.delete,
+  touch: Opcode.touch,
+}
+
+/** Replace, not set, carries a version: a set that the server refuses, out of memory for one, deletes the old item. */
+function requestBytes(wire: BinaryWire, request: StoreRequest): Buffer {
+  const value = 'value' in request ? request.value : none
+  const bytes = memjs.Utils.makeRequestBuffer(opcodes[request.op], request.key, extrasOf(wire, request), value, wire.nextOpaque())
+  if (request.op === 'replace' && request.version !== undefined) writeVersion(bytes, request.version as BinaryVersion)
+  return bytes
+}
+
+function extrasOf(wire: BinaryWire, request: StoreRequest): Buffer {
+  if (!('life' in request)) return none
+  const expiration = memjs.Utils.makeExpiration(exptime(request.life, wire.host.serverTime()))
+  return request.op === 'touch' ? expiration : Buffer.concat([noFlags, expiration])
+}
+
+const noFlags = Buffer.alloc(4)
+
+function writeVersion(bytes: Buffer, version: BinaryVersion): void {
+  bytes.writeUInt32BE(version.high, 16)
+  bytes.writeUInt32BE(version.low, 20)
+}
+
+function staleVersion(wire: BinaryWire, request: StoreRequest): StoreAnswer | undefined {
+  if (request.op !== 'replace' || request.version === undefined) return undefined
+  return request.version instanceof BinaryVersion && request.version.wire === wire ? undefined : conflict
+}
+
+/** One reply; or, when it is not all there, minus the bytes needed. Everything is checked before memjs takes it apart. */
+function readReply(bytes: Buffer, start: number, opcode: number, opaque: number, largest: number): memjs.Response | number {
+  if (bytes[start] !== responseMagic) return readForeign(bytes, start)
+  const there = bytes.length - start
+  if (there < headerLength) return -headerLength
+  if (bytes[start + 1] !== opcode || bytes.readUInt32BE(start + 12) !== opaque) {
+    throw new WireError('answered another request than the one that was due')
+  }
+  const body = bytes.readUInt32BE(start + 8)
+  if (bytes.readUInt16BE(start + 2) + (bytes[start + 4] as number) > body) {
+    throw new WireError('sent an answer whose lengths contradict each other')
+  }
+  if (body > largest) throw new WireError('sent an answer that is larger than any item')
+  const length = headerLength + body
+  return there < length ? -length : memjs.Utils.parseMessage(bytes.subarray(start, start + length))
+}
+
+const responseMagic = 0x81
+
+/** A server that does not speak the binary protocol says so in a line of text. */
+function readForeign(bytes: Buffer, start: number): number {
+  const text = bytes.toString('latin1', start, start + longestForeign)
+  if (!text.includes('\n') && text.length < longestForeign && !text.startsWith('\x15\x03')) return -(bytes.length - start + 1)
+  throw new WireError(explainForeign(text))
+}
+
+const longestForeign = 128
+
+function largestReply(wire: BinaryWire): number {
+  return wire.host.itemSizeMax
+}
+
+function answerOf(wire: BinaryWire, request: StoreRequest, reply: memjs.Response): StoreAnswer {
+  switch (reply.header.status) {
+    case Status.ok:
+      return successOf(wire, request, reply)
+    case Status.missing:
+      if (request.op !== 'add') return missing
+      break
+    case Status.exists:
+      if (request.op === 'add' || request.op === 'replace') return conflict
+      break
+    case Status.tooLarge:
+      if ('value' in request) return unsent(tooLarge(request.key, request.value.length, request.value.length - 1))
+      break
+    case Status.outOfMemory:
+      return unsent(new StoreUnavailableError('memcached has no memory for this item'))
+  }
+  throw new WireError(explainStatus(reply.header.status))
+}
+
+function successOf(wire: BinaryWire, request: StoreRequest, reply: memjs.Response): StoreAnswer {
+  if (request.op === 'add' || request.op === 'replace') return stored
+  if (request.op !== 'get') return done
+  if (reply.extras.length !== 4 || reply.key.length !== 0)
+    throw new WireError('sent an answer whose lengths contradict each other')
+  const version = new BinaryVersion(wire, reply.header.cas)
+  if (version.isNone) throw new WireError('gives items no version (memcached -C): start it without -C')
+  return { result: 'found', value: reply.val, version: version satisfies Version }
+}
+
+const stored: StoreAnswer = Object.freeze({ result: 'stored' })
+const done: StoreAnswer = Object.freeze({ result: 'done' })
+const missing: StoreAnswer = Object.freeze({ result: 'missing' })
+const conflict: StoreAnswer = Object.freeze({ result: 'conflict' })
+
+function succeeded(reply: memjs.Response | undefined): memjs.Response {
+  if (reply?.header.status === Status.ok) return reply
+  throw new WireError(explainStatus(reply?.header.status))
+}
+
+function statsOf(replies: readonly memjs.Response[]): Stats {
+  return new Map(replies.map((reply) => [succeeded(reply).key.toString('latin1'), reply.val.toString('latin1')]))
+}
+
+function explainStatus(status: number | undefined): string {
+  switch (status) {
+    case Status.authFailed:
+      return 'asks for a password (SASL): give username and password'
+    case Status.unknownCommand:
+      return 'does not know a command that sessions need: is a proxy in between? Connect to memcached itself'
+    default:
+      return `answered with status 0x${(status ?? 0).toString(16)}, which does not belong to the request`
+  }
+}

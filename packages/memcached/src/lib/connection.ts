@@ -1,0 +1,286 @@
+import type { Socket } from 'node:net'
+import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
+import { Fifo } from './fifo.js'
+import { Inbox } from './inbox.js'
+import { defaultItemSizeMax } from './item-size.js'
+import { type Exchange, explainForeign, type ServerFacts, type Wire, WireError, type WireHost } from './wire.js'
+
+export interface ConnectionOptions {
+  /** Begins to connect; `connected` is called when bytes can be sent. */
+  dial(connected: () => void): Socket
+  /** The protocol to speak over this connection. */
+  wire(host: WireHost): Wire
+  /** Who is at the other end, for messages: its label and address. */
+  readonly peer: string
+  /** How long, in milliseconds, until the server must have been reached and have said what it is. */
+  readonly connectTimeout: number
+  /** How long, in milliseconds, a request that was sent may remain without its answer before the connection is given up. */
+  readonly timeout: number
+  /** A lower bound of the server's time minus the monotonic clock, as learned over an earlier connection. */
+  readonly clockOffset: number | undefined
+  monotonic(): number
+  onReady(connection: Connection, facts: ServerFacts): void
+  onEnd(connection: Connection, error: FieldwiseError): void
+}
+
+/**
+ * One socket to one server. Buffers, queues and deadlines belong to this one connection and end with it: any anomaly destroys it and
+ * fails all that is pending. Nothing is ever sent twice.
+ */
+export class Connection implements WireHost {
+  /** The server's time minus the monotonic clock. */
+  clockOffset = Number.NaN
+  itemSizeMax = defaultItemSizeMax
+  readonly wire: Wire
+  readonly #options: ConnectionOptions
+  readonly #socket: Socket
+  readonly #inbox = new Inbox()
+  /** Not sent yet. */
+  #waiting: Exchange[] = []
+  /** Sent, with replies due. */
+  readonly #sent = new Fifo<Exchange>()
+  #ready = false
+  #ended: FieldwiseError | undefined
+  #flush: NodeJS.Immediate | undefined
+  #timer: NodeJS.Timeout | undefined
+  #wakeAt = Number.POSITIVE_INFINITY
+  readonly #connectBy: number
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    this.#connectBy = options.monotonic() + options.connectTimeout
+    this.wire = options.wire(this)
+    this.#socket = options.dial(() => this.#greet())
+    this.#listen()
+    this.#wake(this.#connectBy)
+  }
+
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  /** Sends `exchange` with all others of this turn of the event loop, in one write. */
+  send(exchange: Exchange): void {
+    if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended)
+    if (this.#waiting.length + this.#sent.size >= longestQueue) return exchange.fail('unsent', this.#overload())
+    if (this.#idle) this.#socket.ref()
+    this.#waiting.push(exchange)
+    this.#wake(exchange.deadline)
+    if (this.#ready) this.#scheduleFlush()
+  }
+
+  /** Destroys the connection and fails all that is pending. */
+  end(error: FieldwiseError): void {
+    if (this.#ended !== undefined) return
+    this.#ended = error
+    clearTimeout(this.#timer)
+    clearImmediate(this.#flush)
+    this.#inbox.clear()
+    this.#socket.destroy()
+    for (const exchange of this.#sent.drain()) exchange.fail('open', error)
+    for (const exchange of this.#waiting.splice(0)) exchange.fail('unsent', error)
+    this.#options.onEnd(this, error)
+  }
+
+  serverTime(): number {
+    return this.#options.monotonic() + this.clockOffset
+  }
+
+  ask(exchange: Exchange): void {
+    if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended)
+    const bytes: Buffer[] = []
+    exchange.encode(bytes)
+    this.#push(exchange, this.#options.monotonic())
+    this.#write(bytes)
+  }
+
+  get #idle(): boolean {
+    return this.#waiting.length === 0 && this.#sent.size === 0
+  }
+
+  #listen(): void {
+    const socket = this.#socket
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    socket.on('drain', () => this.#scheduleFlush())
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(explainSocketError(error), error))
+    socket.on('end', () => this.#fail('closed the connection'))
+    socket.on('close', () => this.#fail('closed the connection'))
+  }
+
+  #greet(): void {
+    if (this.#ended !== undefined) return
+    this.#socket.setNoDelay(true)
+    this.#socket.setKeepAlive(true, keepAliveDelay)
+    this.wire.greet(this.#connectBy).then(
+      (facts) => this.#open(facts),
+      (error) => this.#refuse(error),
+    )
+  }
+
+  #open(facts: ServerFacts): void {
+    if (this.#ended !== undefined) return
+    this.itemSizeMax = facts.itemSizeMax
+    this.clockOffset = this.#clockOffsetFrom(facts.time)
+    this.#ready = true
+    this.#options.onReady(this, facts)
+    if (this.#idle) this.#socket.unref()
+    this.#scheduleFlush()
+  }
+
+  /**
+   * The server tells its time in whole seconds, so each reading is a lower bound of it, less than a second too low. The highest of
+   * several is the best; one that is lower by a second or more shows that the clock was set or the server is another one.
+   */
+  #clockOffsetFrom(time: number): number {
+    const read = time * 1_000 - this.#options.monotonic()
+    const earlier = this.#options.clockOffset
+    return earlier !== undefined && earlier > read && earlier - read < 1_000 ? earlier : read
+  }
+
+  #refuse(error: unknown): void {
+    if (error instanceof WireError) this.#fail(error.message)
+    else this.end(error as FieldwiseError)
+  }
+
+  #scheduleFlush(): void {
+    if (this.#waiting.length > 0) this.#flush ??= setImmediate(() => this.#sendWaiting())
+  }
+
+  #sendWaiting(): void {
+    this.#flush = undefined
+    if (this.#ended !== undefined || this.#socket.writableNeedDrain) return
+    const now = this.#options.monotonic()
+    const bytes: Buffer[] = []
+    for (const exchange of this.#waiting.splice(0)) this.#encode(exchange, now, bytes)
+    if (bytes.length > 0) this.#write(bytes)
+    if (this.#idle) this.#socket.unref()
+  }
+
+  #encode(exchange: Exchange, now: number, bytes: Buffer[]): void {
+    if (exchange.settled) return
+    if (exchange.deadline <= now) return exchange.fail('unsent', this.#tooLate())
+    exchange.encode(bytes)
+    if (exchange.complete) exchange.settle(now + this.clockOffset)
+    else this.#push(exchange, now)
+  }
+
+  #push(exchange: Exchange, now: number): void {
+    exchange.sentAt = now
+    this.#sent.push(exchange)
+  }
+
+  /** One write for all: small requests are joined, large ones leave by one `writev`. */
+  #write(bytes: readonly Buffer[]): void {
+    const size = bytes.reduce((sum, part) => sum + part.length, 0)
+    if (size <= joinedAtMost) {
+      this.#socket.write(bytes.length === 1 ? (bytes[0] as Buffer) : Buffer.concat(bytes, size))
+      return
+    }
+    this.#socket.cork()
+    for (const part of bytes) this.#socket.write(part)
+    this.#socket.uncork()
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#ended !== undefined) return
+    const bytes = this.#inbox.add(chunk)
+    if (bytes === undefined) return
+    try {
+      this.#readReplies(bytes)
+    } catch (error) {
+      this.#fail(error instanceof WireError ? error.message : 'sent an answer that could not be read', error)
+    }
+    if (this.#idle && this.#ready) this.#socket.unref()
+  }
+
+  #readReplies(bytes: Buffer): void {
+    const at = this.serverTime()
+    let start = 0
+    while (start < bytes.length) {
+      const exchange = this.#sent.first
+      if (exchange === undefined) throw new WireError(explainForeign(bytes.toString('latin1', start, start + 64)))
+      const end = exchange.read(bytes, start)
+      if (end < 0) return this.#inbox.keep(bytes.subarray(start), -end)
+      start = end
+      if (!exchange.complete) continue
+      this.#sent.shift()
+      exchange.settle(at)
+    }
+  }
+
+  /** Makes sure that the one timer of this connection goes off at `deadline` at the latest. */
+  #wake(deadline: number): void {
+    if (deadline >= this.#wakeAt) return
+    clearTimeout(this.#timer)
+    this.#wakeAt = deadline
+    const delay = Math.max(0, Math.ceil(deadline - this.#options.monotonic()))
+    // Answers that have arrived while the event loop was busy are read first: immediates run after the socket was polled.
+    this.#timer = setTimeout(() => setImmediate(() => this.#checkDeadlines()), delay)
+    this.#timer.unref()
+  }
+
+  #checkDeadlines(): void {
+    if (this.#ended !== undefined) return
+    const now = this.#options.monotonic()
+    if (!this.#ready && this.#connectBy <= now)
+      return this.#fail(`could not be reached within ${this.#options.connectTimeout} ms`)
+    const stuckSince = this.#sent.first?.sentAt
+    if (stuckSince !== undefined && stuckSince + this.#options.timeout <= now) {
+      return this.#fail(`did not answer within ${this.#options.timeout} ms`)
+    }
+    this.#waiting = this.#waiting.filter((exchange) => !this.#failIfLate(exchange, 'unsent', now))
+    for (const exchange of this.#sent) this.#failIfLate(exchange, 'open', now)
+    this.#wakeForNext()
+  }
+
+  #failIfLate(exchange: Exchange, fate: 'unsent' | 'open', now: number): boolean {
+    if (exchange.deadline > now) return false
+    exchange.fail(fate, this.#tooLate())
+    return true
+  }
+
+  #wakeForNext(): void {
+    this.#wakeAt = Number.POSITIVE_INFINITY
+    let next = this.#ready ? Number.POSITIVE_INFINITY : this.#connectBy
+    const head = this.#sent.first
+    if (head !== undefined) next = Math.min(next, head.sentAt + this.#options.timeout)
+    for (const exchange of this.#sent) if (!exchange.settled) next = Math.min(next, exchange.deadline)
+    for (const exchange of this.#waiting) next = Math.min(next, exchange.deadline)
+    if (next !== Number.POSITIVE_INFINITY) this.#wake(next)
+  }
+
+  #fail(what: string, cause?: unknown): void {
+    this.end(new StoreUnavailableError(`${this.#options.peer} ${what}`, cause instanceof WireError ? undefined : cause))
+  }
+
+  #tooLate(): FieldwiseError {
+    return new StoreUnavailableError(`${this.#options.peer} did not answer in time`)
+  }
+
+  #overload(): FieldwiseError {
+    return new StoreUnavailableError(`${this.#options.peer} is overloaded: ${longestQueue} requests wait for an answer`)
+  }
+}
+
+const longestQueue = 10_000
+const keepAliveDelay = 30_000
+const joinedAtMost = 65_536
+
+function explainSocketError(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return 'refuses connections: is memcached running there?'
+    case 'ENOENT':
+      return 'is not there: no socket at this path'
+    case 'EACCES':
+      return 'may not be used: this process has no right to this socket (memcached -a sets it)'
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'cannot be found: its host name does not resolve'
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return 'cut the connection'
+    default:
+      return `cannot be reached (${error.code ?? error.name})`
+  }
+}

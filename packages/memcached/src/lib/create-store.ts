@@ -1,0 +1,28 @@
+import type { Store, StoreHost } from 'fieldwise/store-contract'
+import { BinaryWire } from './binary-wire.js'
+import { Fleet } from './fleet.js'
+import { type MemcachedOptions, parseOptions, type Settings } from './options.js'
+import { dialPlain, Server, type ServerRuntime } from './server.js'
+import { parseServers, type Servers, serversFromEnvironment } from './servers.js'
+import type { Wire, WireHost } from './wire.js'
+
+/** Puts a store together from what the user wrote. */
+export function createStore(servers: Servers | undefined, options: MemcachedOptions): Store {
+  const settings = parseOptions(options)
+  const configs = parseServers(servers ?? serversFromEnvironment(process.env), settings.timeouts)
+  let host: Pick<StoreHost, 'monotonic'> = { monotonic: () => performance.now() }
+  const runtime: ServerRuntime = {
+    monotonic: () => host.monotonic(),
+    random: Math.random,
+    dial: dialPlain,
+    wire: (wireHost) => createWire(wireHost, settings),
+  }
+  const fleet = configs.map((config) => new Server(config, runtime))
+  return new Fleet(fleet, settings.protocol === 'meta', (newHost) => {
+    host = newHost
+  })
+}
+
+function createWire(host: WireHost, settings: Settings): Wire {
+  return new BinaryWire(host, settings.credentials)
+}

@@ -1,0 +1,46 @@
+/** First in, first out, in constant time: an array that is read from a moving head. */
+export class Fifo<T> {
+  #items: T[] = []
+  #head = 0
+
+  get size(): number {
+    return this.#items.length - this.#head
+  }
+
+  get first(): T | undefined {
+    return this.#items[this.#head]
+  }
+
+  push(item: T): void {
+    this.#items.push(item)
+  }
+
+  shift(): void {
+    this.#head++
+    if (this.#head === this.#items.length) this.#reset()
+    else if (this.#head > wornOut && this.#head * 2 > this.#items.length) this.#compact()
+  }
+
+  *[Symbol.iterator](): Generator<T> {
+    for (let index = this.#head; index < this.#items.length; index++) yield this.#items[index] as T
+  }
+
+  /** Empties it and gives what was in it. */
+  drain(): T[] {
+    const items = this.#items.slice(this.#head)
+    this.#reset()
+    return items
+  }
+
+  #reset(): void {
+    this.#items = []
+    this.#head = 0
+  }
+
+  #compact(): void {
+    this.#items = this.#items.slice(this.#head)
+    this.#head = 0
+  }
+}
+
+const wornOut = 1_024

@@ -1,0 +1,117 @@
+import type { ConnectionOptions } from 'node:tls'
+import { BadConfigError, type Duration, isFieldwiseError, parseDuration } from 'fieldwise'
+import type { Timeouts } from './servers.js'
+import type { Credentials } from './wire.js'
+
+interface CommonOptions {
+  /** How long one operation may take at most, connecting included. Default `'500ms'`. */
+  readonly timeout?: Duration | undefined
+  /** How long it may take to connect, to log in and to learn what the server is. Default: `timeout`. */
+  readonly connectTimeout?: Duration | undefined
+  /** How long a server that is down is left alone at most before one call tries it again. Default `'1s'`. */
+  readonly retryInterval?: Duration | undefined
+  /** For servers that ask for it: SASL PLAIN (`protocol: 'binary'`), or the file of `memcached -Y` (`protocol: 'meta'`). */
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+}
+
+/** memcached's binary protocol through memjs: any memcached since 1.4. */
+export interface BinaryOptions extends CommonOptions {
+  readonly protocol?: 'binary' | undefined
+  /** TLS takes `protocol: 'meta'`: memcached speaks SASL and TLS only apart. */
+  readonly tls?: undefined
+}
+
+/** memcached's meta protocol: memcached 1.6 and later. Faster, and the one that memcached recommends. */
+export interface MetaOptions extends CommonOptions {
+  readonly protocol: 'meta'
+  /** TLS, with the server's certificate verified: `true` for the authorities that Node trusts, or options such as `{ ca }`. */
+  readonly tls?: true | ConnectionOptions | undefined
+}
+
+export type MemcachedOptions = BinaryOptions | MetaOptions
+
+/** Options as they were checked. Times are in milliseconds. */
+export interface Settings {
+  readonly protocol: 'binary' | 'meta'
+  readonly timeouts: Timeouts
+  readonly credentials: Credentials | undefined
+  readonly tls: ConnectionOptions | undefined
+}
+
+/** @throws {BadConfigError} (`BAD_CONFIG`) saying what to write instead. */
+export function parseOptions(options: MemcachedOptions): Settings {
+  assertKnown(options)
+  const protocol = options.protocol ?? 'binary'
+  if (protocol !== 'binary' && protocol !== 'meta') {
+    throw new BadConfigError("memcachedStore: `protocol` is 'binary' or 'meta'")
+  }
+  return {
+    protocol,
+    timeouts: parseTimeouts(options),
+    credentials: parseCredentials(options, protocol),
+    tls: parseTls(options, protocol),
+  }
+}
+
+const known = new Set(['protocol', 'timeout', 'connectTimeout', 'retryInterval', 'username', 'password', 'tls'])
+
+function assertKnown(options: MemcachedOptions): void {
+  if (typeof options !== 'object' || options === null) throw new BadConfigError('memcachedStore: options are an object')
+  const unknown = Object.keys(options).find((name) => !known.has(name))
+  if (unknown === undefined) return
+  throw new BadConfigError(`memcachedStore: the option '${unknown}' is unknown; there are ${[...known].join(', ')}`)
+}
+
+function parseTimeouts(options: MemcachedOptions): Timeouts {
+  const timeout = parseTime('timeout', options.timeout ?? '500ms')
+  return {
+    timeout,
+    connectTimeout: options.connectTimeout === undefined ? timeout : parseTime('connectTimeout', options.connectTimeout),
+    retryInterval: parseTime('retryInterval', options.retryInterval ?? '1s'),
+  }
+}
+
+function parseTime(name: string, text: Duration): number {
+  const length = parsed(name, text)
+  if (length > 0 && length <= longestTime) return length
+  throw new BadConfigError(`memcachedStore: \`${name}\` is more than 0 and at most a day, such as '500ms'`)
+}
+
+/** Node's timers go off at once when set for longer than 24.8 days. */
+const longestTime = 86_400_000
+
+function parsed(name: string, text: Duration): number {
+  try {
+    return parseDuration(text)
+  } catch (error) {
+    if (!isFieldwiseError(error, 'BAD_ARGUMENT')) throw error
+    throw new BadConfigError(`memcachedStore: \`${name}\`: ${error.message}`, { cause: error })
+  }
+}
+
+function parseCredentials({ username, password }: MemcachedOptions, protocol: 'binary' | 'meta'): Credentials | undefined {
+  if (username === undefined && password === undefined) return undefined
+  if (typeof username !== 'string' || typeof password !== 'string' || username === '') {
+    throw new BadConfigError('memcachedStore: `username` and `password` are strings and go together')
+  }
+  const unfit = protocol === 'binary' ? /\0/ : /[\0\r\n]/
+  if (unfit.test(username + password) || (protocol === 'meta' && username.includes(' '))) {
+    throw new BadConfigError(
+      protocol === 'binary'
+        ? 'memcachedStore: SASL PLAIN has no room for a NUL character in `username` or `password`'
+        : 'memcachedStore: memcached -Y has no room for line ends in `username` or `password`, nor for a space in `username`',
+    )
+  }
+  return { username, password }
+}
+
+function parseTls({ tls }: MemcachedOptions, protocol: 'binary' | 'meta'): ConnectionOptions | undefined {
+  const wanted: unknown = tls
+  if (wanted === undefined) return undefined
+  if (wanted !== true && (typeof wanted !== 'object' || wanted === null)) {
+    throw new BadConfigError('memcachedStore: `tls` is true or an object of TLS options; leave it out for no TLS')
+  }
+  if (protocol === 'meta') return wanted === true ? {} : wanted
+  throw new BadConfigError("memcachedStore: TLS is not to be had with protocol 'binary'; write { protocol: 'meta', tls: … }")
+}

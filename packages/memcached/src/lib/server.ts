@@ -1,0 +1,183 @@
+import { connect, type Socket } from 'node:net'
+import { ClosedError, type FieldwiseError, StoreUnavailableError } from 'fieldwise'
+import type { Flight, StoreRequest } from 'fieldwise/store-contract'
+import { Connection } from './connection.js'
+import { defaultItemSizeMax, largestValueIn } from './item-size.js'
+import { unsent } from './refusal.js'
+import type { Address, ServerConfig } from './servers.js'
+import type { Done, Exchange, Fate, Wire, WireHost } from './wire.js'
+
+/** What a server needs from the program around it. */
+export interface ServerRuntime {
+  monotonic(): number
+  /** A number in [0, 1) for jitter. */
+  random(): number
+  dial(address: Address, connected: () => void): Socket
+  wire(host: WireHost): Wire
+}
+
+/**
+ * One memcached and the one connection to it. It connects when it is first needed and again after a connection was lost. When connecting
+ * fails the server is known to be down: calls fail at once, save one now and then that tries it again.
+ */
+export class Server {
+  readonly config: ServerConfig
+  readonly #runtime: ServerRuntime
+  #connection: Connection | undefined
+  /** Why the server is known to be down. */
+  #down: FieldwiseError | undefined
+  #failures = 0
+  #retryAt = 0
+  #clockOffset: number | undefined
+  #itemSizeMax = defaultItemSizeMax
+  #closed: ClosedError | undefined
+
+  constructor(config: ServerConfig, runtime: ServerRuntime) {
+    this.config = config
+    this.#runtime = runtime
+  }
+
+  /** Whether new sessions may be placed here: nothing is known against it. */
+  get up(): boolean {
+    return this.#down === undefined
+  }
+
+  /** Whether a server that is down may be tried again. */
+  get dueForTrial(): boolean {
+    return this.#down !== undefined && this.#connection === undefined && this.#runtime.monotonic() >= this.#retryAt
+  }
+
+  flight(requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
+    const connection = this.#reach()
+    if (connection instanceof Connection) {
+      const by = this.#bounded(deadline)
+      return new Promise((resolve) => connection.send(connection.wire.flight(requests, by, resolve)))
+    }
+    return Promise.resolve(refused(requests, connection))
+  }
+
+  /** The server's time, after connecting where that is needed. */
+  now(deadline: number): Promise<number> {
+    return this.#send(this.#reach(), deadline, (_wire, by, done) => new Await(by, done))
+  }
+
+  /** Resolves when the server answers; tries it even if it is known to be down. */
+  async check(deadline: number): Promise<void> {
+    const connection = this.#closed ?? this.#connection ?? this.#open()
+    await this.#send(connection, deadline, (wire, by, done) => wire.ping(by, done))
+  }
+
+  /** Tries the server again in the background. */
+  tryAgain(): void {
+    if (this.#closed === undefined && this.dueForTrial) this.#open()
+  }
+
+  largestValue(keyLength: number): number {
+    return largestValueIn(this.#itemSizeMax, keyLength)
+  }
+
+  close(): void {
+    this.#closed ??= new ClosedError('The memcached store')
+    this.#connection?.end(this.#closed)
+  }
+
+  #bounded(deadline: number): number {
+    return Math.min(deadline, this.#runtime.monotonic() + this.config.timeout)
+  }
+
+  #send(
+    connection: Connection | FieldwiseError,
+    deadline: number,
+    exchange: (wire: Wire, by: number, done: Done) => Exchange,
+  ): Promise<number> {
+    if (!(connection instanceof Connection)) return Promise.reject(connection)
+    const by = this.#bounded(deadline)
+    return new Promise((resolve, reject) => connection.send(exchange(connection.wire, by, { resolve, reject })))
+  }
+
+  /** The connection to use, or why there is none. Of the calls to a server that is down, one at a time is its trial. */
+  #reach(): Connection | FieldwiseError {
+    if (this.#connection !== undefined && (this.#down === undefined || this.#connection.ready)) return this.#connection
+    if (this.#closed !== undefined) return this.#closed
+    if (this.#down !== undefined && !this.dueForTrial) return new StoreUnavailableError(this.#down.message, this.#down.cause)
+    return this.#open()
+  }
+
+  #open(): Connection {
+    const { config, clockOffset } = { config: this.config, clockOffset: this.#clockOffset }
+    this.#connection = new Connection({
+      dial: (connected) => this.#runtime.dial(config.address, connected),
+      wire: (host) => this.#runtime.wire(host),
+      peer: config.name,
+      connectTimeout: config.connectTimeout,
+      timeout: config.timeout,
+      clockOffset,
+      monotonic: () => this.#runtime.monotonic(),
+      onReady: (connection) => this.#markUp(connection),
+      onEnd: (connection, error) => this.#lose(connection, error),
+    })
+    return this.#connection
+  }
+
+  #markUp(connection: Connection): void {
+    this.#down = undefined
+    this.#failures = 0
+    this.#clockOffset = connection.clockOffset
+    this.#itemSizeMax = connection.itemSizeMax
+  }
+
+  #lose(connection: Connection, error: FieldwiseError): void {
+    if (this.#connection === connection) this.#connection = undefined
+    if (connection.ready || this.#closed !== undefined) return
+    this.#down = error
+    this.#retryAt = this.#runtime.monotonic() + this.#pause()
+  }
+
+  /** Grows with each failure up to the retry interval, half of it by chance, so that many processes do not come back at once. */
+  #pause(): number {
+    const longest = Math.min(this.config.retryInterval, firstPause * 2 ** this.#failures)
+    this.#failures++
+    return longest * (0.5 + this.#runtime.random() / 2)
+  }
+}
+
+const firstPause = 50
+
+function refused(requests: readonly StoreRequest[], error: FieldwiseError): Flight {
+  return { answers: requests.map(() => unsent(error)), at: Number.NaN }
+}
+
+/** Sends nothing: it waits for the connection. */
+class Await implements Exchange {
+  sentAt = 0
+  settled = false
+  readonly complete = true
+  readonly deadline: number
+  readonly #done: Done
+
+  constructor(deadline: number, done: Done) {
+    this.deadline = deadline
+    this.#done = done
+  }
+
+  encode(): void {}
+
+  read(): number {
+    return 0
+  }
+
+  settle(at: number): void {
+    this.settled = true
+    this.#done.resolve(at)
+  }
+
+  fail(_fate: Fate, error: FieldwiseError): void {
+    this.settled = true
+    this.#done.reject(error)
+  }
+}
+
+/** A plain socket, over TCP or by a path. */
+export function dialPlain(address: Address, connected: () => void): Socket {
+  return 'path' in address ? connect(address.path, connected) : connect(address.port, address.host, connected)
+}

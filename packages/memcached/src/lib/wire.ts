@@ -1,0 +1,88 @@
+import type { FieldwiseError } from 'fieldwise'
+import type { Flight, StoreRequest } from 'fieldwise/store-contract'
+
+/** Whether the bytes of a request that failed may have left this process. */
+export type Fate = 'unsent' | 'open'
+
+/**
+ * Something to send over a connection and the replies that belong to it. A connection carries its exchanges in order: the replies of the
+ * first one are all read before those of the next.
+ */
+export interface Exchange {
+  /** When whoever asked stops waiting, on the connection's monotonic clock. */
+  readonly deadline: number
+  /** Whether whoever asked has been answered, though replies may still come. */
+  readonly settled: boolean
+  /** Whether no more replies are due. */
+  readonly complete: boolean
+  /** When it was sent, kept by the connection. */
+  sentAt: number
+  /** Adds the bytes to send to `out`; nothing when nothing needs to be sent. Called once, when the connection is ready. */
+  encode(out: Buffer[]): void
+  /**
+   * Reads one reply from `bytes`, which start at `start`. Gives where the reply ends; or, when it is not all there, minus the number of
+   * bytes that are needed at least, counted from `start`.
+   *
+   * @throws {WireError} when these bytes cannot be the reply that is due.
+   */
+  read(bytes: Buffer, start: number): number
+  /** Answers whoever asked. `at` is the server's time in milliseconds since 1970. */
+  settle(at: number): void
+  /** Answers whoever asked that this failed. Further calls do nothing. */
+  fail(fate: Fate, error: FieldwiseError): void
+}
+
+/** What a server says of itself when a connection to it is made. */
+export interface ServerFacts {
+  readonly version: string
+  /** The largest item in bytes, with its key and header. */
+  readonly itemSizeMax: number
+  /** The server's clock in whole seconds since 1970. */
+  readonly time: number
+}
+
+/** What a connection offers to the protocol that is spoken over it. */
+export interface WireHost {
+  /** The server's time in milliseconds since 1970. */
+  serverTime(): number
+  /** The largest item that the server holds, with its key and header. */
+  readonly itemSizeMax: number
+  /** Sends an exchange ahead of all that wait for the connection to be ready. */
+  ask(exchange: Exchange): void
+}
+
+/** A protocol, as spoken over one connection. */
+export interface Wire {
+  /** Logs in where credentials are given, and learns what the server is. */
+  greet(deadline: number): Promise<ServerFacts>
+  /** The exchange that carries a flight. */
+  flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Exchange
+  /** An exchange that the server answers without doing anything. */
+  ping(deadline: number, done: Done): Exchange
+}
+
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+}
+
+export interface Done {
+  resolve(at: number): void
+  reject(error: FieldwiseError): void
+}
+
+/** What came cannot be what was due. The message says what it looks like and what to do; it never repeats what came. */
+export class WireError extends Error {}
+
+/** Says what a server is that answers in something else than the protocol, as far as its first bytes show. */
+export function explainForeign(text: string): string {
+  if (text.startsWith('ERROR Too many open connections')) {
+    return 'has no connection left: raise its limit (memcached -c) or run fewer processes'
+  }
+  if (text.startsWith('HTTP/')) return 'is not memcached: an HTTP server answers on this port'
+  if (text.startsWith('\x15\x03')) return "expects TLS: use { protocol: 'meta', tls: true }"
+  if (text.startsWith('CLIENT_ERROR unauthenticated')) {
+    return "asks for a password in the ASCII protocol (memcached -Y): use { protocol: 'meta', username, password }"
+  }
+  return 'sent what the memcached protocol does not allow here'
+}
