@@ -1,1 +1,29 @@
-export {}
+export { bigintCodec, bytesCodec, dateCodec, type MapCodec, mapCodec, type SetCodec, setCodec } from './lib/codecs.js'
+export { type Duration, parseDuration } from './lib/duration.js'
+export {
+  BadArgumentError,
+  BadConfigError,
+  ClosedError,
+  type ErrorCode,
+  type ErrorsByCode,
+  FieldInvalidError,
+  type FieldIssue,
+  FieldwiseError,
+  type GoneReason,
+  HeadersSentError,
+  isFieldwiseError,
+  OutcomeUnknownError,
+  SealBrokenError,
+  SessionGoneError,
+  StoreUnavailableError,
+  UpdateConflictError,
+  ValueTooLargeError,
+} from './lib/errors.js'
+export type { Defaulted, Fields, NumberFields, Read, Updated, Updates } from './lib/fields.js'
+export { type MemoryStoreOptions, memoryStore } from './lib/memory-store.js'
+export type { SealingOptions } from './lib/sealing.js'
+export type { CreateOptions, LifetimeOptions, OperationOptions, RegenerateOptions, Session } from './lib/session.js'
+export { createSessions, type OpenOptions, type SessionOf, type Sessions } from './lib/sessions.js'
+export type { Lost, SessionsOptions } from './lib/settings.js'
+export type { Store } from './lib/store.js'
+export type { SessionState } from './lib/visit.js'

@@ -18,7 +18,9 @@ export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 export function parseDuration(text: string): number {
   const match = typeof text === 'string' ? /^(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)$/.exec(text) : null
   if (match === null) {
-    throw new BadArgumentError(`A duration is a number and a unit such as '500ms', '30s', '30m', '12h' or '7d', not ${show(text)}`)
+    throw new BadArgumentError(
+      `A duration is a number and a unit such as '500ms', '30s', '30m', '12h' or '7d', not ${show(text)}`,
+    )
   }
   const length = Math.ceil(Number(match[1]) * unitLengths[match[2] as Unit])
   if (length > longest) throw new BadArgumentError(`A duration of ${show(text)} is longer than 100 years`)

@@ -1,0 +1,30 @@
+/** Counts the calls that are under way, so that closing can wait for them. */
+export class Activity {
+  #count = 0
+  #isClosed = false
+  #waiting: (() => void)[] = []
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+
+  /** Call what it returns once, at the end. */
+  begin(): () => void {
+    this.#count++
+    return () => {
+      this.#count--
+      if (this.#count > 0) return
+      for (const resolve of this.#waiting.splice(0)) resolve()
+    }
+  }
+
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void> {
+    if (this.#count === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+}

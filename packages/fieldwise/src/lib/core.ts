@@ -1,0 +1,77 @@
+import { StoreUnavailableError } from './errors.js'
+import type { Header } from './header.js'
+import type { Keys } from './keys.js'
+import type { Lifetime } from './lifetime.js'
+import type { Runtime } from './runtime.js'
+import type { CompiledSchema } from './schema.js'
+import type { Sealer } from './sealing.js'
+import type { Flight, Store, StoreRequest } from './store.js'
+import type { WriteIds } from './write-ids.js'
+
+/** What every part of one `createSessions` works with. */
+export interface Core {
+  readonly store: Store
+  readonly runtime: Runtime
+  readonly schema: CompiledSchema
+  readonly sealer: Sealer
+  readonly keys: Keys
+  readonly ids: WriteIds
+  readonly settings: Settings
+}
+
+/** The options of `createSessions`, checked and in milliseconds. */
+export interface Settings {
+  readonly lifetime: Lifetime
+  readonly attempts: number
+  /** How long one writing call may take. */
+  readonly patience: number
+  /** A field's own life from its last write; undefined is as long as the session. */
+  expires(field: string): number | undefined
+  /** Whether an evicted item of this field means "unset" instead of the end of the session. */
+  mayBeAbsent(field: string): boolean
+}
+
+/** A point on the monotonic clock by which a call has to end (W9). */
+export type Deadline = number
+
+/** The deadline of a call that only reads and begins now. */
+export function readDeadline(core: Core): Deadline {
+  return core.runtime.monotonic() + core.store.traits.timeout
+}
+
+/** The deadline of a call that writes and begins now. */
+export function writeDeadline(core: Core): Deadline {
+  return core.runtime.monotonic() + core.settings.patience
+}
+
+/** The longest that one call can still be sending: its patience, and the flight in which it ends. */
+export function longestCall(core: Core): number {
+  return core.settings.patience + core.store.traits.timeout
+}
+
+/**
+ * Sends a flight for a call that ends at `deadline`. The store always has its full timeout, since a flight that it gives up costs a
+ * connection that others use too; a call with less time left stops waiting earlier, and its answers are then `open`.
+ */
+export async function send(core: Core, sid: string, requests: readonly StoreRequest[], deadline: Deadline): Promise<Flight> {
+  const now = core.runtime.monotonic()
+  if (now >= deadline) return { answers: requests.map(() => ({ result: 'unsent', error: late() })), at: Number.NaN }
+  const limit = now + core.store.traits.timeout
+  const flight = core.store.flight(sid, requests, limit)
+  if (limit - deadline < tolerance) return flight
+  const givenUp = core.runtime
+    .sleep(deadline - now)
+    .then((): Flight => ({ answers: requests.map(() => ({ result: 'open', error: late() })), at: Number.NaN }))
+  return Promise.race([flight, givenUp])
+}
+
+/** Whether the session of `header` has passed its absolute end (L1: on the server's clock). */
+export function isPast(header: Header, at: number): boolean {
+  return at >= header.deadline
+}
+
+const tolerance = 10
+
+function late(): StoreUnavailableError {
+  return new StoreUnavailableError('The store did not answer before the deadline of this call')
+}

@@ -1,0 +1,253 @@
+import { inspect } from 'node:util'
+import { abortable } from './abort.js'
+import { readDeadline, writeDeadline } from './core.js'
+import { Edit } from './edit.js'
+import type { Engine } from './engine.js'
+import { BadArgumentError, ClosedError } from './errors.js'
+import type { Reading } from './reader.js'
+import type { CompiledField } from './schema.js'
+import type { OperationOptions, RegenerateOptions } from './session.js'
+import { parseTerms } from './settings.js'
+import type { SessionState, Visit } from './visit.js'
+
+/** The implementation of `Session`, which gives the types: names and values are checked here at run time. */
+export class SessionFacade {
+  readonly #engine: Engine
+  readonly #visit: Visit
+  /** What `open` has read ahead; the first `get` of each field is served from it. */
+  readonly #preloaded = new Map<string, string | undefined>()
+
+  constructor(engine: Engine, visit: Visit, preloaded?: { readonly fields: readonly string[]; readonly reading: Reading }) {
+    this.#engine = engine
+    this.#visit = visit
+    for (const field of preloaded?.fields ?? []) {
+      this.#preloaded.set(field, engine.reader.json((preloaded as { reading: Reading }).reading, field))
+    }
+  }
+
+  get state(): SessionState {
+    return this.#visit.state
+  }
+
+  get id(): string | undefined {
+    return this.#visit.sid
+  }
+
+  get token(): string | undefined {
+    return this.#visit.token
+  }
+
+  get createdAt(): Date | undefined {
+    return this.#visit.createdAt
+  }
+
+  get expiresAt(): Date | undefined {
+    return this.#visit.expiresAt
+  }
+
+  get(name: string, options?: OperationOptions): Promise<unknown> {
+    return this.#run(options, async () => {
+      const field = this.#field(name)
+      const json = this.#preloaded.has(name) ? this.#unload(name) : (await this.#read([name])).get(name)
+      return readAs(field, json)
+    })
+  }
+
+  getMany(names: readonly string[], options?: OperationOptions): Promise<Record<string, unknown>> {
+    return this.#run(options, async () => {
+      const fields = names.map((name) => this.#field(name))
+      return collect(fields, await this.#read(names))
+    })
+  }
+
+  getAll(options?: OperationOptions): Promise<Record<string, unknown>> {
+    return this.#run(options, async () => {
+      const { schema } = this.#engine.core
+      const known = new Set(schema.names)
+      // The fields of a catchall are known by the manifest alone, so the header has to be seen first.
+      if (schema.open) {
+        await this.#read([])
+        for (const name of this.#visit.listed) known.add(name)
+      }
+      const names = [...known]
+      const values = await this.#read(names)
+      const present = names.filter((name) => schema.names.includes(name) || values.get(name) !== undefined)
+      return collect(
+        present.map((name) => schema.field(name)),
+        values,
+      )
+    })
+  }
+
+  has(name: string, options?: OperationOptions): Promise<boolean> {
+    return this.#run(options, async () => {
+      this.#field(name)
+      return (await this.#read([name])).get(name) !== undefined
+    })
+  }
+
+  set(nameOrValues: unknown, valueOrOptions?: unknown, options?: OperationOptions): Promise<void> {
+    if (typeof nameOrValues !== 'object' || nameOrValues === null) {
+      return this.#run(options, () => this.#set([[nameOrValues, valueOrOptions]], options))
+    }
+    const several = valueOrOptions as OperationOptions | undefined
+    return this.#run(several, () => this.#set(Object.entries(nameOrValues), several))
+  }
+
+  update(name: string, change: (value: unknown) => unknown, options?: OperationOptions): Promise<unknown> {
+    return this.#run(options, async () => {
+      const field = this.#field(name)
+      if (typeof change !== 'function') throw new BadArgumentError(`update('${field.name}') needs a function`)
+      return this.#update(field, change, options)
+    })
+  }
+
+  increment(name: string, by = 1, options?: OperationOptions): Promise<number> {
+    return this.#run(options, async () => {
+      const field = this.#field(name)
+      if (!field.numeric) throw new BadArgumentError(`Field '${field.name}' does not hold a number`)
+      if (typeof by !== 'number' || !Number.isFinite(by)) throw new BadArgumentError('increment adds a finite number')
+      return (await this.#update(field, (value) => ((value as number | undefined) ?? 0) + by, options)) as number
+    })
+  }
+
+  take(name: string, options?: OperationOptions): Promise<unknown> {
+    return this.#run(options, async () => {
+      const field = this.#field(name)
+      let taken: unknown
+      const remove = (json: string | undefined) => {
+        taken = json === undefined ? undefined : field.decode(json)
+        return undefined
+      }
+      await this.#write([this.#edit(field, false, remove)], options)
+      return taken
+    })
+  }
+
+  delete(name: string, options?: OperationOptions): Promise<void> {
+    return this.#run(options, async () => {
+      await this.#write([this.#edit(this.#field(name), true, () => undefined)], options)
+    })
+  }
+
+  regenerate(options: RegenerateOptions = {}): Promise<void> {
+    return this.#run(options, async () => {
+      await this.#visit.regenerate(parseTerms(options, this.#engine.core.settings.lifetime), writeDeadline(this.#engine.core))
+    })
+  }
+
+  destroy(options?: OperationOptions): Promise<void> {
+    return this.#run(options, () => this.#visit.destroy(writeDeadline(this.#engine.core)))
+  }
+
+  /** What logs and inspectors get: no secret, no token, no value. */
+  toJSON(): { readonly id: string | undefined; readonly state: SessionState } {
+    return { id: this.id, state: this.state }
+  }
+
+  [inspect.custom](): string {
+    return `Session { id: ${this.id === undefined ? 'undefined' : `'${this.id}'`}, state: '${this.state}' }`
+  }
+
+  /** Runs one operation: counted, so that `close` waits for it, and given up when its signal says so. */
+  async #run<T>(options: OperationOptions | undefined, work: () => Promise<T>): Promise<T> {
+    const { activity } = this.#engine
+    if (activity.isClosed) throw new ClosedError('The session store of this session')
+    options?.signal?.throwIfAborted()
+    const done = activity.begin()
+    try {
+      return await abortable(work(), options?.signal)
+    } finally {
+      done()
+    }
+  }
+
+  #field(name: unknown): CompiledField {
+    return this.#engine.core.schema.field(name as string)
+  }
+
+  async #read(names: readonly string[]): Promise<Map<string, string | undefined>> {
+    const reading = await this.#visit.read(names, readDeadline(this.#engine.core))
+    return new Map(names.map((name) => [name, reading && this.#engine.reader.json(reading, name)]))
+  }
+
+  #unload(name: string): string | undefined {
+    const json = this.#preloaded.get(name)
+    this.#preloaded.delete(name)
+    return json
+  }
+
+  async #set(values: readonly (readonly [unknown, unknown])[], options: OperationOptions | undefined): Promise<void> {
+    const edits = values.map(([name, value]) => {
+      const field = this.#field(name)
+      if (value === undefined)
+        throw new BadArgumentError(`set('${field.name}') needs a value; delete('${field.name}') removes one`)
+      const json = field.encode(value)
+      return this.#edit(field, true, () => json)
+    })
+    if (edits.length > 0) await this.#write(edits, options)
+  }
+
+  async #update(
+    field: CompiledField,
+    change: (value: unknown) => unknown,
+    options: OperationOptions | undefined,
+  ): Promise<unknown> {
+    let after: string | undefined
+    const edit = this.#edit(field, false, (json) => {
+      after = changed(field, json, change)
+      return after
+    })
+    await this.#write([edit], options)
+    return readAs(field, after)
+  }
+
+  #edit(field: CompiledField, isBlind: boolean, change: (json: string | undefined) => string | undefined): Edit {
+    return new Edit(field.name, writeDeadline(this.#engine.core), isBlind, change)
+  }
+
+  async #write(edits: readonly Edit[], options: OperationOptions | undefined): Promise<void> {
+    const { signal } = options ?? {}
+    const giveUp = () => {
+      for (const edit of edits) edit.fail(signal?.reason)
+    }
+    for (const edit of edits) this.#preloaded.delete(edit.field)
+    signal?.addEventListener('abort', giveUp, { once: true })
+    try {
+      await this.#visit.write(edits, edits[0]?.deadline ?? 0)
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
+    }
+  }
+}
+
+/** The JSON after a caller's function has run over `json`. */
+function changed(field: CompiledField, json: string | undefined, change: (value: unknown) => unknown): string | undefined {
+  const value = readAs(field, json)
+  const result = change(value)
+  if (isThenable(result)) {
+    throw new BadArgumentError(`The function of update('${field.name}') returned a promise; it must be synchronous`)
+  }
+  if (result !== undefined) return field.encode(result)
+  if (value === undefined) return json
+  const kept = field.encode(value)
+  // A default that was left as it is stays a default.
+  return json === undefined && kept === field.encode(field.default()) ? undefined : kept
+}
+
+function readAs(field: CompiledField, json: string | undefined): unknown {
+  return json === undefined ? field.default() : field.decode(json)
+}
+
+function collect(fields: readonly CompiledField[], values: ReadonlyMap<string, string | undefined>): Record<string, unknown> {
+  return Object.fromEntries(fields.map((field) => [field.name, readAs(field, values.get(field.name))]))
+}
+
+function isThenable(value: unknown): boolean {
+  if (value instanceof Promise) value.catch(() => {})
+  return (
+    (typeof value === 'object' || typeof value === 'function') &&
+    value !== null &&
+    typeof (value as PromiseLike<unknown>).then === 'function'
+  )
+}

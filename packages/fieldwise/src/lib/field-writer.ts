@@ -1,0 +1,366 @@
+import { type Core, type Deadline, longestCall, send } from './core.js'
+import type { Edit } from './edit.js'
+import { isFieldwiseError, OutcomeUnknownError, SessionGoneError, UpdateConflictError, ValueTooLargeError } from './errors.js'
+import type { Header } from './header.js'
+import { afterOpen, type Headers } from './headers.js'
+import { earlierWrites, encodeItem, type Item, itemSize, remembers, remembersAllSince } from './item.js'
+import { fieldLife } from './lifetime.js'
+import { Patience } from './patience.js'
+import { LostField, living, type Reader, type Reading } from './reader.js'
+import type { StoreAnswer, StoreRequest, Version } from './store.js'
+
+/**
+ * Writes fields. A process has at most one write of a field under way; the edits that wait meanwhile are combined: they run in order
+ * over one read and go out as one compare-and-swap.
+ */
+export class FieldWriter {
+  readonly #core: Core
+  readonly #reader: Reader
+  readonly #headers: Headers
+  readonly #lanes = new Map<string, Edit[]>()
+
+  constructor(core: Core, reader: Reader, headers: Headers) {
+    this.#core = core
+    this.#reader = reader
+    this.#headers = headers
+  }
+
+  /** Takes an edit of a session whose token was verified. How it ends is told to the edit. */
+  submit(sid: string, edit: Edit): void {
+    const key = `${sid}:${edit.field}`
+    const lane = this.#lanes.get(key)
+    if (lane) lane.push(edit)
+    else void this.#drive(sid, key, [edit])
+  }
+
+  async #drive(sid: string, key: string, lane: Edit[]): Promise<void> {
+    this.#lanes.set(key, lane)
+    // Edits of one tick are combined.
+    await Promise.resolve()
+    while (lane.length > 0) {
+      const edits = takeBatch(lane)
+      await new FieldWrite(this.#core, this.#reader, this.#headers, sid, edits).run()
+    }
+    this.#lanes.delete(key)
+  }
+}
+
+/**
+ * The edits for the next write. An edit joins only a batch whose read has not left (W8), so one that brings a reading of its own goes
+ * alone, with those that brought the same.
+ */
+function takeBatch(lane: Edit[]): Edit[] {
+  const seen = lane[0]?.seen
+  const other = lane.findIndex((edit) => edit.seen !== seen)
+  return lane.splice(0, other === -1 ? lane.length : other)
+}
+
+/** One combined write of one field, from its read to the answer for each of its edits. One write id serves all attempts (W8). */
+class FieldWrite {
+  readonly #core: Core
+  readonly #reader: Reader
+  readonly #headers: Headers
+  readonly #sid: string
+  readonly #field: string
+  readonly #id: Buffer
+  #edits: Edit[]
+  /** An attempt whose answer was lost. While there is one, the functions do not run again. */
+  #open: OpenAttempt | undefined
+  #attempts = 0
+
+  constructor(core: Core, reader: Reader, headers: Headers, sid: string, edits: Edit[]) {
+    this.#core = core
+    this.#reader = reader
+    this.#headers = headers
+    this.#sid = sid
+    this.#edits = edits
+    this.#field = (edits[0] as Edit).field
+    this.#id = core.ids.next()
+  }
+
+  async run(): Promise<void> {
+    try {
+      if (await this.#replaceBlindly()) return
+      await this.#attemptAll()
+    } catch (error) {
+      const deadline = this.#deadline
+      this.#fail(error instanceof LostField ? await this.#headers.endLost(error, deadline) : error)
+    }
+  }
+
+  async #attemptAll(): Promise<void> {
+    let seen = this.#edits[0]?.seen
+    const patience = new Patience(this.#core, Math.max(...this.#edits.map((edit) => edit.deadline)))
+    while (this.#dropSettled()) {
+      const reading = seen ?? (await this.#read())
+      seen = undefined
+      if (reading !== undefined && (await this.#attempt(reading))) return
+      if (++this.#attempts >= this.#core.settings.attempts && !this.#open) throw this.#conflict()
+      await patience.pause()
+    }
+  }
+
+  /** Drops the edits whose callers gave up, and ends those whose time is up. False when none is left. */
+  #dropSettled(): boolean {
+    const now = this.#core.runtime.monotonic()
+    for (const edit of this.#edits) {
+      if (!edit.isSettled && now >= edit.deadline) edit.fail(this.#explain(this.#conflict()))
+    }
+    this.#edits = this.#edits.filter((edit) => !edit.isSettled)
+    return this.#edits.length > 0
+  }
+
+  get #deadline(): Deadline {
+    return Math.min(...this.#edits.map((edit) => edit.deadline))
+  }
+
+  /** Reads the field with its header. While an attempt is open, an outage is waited out: undefined says "try again". */
+  async #read(): Promise<Reading | undefined> {
+    try {
+      const reading = await this.#reader.read(this.#sid, [this.#field], this.#deadline)
+      return await this.#reader.settle(reading, [this.#field], this.#deadline)
+    } catch (error) {
+      if (this.#open && isFieldwiseError(error, 'STORE_UNAVAILABLE')) return undefined
+      throw error
+    }
+  }
+
+  /** One attempt over what was read. True when every edit has its answer. */
+  async #attempt(reading: Reading): Promise<boolean> {
+    if (reading.header === undefined) throw new SessionGoneError('destroyed')
+    const header = reading.header.value
+    const stored = this.#stored(reading)
+    if (this.#open) {
+      const verdict = judge(this.#open, stored.item, this.#id)
+      if (verdict === 'applied') return this.#finish(reading, stored.item, this.#open.until)
+      if (verdict === 'unknown') throw new OutcomeUnknownError(this.#what)
+      if (verdict === 'not applied') this.#open = undefined
+    }
+    const json = this.#open
+      ? this.#open.json
+      : this.#runEdits(living(stored.item, reading.at), this.#over(header, stored, reading.at))
+    if (this.#edits.length === 0) return true
+    if (!this.#open && this.#isNothingToDo(stored, json, reading.at)) return this.#finish(reading, stored.item, reading.at)
+    return this.#write(reading, header, stored, json)
+  }
+
+  /** What is stored now. Bytes that cannot be read are for blind edits to replace, and an error for all others. */
+  #stored(reading: Reading): Stored {
+    const version = reading.items.get(this.#field)?.version
+    try {
+      return { item: this.#reader.item(reading, this.#field), version }
+    } catch (error) {
+      if (this.#open || !isFieldwiseError(error, 'SEAL_BROKEN')) throw error
+      for (const edit of this.#edits) if (!edit.isBlind) edit.fail(error)
+      return { item: undefined, version }
+    }
+  }
+
+  /** Runs the edits in order; one that throws, or whose result is too large, fails alone and leaves the value as it was before it. */
+  #runEdits(before: string | undefined, itemOf: (json: string | undefined) => Item): string | undefined {
+    let json = before
+    this.#edits = this.#edits.filter((edit) => {
+      if (edit.isSettled) return false
+      try {
+        const next = edit.apply(json)
+        if (next !== json) this.#assertFits(itemOf(next))
+        json = next
+        return true
+      } catch (error) {
+        edit.fail(error)
+        return false
+      }
+    })
+    return json
+  }
+
+  /** Refused before sending: memcached deletes the old value of an item that grows too large. */
+  #assertFits(item: Item): void {
+    const size = itemSize(item) + this.#core.sealer.overhead
+    const limit = this.#core.store.largestValue(this.#sid, this.#key.length)
+    if (size > limit) throw new ValueTooLargeError(this.#field, size, limit)
+  }
+
+  #isNothingToDo(stored: Stored, json: string | undefined, at: number): boolean {
+    if (json !== living(stored.item, at)) return false
+    if (json === undefined) return stored.version === undefined || stored.item !== undefined
+    // A field's own life runs from its last write, so that the same value is written again.
+    return this.#core.settings.expires(this.#field) === undefined
+  }
+
+  async #write(reading: Reading, header: Header, stored: Stored, json: string | undefined): Promise<boolean> {
+    const item = this.#over(header, stored, reading.at)(json)
+    if (!header.manifest.has(this.#field)) this.#headers.assertFits(this.#sid, withField(header, this.#field, item.birth))
+    const life = this.#life(header)
+    const until = reading.at + life
+    const request = { key: this.#key, value: this.#seal(item), life }
+    const answer = await this.#send(
+      stored.version ? { op: 'replace', version: stored.version, ...request } : { op: 'add', ...request },
+    )
+    if (answer.result === 'stored') return this.#finish(reading, item, until)
+    if (answer.result === 'unsent' && !this.#open) throw answer.error
+    if (answer.result === 'open') this.#open ??= { base: stored.item, json, until, mayBeAbsent: this.#mayBeAbsent }
+    return false
+  }
+
+  /** The item that would be stored next. A broken one counts as the one that the manifest lists. */
+  #over(header: Header, stored: Stored, at: number): (json: string | undefined) => Item {
+    const listed = stored.version || this.#mayBeAbsent ? header.manifest.get(this.#field) : undefined
+    const birth = stored.item?.birth ?? listed ?? this.#core.ids.birth()
+    const earlier = stored.item ? earlierWrites(stored.item, this.#id, at) : []
+    const own = this.#core.settings.expires(this.#field)
+    return (json) => {
+      const deadline = own === undefined || json === undefined ? 0 : Math.ceil(at + own)
+      return { id: this.#id, birth, earlier, deadline, json }
+    }
+  }
+
+  /** The item is stored; one that is not listed yet is listed before anybody is told (W2). `until` is how long it lives at least. */
+  async #finish(reading: Reading, item: Item | undefined, until: number): Promise<boolean> {
+    const isListed = item === undefined || reading.header?.value.manifest.has(this.#field)
+    if (!isListed) await this.#list(reading, item.birth, until)
+    for (const edit of this.#edits) edit.done(reading)
+    return true
+  }
+
+  async #list(reading: Reading, birth: Buffer, until: number): Promise<void> {
+    const listing = (header: Header): Header => {
+      const listed = header.manifest.get(this.#field)
+      if (listed?.equals(birth)) return header
+      // Another first write was listed: ours is not in the session, and it cannot be told who saw it (W2).
+      if (listed) throw new OutcomeUnknownError(this.#what)
+      return { ...withField(header, this.#field, birth), fieldsUntil: Math.min(header.fieldsUntil, until) }
+    }
+    try {
+      await this.#headers.change(this.#sid, listing, this.#deadline, this.#what, reading)
+    } catch (error) {
+      // Once the item is stored, nothing may say that nothing was stored.
+      throw afterOpen(this.#what, error)
+    }
+  }
+
+  /**
+   * Stores a value that does not depend on the one before in one round trip, over whatever is there, where the caller saw the field
+   * listed. True when every edit has its answer; what is in the way is left to an attempt that reads.
+   */
+  async #replaceBlindly(): Promise<boolean> {
+    const known = this.#edits.every((edit) => edit.isBlind && !edit.seen) ? this.#edits.at(-1)?.known : undefined
+    const birth = known?.manifest.get(this.#field)
+    if (!known || !birth || this.#mayBeAbsent || this.#core.settings.expires(this.#field) !== undefined) return false
+    if (!this.#dropSettled()) return true
+    const itemOf = (json: string | undefined): Item => ({ id: this.#id, birth, earlier: [], deadline: 0, json })
+    const json = this.#runEdits(undefined, itemOf)
+    if (this.#edits.length === 0) return true
+    const write = { op: 'replace', key: this.#key, value: this.#seal(itemOf(json)), life: this.#life(known) } as const
+    const [reading, answer] = await this.#reader.readAfter(this.#sid, write, this.#deadline)
+    if (answer.result === 'missing') return false
+    if (answer.result === 'unsent') throw answer.error
+    if (answer.result === 'open') return this.#findOut()
+    return this.#finishBlindly(known, reading)
+  }
+
+  /** A blind write is stored; it counts if its session was still there. */
+  async #finishBlindly(known: Header, seen: Reading | undefined): Promise<boolean> {
+    const reading = seen ?? (await this.#readHeader())
+    if (reading.header === undefined) throw new SessionGoneError('destroyed')
+    const header = reading.header.value
+    // The session was given a longer life since the caller saw it: this item has to live as long.
+    if (header.idle > known.idle) await this.#send({ op: 'touch', key: this.#key, life: this.#life(header) })
+    for (const edit of this.#edits) edit.done(reading)
+    return true
+  }
+
+  async #readHeader(): Promise<Reading> {
+    try {
+      return await this.#reader.read(this.#sid, [], this.#deadline)
+    } catch (error) {
+      throw afterOpen(this.#what, error)
+    }
+  }
+
+  /** A blind write whose answer was lost is never sent again: its id is there, or nobody can tell (W6). */
+  async #findOut(): Promise<boolean> {
+    this.#open = { base: undefined, json: undefined, until: 0, mayBeAbsent: true }
+    const patience = new Patience(this.#core, this.#deadline)
+    do {
+      const reading = await this.#read()
+      if (reading === undefined) continue
+      if (reading.header === undefined) throw new SessionGoneError('destroyed')
+      const item = this.#stored(reading).item
+      if (item && remembers(item, this.#id)) return this.#finish(reading, item, reading.at)
+      break
+    } while (await patience.pause())
+    throw new OutcomeUnknownError(this.#what)
+  }
+
+  async #send(request: StoreRequest): Promise<StoreAnswer> {
+    const flight = await send(this.#core, this.#sid, [request], this.#deadline)
+    return flight.answers[0] as StoreAnswer
+  }
+
+  #seal(item: Item): Buffer {
+    return this.#core.sealer.seal(this.#sid, this.#field, encodeItem(item))
+  }
+
+  #life(header: Header): number {
+    return fieldLife(header.idle, longestCall(this.#core))
+  }
+
+  get #key(): string {
+    return this.#core.keys.field(this.#sid, this.#field)
+  }
+
+  get #mayBeAbsent(): boolean {
+    return this.#core.settings.mayBeAbsent(this.#field)
+  }
+
+  get #what(): string {
+    return `this change of '${this.#field}'`
+  }
+
+  #conflict(): UpdateConflictError {
+    return new UpdateConflictError(this.#field, this.#attempts)
+  }
+
+  /** The error for a caller whose change may be stored already. */
+  #explain(error: unknown): unknown {
+    return this.#open ? afterOpen(this.#what, error) : error
+  }
+
+  #fail(error: unknown): void {
+    const explained = this.#explain(error)
+    for (const edit of this.#edits) edit.fail(explained)
+  }
+}
+
+/**
+ * What became of an attempt whose answer was lost, by what is stored now (W4). `same`: nothing has changed, so the same bytes may be sent
+ * again. `not applied`: others have written since, and the lost attempt can never apply any more.
+ */
+function judge(open: OpenAttempt, item: Item | undefined, id: Buffer): 'applied' | 'same' | 'not applied' | 'unknown' {
+  if (item && remembers(item, id)) return 'applied'
+  // An `add` of a field that may be absent could have been stored and evicted (R5).
+  if (open.base === undefined) return item === undefined && !open.mayBeAbsent ? 'same' : 'unknown'
+  if (item === undefined) return 'unknown'
+  if (item.id.equals(open.base.id) && item.birth.equals(open.base.birth)) return 'same'
+  return remembersAllSince(item, open.base) ? 'not applied' : 'unknown'
+}
+
+function withField(header: Header, field: string, birth: Buffer): Header {
+  return { ...header, manifest: new Map(header.manifest).set(field, birth) }
+}
+
+interface Stored {
+  readonly item: Item | undefined
+  /** Set where there is an item, broken ones included. */
+  readonly version: Version | undefined
+}
+
+interface OpenAttempt {
+  /** The item it was made over; undefined for a first write. */
+  readonly base: Item | undefined
+  readonly json: string | undefined
+  /** How long the item lives at least if the attempt was applied. */
+  readonly until: number
+  readonly mayBeAbsent: boolean
+}

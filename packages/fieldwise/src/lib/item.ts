@@ -1,0 +1,146 @@
+import { SealBrokenError } from './errors.js'
+import { birthLength, sameProcess, writeIdLength } from './write-ids.js'
+
+/**
+ * What is stored for a field. A quiet field costs 13 bytes besides its JSON:
+ *
+ * | bytes | what |
+ * |---|---|
+ * | 1 | format version 1 in the high half; flags: 1 unset (a tombstone), 2 has a deadline, 4 has earlier ids |
+ * | 8 | newest write id |
+ * | 4 | birth |
+ * | 6 | deadline, if flagged: milliseconds since 1970 |
+ * | 1 + 12 n | earlier ids, if flagged: count, then each id with the second at which it was superseded |
+ * | rest | JSON in UTF-8; nothing in a tombstone |
+ */
+export interface Item {
+  /** The id of the write that made this value (W1). */
+  readonly id: Buffer
+  /** The mark of the `add` that made the item; later writes copy it (R2). */
+  readonly birth: Buffer
+  /** The last writes of other processes, oldest first. */
+  readonly earlier: readonly EarlierWrite[]
+  /** From when on the field is unset, in milliseconds since 1970; 0 is never. */
+  readonly deadline: number
+  /** The value as JSON; undefined in a tombstone, which says "deleted" where a missing item would say "lost". */
+  readonly json: string | undefined
+}
+
+export interface EarlierWrite {
+  readonly id: Buffer
+  /** The second since 1970 at which a later write took its place. */
+  readonly until: number
+}
+
+const version = 0x10
+const versionMask = 0xf8
+const unset = 1
+const hasDeadline = 2
+const hasEarlier = 4
+const fixedLength = 1 + writeIdLength + birthLength
+const deadlineLength = 6
+const earlierLength = writeIdLength + 4
+
+/** How long an id is kept after it was superseded, in seconds: far longer than any call still asks for it. */
+const earlierLife = 60
+const earlierMost = 64
+
+/** How many bytes {@link encodeItem} makes of an item. */
+export function itemSize(item: Item): number {
+  const body = item.json === undefined ? 0 : Buffer.byteLength(item.json)
+  return fixedLength + (item.deadline ? deadlineLength : 0) + earlierSize(item.earlier) + body
+}
+
+export function encodeItem(item: Item): Buffer {
+  const bytes = Buffer.allocUnsafe(itemSize(item))
+  bytes[0] =
+    version | (item.json === undefined ? unset : 0) | (item.deadline ? hasDeadline : 0) | (item.earlier.length ? hasEarlier : 0)
+  item.id.copy(bytes, 1)
+  item.birth.copy(bytes, 1 + writeIdLength)
+  let at = fixedLength
+  if (item.deadline) at = bytes.writeUIntBE(item.deadline, at, deadlineLength)
+  if (item.earlier.length) at = writeEarlier(bytes, at, item.earlier)
+  if (item.json !== undefined) bytes.write(item.json, at)
+  return bytes
+}
+
+/** @throws {SealBrokenError} for bytes that no version of this format wrote. */
+export function decodeItem(field: string, bytes: Buffer): Item {
+  const flags = bytes[0]
+  if (flags === undefined || (flags & versionMask) !== version || bytes.length < fixedLength) throw unreadable(field)
+  let at = fixedLength
+  let deadline = 0
+  if (flags & hasDeadline) {
+    if (bytes.length < at + deadlineLength) throw unreadable(field)
+    deadline = bytes.readUIntBE(at, deadlineLength)
+    at += deadlineLength
+  }
+  let earlier: EarlierWrite[] = []
+  if (flags & hasEarlier) {
+    const count = bytes[at] ?? 0
+    const end = at + 1 + count * earlierLength
+    if (bytes.length < end) throw unreadable(field)
+    earlier = readEarlier(bytes, at + 1, count)
+    at = end
+  }
+  return {
+    id: bytes.subarray(1, 1 + writeIdLength),
+    birth: bytes.subarray(1 + writeIdLength, fixedLength),
+    earlier,
+    deadline,
+    json: flags & unset ? undefined : bytes.toString('utf8', at),
+  }
+}
+
+/**
+ * The ids that a write over `base` carries on: one for each process that wrote recently, without the writer's own, which it does not
+ * ask for any more (W1). Ids are dropped oldest first, so that a base is never remembered for longer than a write made over it (W4).
+ */
+export function earlierWrites(base: Item, writer: Buffer, now: number): EarlierWrite[] {
+  const second = Math.floor(now / 1000)
+  const kept = base.earlier.filter((write) => !sameProcess(write.id, writer) && !sameProcess(write.id, base.id))
+  if (!sameProcess(base.id, writer)) kept.push({ id: base.id, until: second })
+  const firstFresh = kept.findIndex((write) => write.until + earlierLife >= second)
+  if (firstFresh === -1) return []
+  return kept.slice(Math.max(firstFresh, kept.length - earlierMost))
+}
+
+/** Whether the write `id` is in the history that `item` remembers. */
+export function remembers(item: Item, id: Buffer): boolean {
+  return item.id.equals(id) || item.earlier.some((write) => write.id.equals(id))
+}
+
+/**
+ * Whether `item`, which has changed since `base` was read, proves that no write over `base` but the ones it remembers was ever applied
+ * (W4). Ids are dropped oldest first, or when their own process writes again: as long as any id of `base` is still there, a later one
+ * of another process would be too.
+ */
+export function remembersAllSince(item: Item, base: Item): boolean {
+  return item.birth.equals(base.birth) && (remembers(item, base.id) || base.earlier.some((write) => remembers(item, write.id)))
+}
+
+function earlierSize(earlier: readonly EarlierWrite[]): number {
+  return earlier.length === 0 ? 0 : 1 + earlier.length * earlierLength
+}
+
+function writeEarlier(bytes: Buffer, start: number, earlier: readonly EarlierWrite[]): number {
+  let at = bytes.writeUInt8(earlier.length, start)
+  for (const write of earlier) {
+    write.id.copy(bytes, at)
+    at = bytes.writeUInt32BE(write.until, at + writeIdLength)
+  }
+  return at
+}
+
+function readEarlier(bytes: Buffer, start: number, count: number): EarlierWrite[] {
+  const earlier: EarlierWrite[] = []
+  for (let index = 0; index < count; index++) {
+    const at = start + index * earlierLength
+    earlier.push({ id: bytes.subarray(at, at + writeIdLength), until: bytes.readUInt32BE(at + writeIdLength) })
+  }
+  return earlier
+}
+
+function unreadable(field: string): SealBrokenError {
+  return new SealBrokenError(field, 'its stored bytes are not in a format that this version reads')
+}

@@ -1,0 +1,186 @@
+import type { Activity } from './activity.js'
+import { type Core, type Deadline, longestCall, send, writeDeadline } from './core.js'
+import { isFieldwiseError } from './errors.js'
+import type { Header } from './header.js'
+import type { Headers } from './headers.js'
+import { fieldLife, headerLife, needsRenewal, needsTouch } from './lifetime.js'
+import { Patience } from './patience.js'
+import { LostField, type Reader, type Reading } from './reader.js'
+import type { StoreAnswer, StoreRequest } from './store.js'
+
+/** What a renewal tells whoever set it off. */
+export interface RenewalListener {
+  /** The header will live for another idle time from `at`. */
+  renewed?(header: Header, at: number): void
+  /** A listed field turned out to be gone; the session was ended. */
+  lost?(error: Error): void
+}
+
+/**
+ * Keeps used sessions alive, beside the calls that use them. Only verified calls come here (R1). The header is touched when it may not
+ * live for another idle time, the fields together when fewer than two idle times are noted for them. Nothing is rewritten, and nothing
+ * that fails here fails a call: the next use tries again.
+ */
+export class Renewals {
+  readonly #core: Core
+  readonly #reader: Reader
+  readonly #headers: Headers
+  readonly #activity: Activity
+  readonly #touching = new Set<string>()
+  readonly #renewing = new Set<string>()
+  /** Until when headers live at least, by this process's own touches: for stores that do not report it. */
+  readonly #lives = new Map<string, number>()
+
+  constructor(core: Core, reader: Reader, headers: Headers, activity: Activity) {
+    this.#core = core
+    this.#reader = reader
+    this.#headers = headers
+    this.#activity = activity
+  }
+
+  /** Looks at the header that a verified call has read, and renews what is due. */
+  consider(reading: Reading, listener: RenewalListener): void {
+    const { sid, header, at } = reading
+    if (header === undefined) return
+    const remaining = header.life ?? (this.#lives.get(sid) ?? 0) - at
+    if (needsTouch(header.value, remaining, at))
+      this.#once(this.#touching, sid, () => this.#touch(reading, header.value, listener))
+    if (needsRenewal(header.value, at)) this.#once(this.#renewing, sid, () => this.#renewFields(reading, header.value, listener))
+  }
+
+  /** Notes that a header was stored or touched at `at` with a full life. */
+  noteLife(sid: string, header: Header, at: number): void {
+    if (this.#core.store.traits.reportsLife) return
+    this.#lives.delete(sid)
+    this.#lives.set(sid, at + headerLife(header, at))
+    if (this.#lives.size > mostLives) this.#lives.delete(this.#lives.keys().next().value as string)
+  }
+
+  /**
+   * Gives every field the life that a longer idle time asks for, by storing its bytes anew: unlike a touch, that makes writes fail that
+   * were begun with the shorter life. Waited for, since the header already lives by the longer one.
+   */
+  async stretch(sid: string, header: Header, deadline: Deadline): Promise<void> {
+    const fields = [...header.manifest.keys()]
+    if (fields.length === 0) return
+    const patience = new Patience(this.#core, deadline)
+    let left = fields
+    let since: number | undefined
+    do {
+      const reading = await this.#reader.read(sid, left, deadline)
+      if (reading.header === undefined) return
+      since ??= reading.at
+      left = await this.#storeAnew(reading, left, header, deadline)
+    } while (left.length > 0 && (await patience.pause()))
+    if (left.length === 0) await this.#note(sid, header, since + this.#life(header), deadline)
+  }
+
+  async #storeAnew(reading: Reading, fields: string[], header: Header, deadline: Deadline): Promise<string[]> {
+    const { keys } = this.#core
+    const present = fields.filter((field) => reading.items.has(field))
+    const requests = present.map((field): StoreRequest => {
+      const item = reading.items.get(field)
+      if (item === undefined) throw new Error('unreachable')
+      const key = keys.field(reading.sid, field)
+      return { op: 'replace', key, value: item.bytes, version: item.version, life: this.#life(header) }
+    })
+    const { answers } = await send(this.#core, reading.sid, requests, deadline)
+    return present.filter((_field, index) => !isAnswered(answers[index]))
+  }
+
+  #once(underWay: Set<string>, sid: string, work: () => Promise<void>): void {
+    if (underWay.has(sid)) return
+    underWay.add(sid)
+    const done = this.#activity.begin()
+    work()
+      .catch(() => {})
+      .finally(() => {
+        underWay.delete(sid)
+        done()
+      })
+  }
+
+  /**
+   * Idempotent, so it is sent again until it is answered (W7). The header is read behind the touch: where the session was given another
+   * idle time since `reading`, the life just set was the wrong one.
+   */
+  async #touch(reading: Reading, header: Header, listener: RenewalListener): Promise<void> {
+    const deadline = writeDeadline(this.#core)
+    const patience = new Patience(this.#core, deadline)
+    let { at } = reading
+    let life = header
+    do {
+      const touch: StoreRequest = { op: 'touch', key: this.#core.keys.header(reading.sid), life: headerLife(life, at) }
+      const [seen, answer] = await this.#reader.readAfter(reading.sid, touch, deadline)
+      if (answer.result === 'missing') return
+      if (answer.result !== 'done' || seen === undefined) continue
+      if (seen.header === undefined) return
+      if (seen.header.value.idle === life.idle) {
+        this.noteLife(reading.sid, life, at)
+        listener.renewed?.(life, at)
+        return
+      }
+      life = seen.header.value
+      at = seen.at
+    } while (await patience.pause())
+  }
+
+  /**
+   * Touches every listed field, those that failed once more, and then notes in the header until when they all live: counted from before
+   * the first touch (L3).
+   */
+  async #renewFields(reading: Reading, header: Header, listener: RenewalListener): Promise<void> {
+    const deadline = writeDeadline(this.#core)
+    const patience = new Patience(this.#core, deadline)
+    const fields = [...header.manifest.keys()]
+    let left = fields
+    try {
+      do {
+        left = await this.#touchFields(reading, header, left, deadline)
+      } while (left.length > 0 && (await patience.pause()))
+    } catch (error) {
+      if (!(error instanceof LostField)) throw error
+      const ended = await this.#headers.endLost(error, deadline)
+      if (isFieldwiseError(ended, 'SESSION_GONE')) listener.lost?.(ended)
+      return
+    }
+    if (left.length === 0) await this.#note(reading.sid, header, reading.at + this.#life(header), deadline)
+  }
+
+  /** The fields whose touch was not answered. @throws {LostField} for one that is gone, after a second look (R3). */
+  async #touchFields(reading: Reading, header: Header, fields: string[], deadline: Deadline): Promise<string[]> {
+    const { keys } = this.#core
+    const life = this.#life(header)
+    const requests = fields.map((field): StoreRequest => ({ op: 'touch', key: keys.field(reading.sid, field), life }))
+    const { answers } = await send(this.#core, reading.sid, requests, deadline)
+    const missing = fields.filter((_field, index) => answers[index]?.result === 'missing')
+    const unanswered = fields.filter((_field, index) => !isAnswered(answers[index]))
+    if (missing.length === 0) return unanswered
+    const again = await this.#reader.read(reading.sid, missing, deadline)
+    const settled = await this.#reader.settle(again, missing, deadline)
+    return [...unanswered, ...missing.filter((field) => settled.items.has(field))]
+  }
+
+  /**
+   * Notes that the fields listed in `renewed` live until `until`. A field that was listed meanwhile was not renewed: then nothing is
+   * noted, and the next use renews again. Where the idle time is another by now, the fields were given the wrong life, and that is noted.
+   */
+  async #note(sid: string, renewed: Header, until: number, deadline: Deadline): Promise<void> {
+    const noting = (header: Header): Header => {
+      if (header.idle !== renewed.idle) return { ...header, fieldsUntil: Math.min(header.fieldsUntil, until) }
+      const isWhole = [...header.manifest.keys()].every((field) => renewed.manifest.has(field))
+      return isWhole && header.fieldsUntil < until ? { ...header, fieldsUntil: until } : header
+    }
+    await this.#headers.change(sid, noting, deadline, 'a renewal')
+  }
+
+  #life(header: Header): number {
+    return fieldLife(header.idle, longestCall(this.#core))
+  }
+}
+
+const mostLives = 10_000
+
+function isAnswered(answer: StoreAnswer | undefined): boolean {
+  return answer?.result === 'done' || answer?.result === 'stored' || answer?.result === 'missing'
+}

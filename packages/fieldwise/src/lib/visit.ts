@@ -1,0 +1,323 @@
+import { type Deadline, readDeadline } from './core.js'
+import { createSession } from './creation.js'
+import type { Edit } from './edit.js'
+import type { Engine } from './engine.js'
+import { isFieldwiseError, SessionGoneError } from './errors.js'
+import type { Header } from './header.js'
+import type { SessionHost } from './host.js'
+import { expiry, type Lifetime } from './lifetime.js'
+import { LostField, type Reading } from './reader.js'
+import { recognise } from './recognition.js'
+import { formatToken, newSecret, type Secret, sameHash, type Token } from './token.js'
+
+/** `unopened`: a token that nobody has verified yet. `new`: nothing is stored. `gone`: it was there, and has ended. */
+export type SessionState = 'unopened' | 'new' | 'stored' | 'gone'
+
+/** What `regenerate` and `create` may ask for, in milliseconds. */
+export interface Terms {
+  readonly lifetime?: Partial<Lifetime> | undefined
+  readonly persist?: boolean | undefined
+  readonly grace?: number | undefined
+}
+
+/**
+ * One request's hold on a session: which session it is, whether its token was verified, and how it ended. Nothing is written, deleted or
+ * touched before a reading of the header has shown that the secret is the right one; from then on the secret is not asked for again (T5).
+ */
+export class Visit {
+  readonly #engine: Engine
+  readonly #host: SessionHost | undefined
+  readonly #arrived: number
+  #tokens: readonly Token[]
+  #state: SessionState
+  #held: Held | undefined
+  #gone: SessionGoneError | undefined
+  #creation: Promise<void> | undefined
+  #rotation: Promise<void> | undefined
+  /** The secret of a rotation whose outcome is open: asking again continues it (T3). */
+  #pending: Secret | undefined
+
+  constructor(engine: Engine, tokens: readonly Token[], host?: SessionHost) {
+    this.#engine = engine
+    this.#host = host
+    this.#arrived = engine.core.runtime.monotonic()
+    this.#tokens = tokens.filter((token) => engine.core.store.holds(token.sid))
+    this.#state = this.#tokens.length > 0 ? 'unopened' : 'new'
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  get sid(): string | undefined {
+    return this.#held?.token.sid
+  }
+
+  get token(): string | undefined {
+    return this.#held && formatToken(this.#held.token)
+  }
+
+  get createdAt(): Date | undefined {
+    return this.#held && new Date(this.#held.header.created)
+  }
+
+  get expiresAt(): Date | undefined {
+    return this.#held && new Date(expiry(this.#held.header, this.#held.at))
+  }
+
+  /** What the manifest listed when the header was last seen. */
+  get listed(): readonly string[] {
+    return this.#held ? [...this.#held.header.manifest.keys()] : []
+  }
+
+  /**
+   * Reads fields with the header behind them. Undefined where there is no session, so that every field is unset.
+   *
+   * @throws {SessionGoneError} for a session that this request has used and that has ended since.
+   */
+  async read(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
+    if (this.#state === 'unopened') {
+      const reading = await this.#open(fields, deadline)
+      if (reading) return reading
+    }
+    if (this.#state === 'new' || this.#gone?.reason === 'superseded') return undefined
+    const { token } = this.#expectHeld()
+    return this.#settle(await this.#engine.reader.read(token.sid, fields, deadline), fields, deadline)
+  }
+
+  /** Makes edits of different fields. Rejects with the error of the first that failed, when all have ended. */
+  async write(edits: readonly Edit[], deadline: Deadline): Promise<void> {
+    if (this.#state === 'unopened') {
+      const fields = edits.map((edit) => edit.field)
+      const reading = await this.#open(fields, deadline)
+      for (const edit of edits) edit.seen = reading
+    }
+    while (this.#state === 'new') {
+      if (this.#creation !== undefined) await this.#creation.catch(() => {})
+      else return this.#createBy(edits, deadline)
+    }
+    await this.#submit(edits)
+  }
+
+  /** Stores this session now, with the JSON given for each field. */
+  async create(values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<void> {
+    this.#host?.beforeChange()
+    const { core, renewals } = this.#engine
+    const lifetime = { ...core.settings.lifetime, ...terms.lifetime }
+    const { token, header, at } = await createSession(core, values, { lifetime, persist: terms.persist ?? false, deadline })
+    this.#held = { token, header, at, monotonic: core.runtime.monotonic() }
+    this.#state = 'stored'
+    renewals.noteLife(token.sid, header, at)
+    this.#announce('issued')
+  }
+
+  /** Changes the secret. A session that is still new is stored by it. */
+  async regenerate(terms: Terms, deadline: Deadline): Promise<void> {
+    if (this.#state === 'unopened') await this.#open([], deadline)
+    while (this.#state === 'new') {
+      if (this.#creation !== undefined) await this.#creation.catch(() => {})
+      else return this.#creating(this.create(new Map(), terms, deadline))
+    }
+    if (this.#rotation !== undefined) return this.#rotation
+    this.#rotation = this.#rotate(terms, deadline).finally(() => {
+      this.#rotation = undefined
+    })
+    return this.#rotation
+  }
+
+  /** Ends the session. Resolves when its header is gone. */
+  async destroy(deadline: Deadline): Promise<void> {
+    if (this.#state === 'unopened') await this.#open([], deadline)
+    if (this.#creation !== undefined) await this.#creation.catch(() => {})
+    if (this.#state === 'new') {
+      this.#end(new SessionGoneError('destroyed'))
+      return
+    }
+    const { token, header } = this.#expectHeld()
+    this.#host?.beforeChange()
+    await this.#engine.headers.end(token.sid, header.manifest.keys(), deadline)
+    this.#end(new SessionGoneError('destroyed'))
+    this.#host?.changed({ type: 'ended' })
+  }
+
+  /** Verifies the token by a first reading. Undefined where it opens nothing. */
+  async #open(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
+    if (this.#tokens.length > 1) await this.#choose(deadline)
+    const token = this.#tokens[0]
+    if (token === undefined) return undefined
+    const reading = await this.#engine.reader.read(token.sid, fields, deadline)
+    // Another call of this request may have come first; whatever it made of the token holds.
+    if (this.#state === 'unopened') this.#recognise(token, reading)
+    return this.#held?.token.sid === token.sid ? this.#settle(reading, fields, deadline) : undefined
+  }
+
+  /** Of several tokens the one that opens a session counts, if exactly one does. */
+  async #choose(deadline: Deadline): Promise<void> {
+    const tokens = this.#tokens
+    const readings = await Promise.all(tokens.map((token) => this.#engine.reader.read(token.sid, [], deadline)))
+    if (this.#state !== 'unopened' || this.#tokens !== tokens) return
+    const judged = tokens.map((token, index) => this.#judge(token, readings[index] as Reading))
+    const owned = tokens.filter((_token, index) => judged[index] === 'owner')
+    if (owned.length === 0 && judged.includes('superseded')) this.#end(new SessionGoneError('superseded'))
+    this.#tokens = owned.length === 1 ? owned : []
+    if (this.#tokens.length === 0 && this.#state === 'unopened') this.#state = 'new'
+  }
+
+  #recognise(token: Token, reading: Reading): void {
+    const judged = this.#judge(token, reading)
+    if (judged === 'superseded') return this.#end(new SessionGoneError('superseded'))
+    if (judged === 'stranger' || reading.header === undefined) {
+      this.#state = 'new'
+      return
+    }
+    this.#state = 'stored'
+    this.#hold(token, reading.header.value, reading.at)
+  }
+
+  #judge(token: Token, reading: Reading): ReturnType<typeof recognise> {
+    if (reading.header === undefined) return 'stranger'
+    const waited = this.#engine.core.runtime.monotonic() - this.#arrived
+    return recognise(reading.header.value, token.secret, reading.at - waited)
+  }
+
+  /** Looks at a reading of a verified session: has it ended, has it lost a field, is it to be renewed? */
+  async #settle(reading: Reading, fields: readonly string[], deadline: Deadline): Promise<Reading> {
+    try {
+      return this.#see(await this.#engine.reader.settle(reading, fields, deadline))
+    } catch (error) {
+      if (!(error instanceof LostField)) throw error
+      const ended = await this.#engine.headers.endLost(error, Math.max(deadline, readDeadline(this.#engine.core)))
+      throw this.#noteEnd(ended)
+    }
+  }
+
+  #see(reading: Reading): Reading {
+    if (reading.header === undefined) throw this.#noteEnd(new SessionGoneError('destroyed'), reading.at)
+    if (this.#held) this.#hold(this.#held.token, reading.header.value, reading.at)
+    this.#engine.renewals.consider(reading, {
+      renewed: () => this.#announce('renewed'),
+      lost: (error) => this.#noteEnd(error),
+    })
+    return reading
+  }
+
+  async #createBy(edits: readonly Edit[], deadline: Deadline): Promise<void> {
+    const values = new Map<string, string>()
+    for (const edit of edits) {
+      const json = edit.apply(undefined)
+      if (json !== undefined) values.set(edit.field, json)
+    }
+    if (values.size > 0) await this.#creating(this.create(values, {}, deadline))
+  }
+
+  #creating(creation: Promise<void>): Promise<void> {
+    this.#creation = creation.finally(() => {
+      this.#creation = undefined
+    })
+    return this.#creation
+  }
+
+  async #submit(edits: readonly Edit[]): Promise<void> {
+    const { token, header } = this.#expectHeld()
+    for (const edit of edits) {
+      edit.known = header
+      this.#engine.writer.submit(token.sid, edit)
+    }
+    const results = await Promise.allSettled(edits.map((edit) => edit.written))
+    for (const result of results) if (result.status === 'fulfilled' && result.value) this.#see(result.value)
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed) throw this.#noteEnd(failed.reason)
+  }
+
+  /**
+   * Swaps the secret's hash, only from the one that this request was verified with (T1). A request that comes second issues no cookie;
+   * the session goes on for it as it was.
+   */
+  async #rotate(terms: Terms, deadline: Deadline): Promise<void> {
+    const { token, header: before } = this.#expectHeld()
+    this.#host?.beforeChange()
+    const { core, headers, renewals } = this.#engine
+    const secret = this.#pending ?? newSecret(core.runtime)
+    this.#pending = secret
+    let isSuperseded = false
+    const swap = (header: Header, at: number): Header => {
+      isSuperseded = false
+      if (sameHash(header.hash, secret.hash)) return header
+      isSuperseded = !sameHash(header.hash, token.secret.hash)
+      return isSuperseded ? header : rotated(header, secret, terms, at)
+    }
+    const header = await headers.change(token.sid, swap, deadline, 'this rotation').catch((error) => {
+      throw this.#noteEnd(error)
+    })
+    this.#pending = undefined
+    if (isSuperseded) return
+    this.#hold({ ...token, secret }, header, Math.max(this.#serverTime(), header.rotated))
+    renewals.noteLife(token.sid, header, header.rotated)
+    if (header.idle > before.idle) await renewals.stretch(token.sid, header, deadline).catch(() => {})
+    this.#announce('issued')
+  }
+
+  #hold(token: Token, header: Header, at: number): void {
+    this.#held = { token, header, at, monotonic: this.#engine.core.runtime.monotonic() }
+  }
+
+  #expectHeld(): Held {
+    if (this.#gone) throw this.#gone
+    if (this.#held === undefined) throw new SessionGoneError('destroyed')
+    return this.#held
+  }
+
+  #announce(type: 'issued' | 'renewed'): void {
+    const held = this.#held
+    if (held === undefined || this.#state !== 'stored') return
+    const ends = expiry(held.header, held.at)
+    const expiresAt = new Date(ends)
+    this.#host?.changed({
+      type,
+      token: formatToken(held.token),
+      persist: held.header.persist,
+      expiresAt,
+      maxAge: Math.max(0, ends - this.#serverTime()),
+    })
+  }
+
+  /** Remembers that the session is gone, if that is what an error says, and for what reason. */
+  #noteEnd(error: unknown, at = this.#serverTime()): unknown {
+    if (!isFieldwiseError(error, 'SESSION_GONE')) return error
+    if (this.#gone) return this.#gone
+    const isExpired = error.reason === 'destroyed' && this.#held && at >= expiry(this.#held.header, this.#held.at)
+    const gone = isExpired ? new SessionGoneError('expired') : error
+    this.#end(gone)
+    return gone
+  }
+
+  #end(gone: SessionGoneError): void {
+    this.#state = 'gone'
+    this.#gone = gone
+  }
+
+  #serverTime(): number {
+    const { runtime } = this.#engine.core
+    return this.#held ? this.#held.at + (runtime.monotonic() - this.#held.monotonic) : Number.NaN
+  }
+}
+
+interface Held {
+  readonly token: Token
+  readonly header: Header
+  /** The server's time when the header was seen, and the monotonic clock then. */
+  readonly at: number
+  readonly monotonic: number
+}
+
+function rotated(header: Header, secret: Secret, terms: Terms, at: number): Header {
+  return {
+    ...header,
+    hash: secret.hash,
+    rotated: Math.floor(at),
+    previous: terms.grace ? { hash: header.hash, until: Math.floor(at + terms.grace) } : undefined,
+    persist: terms.persist ?? header.persist,
+    idle: terms.lifetime?.idle ?? header.idle,
+    deadline: terms.lifetime?.absolute === undefined ? header.deadline : Math.floor(at + terms.lifetime.absolute),
+  }
+}
