@@ -1,0 +1,82 @@
+/**
+ * Fieldwise sessions for Express 5 and 4.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Sessions } from 'fieldwise'
+import onHeaders from 'on-headers'
+import { Carrier, type SessionOptions } from './lib/carrier.js'
+import type { ResponseHeaders, Wire } from './lib/exchange.js'
+import type { RegisteredSession } from './lib/register.js'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The visitor's session. No I/O before it is used; typed by the `Register` interface of `@fieldwise/http`. */
+      readonly session: RegisteredSession
+    }
+  }
+}
+
+/** A middleware for `app.use`. */
+export type SessionMiddleware = (req: SessionRequest, res: ServerResponse, next: (error?: unknown) => void) => void
+
+/** What the middleware needs of Express's `req`. */
+export interface SessionRequest extends IncomingMessage {
+  /** Whether the visitor came over HTTPS: Express heeds its setting `trust proxy`. */
+  readonly secure?: boolean
+  readonly hostname?: string
+}
+
+/**
+ * Gives each request its session as `req.session`. The first one mounted has that name; others are found by `sessionOf(req, theirs)`,
+ * and need a `cookie.name` of their own. A `req.session` of another library is left alone.
+ *
+ * @throws {BadConfigError} (`BAD_CONFIG`) for options that contradict each other.
+ *
+ * @example
+ * app.use(expressSession(sessions))
+ * app.get('/', async (req, res) => {
+ *   res.send(`Visit ${await req.session.increment('visits')}`)
+ * })
+ */
+export function expressSession<F extends object, D extends keyof F>(
+  sessions: Sessions<F, D>,
+  options: SessionOptions = {},
+): SessionMiddleware {
+  const carrier = new Carrier(sessions, options)
+  return function fieldwiseSession(req, res, next) {
+    const exchange = carrier.begin(req, expressWire(req, res))
+    if (!('session' in req)) {
+      Object.defineProperty(req, 'session', { get: () => exchange.session, enumerable: true, configurable: true })
+    }
+    next()
+  }
+}
+
+function expressWire(req: SessionRequest, res: ServerResponse): Wire {
+  let awaitsHeaders = false
+  return {
+    cookieHeader: () => req.headers.cookie,
+    secure: () => req.secure ?? 'encrypted' in req.socket,
+    hostname: () => req.hostname,
+    headersSent: () => res.headersSent,
+    // Not before the headers leave: Express's error handler removes every header that is set by then, an app may still replace
+    // Set-Cookie as a whole, and its Cache-Control may be yet to come. Only responses that change the cookie are hooked.
+    cookieChanged(exchange) {
+      if (awaitsHeaders) return
+      awaitsHeaders = true
+      onHeaders(res, () => exchange.writeTo(nodeHeaders(res)))
+    },
+  }
+}
+
+function nodeHeaders(res: ServerResponse): ResponseHeaders {
+  return {
+    get: (name) => res.getHeader(name)?.toString(),
+    set: (name, value) => res.setHeader(name, value),
+    cookies: () => [res.getHeader('set-cookie') ?? []].flat().map(String),
+    setCookies: (lines) => res.setHeader('Set-Cookie', lines),
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Fieldwise sessions for Hono 4.
+ *
+ * @module
+ */
+import type { Session, Sessions } from 'fieldwise'
+import type { Context, MiddlewareHandler } from 'hono'
+import { Carrier, type SessionOptions } from './lib/carrier.js'
+import type { ResponseHeaders, Wire } from './lib/exchange.js'
+
+/** What {@link honoSession} adds to an app's `Env`. */
+export interface SessionEnv<F extends object, D extends keyof F> {
+  Variables: { readonly session: Session<F, D> }
+}
+
+/**
+ * A middleware that gives each request its session as `c.var.session`, typed along the chain. The first one used has that name; others
+ * are found by `sessionOf(c, theirs)`, and need a `cookie.name` of their own.
+ *
+ * @throws {BadConfigError} (`BAD_CONFIG`) for options that contradict each other.
+ *
+ * @example
+ * const app = new Hono()
+ *   .use(honoSession(sessions))
+ *   .get('/', async (c) => c.text(`Visit ${await c.var.session.increment('visits')}`))
+ */
+export function honoSession<F extends object, D extends keyof F>(
+  sessions: Sessions<F, D>,
+  options: SessionOptions = {},
+): MiddlewareHandler<SessionEnv<F, D>> {
+  const carrier = new Carrier(sessions, options)
+  return async function fieldwiseSession(c, next) {
+    if (carrier.find(c) !== undefined) return next()
+    let answered = false
+    const exchange = carrier.begin(
+      c,
+      honoWire(c, () => answered),
+    )
+    if (c.get('session') === undefined) c.set('session', exchange.session)
+    await next()
+    exchange.writeTo(contextHeaders(c))
+    answered = true
+  }
+}
+
+function honoWire(c: Context, headersSent: () => boolean): Wire {
+  return {
+    cookieHeader: () => c.req.header('cookie'),
+    secure: () => new URL(c.req.url).protocol === 'https:',
+    hostname: () => new URL(c.req.url).hostname,
+    headersSent,
+    cookieChanged: () => {},
+  }
+}
+
+/** `c.header` also changes a response whose own headers are immutable, such as that of a redirect or of another server. */
+function contextHeaders(c: Context): ResponseHeaders {
+  return {
+    get: (name) => c.res.headers.get(name) ?? undefined,
+    set: (name, value) => c.header(name, value),
+    cookies: () => c.res.headers.getSetCookie(),
+    setCookies(lines) {
+      c.header('Set-Cookie', undefined)
+      for (const line of lines) c.header('Set-Cookie', line, { append: true })
+    },
+  }
+}

@@ -1,0 +1,98 @@
+import { BadArgumentError, BadConfigError, type Session, type Sessions } from 'fieldwise'
+import { type Alerts, alertsOf } from './alerts.js'
+import { type CookieOptions, type CookiePolicy, createCookiePolicy } from './cookie-policy.js'
+import { Exchange, type Wire } from './exchange.js'
+
+/** What every adapter takes besides the sessions. */
+export interface SessionOptions {
+  readonly cookie?: CookieOptions
+}
+
+/** What all adapters are made of: it carries the token in with a request, and its cookie out with the response. */
+export class Carrier<F extends object, D extends keyof F> {
+  readonly #sessions: Sessions<F, D>
+  readonly #policy: CookiePolicy
+  readonly #alerts: Alerts
+
+  /** @throws {BadConfigError} (`BAD_CONFIG`) for options that cannot work. */
+  constructor(sessions: Sessions<F, D>, options: SessionOptions) {
+    assertOptions(options)
+    const production = isProduction()
+    this.#sessions = sessions
+    this.#policy = createCookiePolicy(options.cookie ?? {}, production)
+    this.#alerts = alertsOf(sessions, production)
+  }
+
+  /** The exchange of this request, if it has begun. */
+  find(request: object): Exchange<F, D> | undefined {
+    return findExchange(request, this.#sessions)
+  }
+
+  /** Begins the exchange of this request, which {@link sessionOf} finds again. An adapter that is mounted twice gets the first one back. */
+  begin(request: object, wire: Wire): Exchange<F, D> {
+    const known = this.find(request)
+    if (known !== undefined) return known
+    const exchange = new Exchange(this.#sessions, this.#policy, this.#alerts, wire)
+    remember(request, { sessions: this.#sessions, cookieName: this.#policy.secure.name, exchange })
+    return exchange
+  }
+}
+
+/**
+ * The session of a request from one particular `createSessions`: for a second schema beside the one in `req.session`, and for code
+ * that does without the global type. `request` is what the framework hands to a handler: Express's `req`, Fastify's `request`,
+ * Hono's `c`, or a `Request` inside of `withSession`.
+ *
+ * @throws {BadArgumentError} (`BAD_ARGUMENT`) if no adapter with these sessions has seen this request.
+ *
+ * @example
+ * const session = sessionOf(req, adminSessions)
+ */
+export function sessionOf<F extends object, D extends keyof F>(request: object, sessions: Sessions<F, D>): Session<F, D> {
+  const exchange = findExchange(request, sessions)
+  if (exchange !== undefined) return exchange.session
+  throw new BadArgumentError('This request has no session from these sessions: mount their adapter before what calls sessionOf')
+}
+
+/** Whether this process runs in production: what `NODE_ENV` says, as for Express. */
+export function isProduction(): boolean {
+  return process.env.NODE_ENV === 'production'
+}
+
+/** @throws {BadConfigError} (`BAD_CONFIG`) */
+export function assertOptions(options: SessionOptions): void {
+  for (const name of Object.keys(options)) {
+    if (name !== 'cookie') throw new BadConfigError(`${name} is not an option of an adapter; there is only cookie: { … }`)
+  }
+}
+
+interface Mounted {
+  readonly sessions: object
+  readonly cookieName: string
+  readonly exchange: object
+}
+
+const mountedOn = new WeakMap<object, Mounted[]>()
+
+function findExchange<F extends object, D extends keyof F>(
+  request: object,
+  sessions: Sessions<F, D>,
+): Exchange<F, D> | undefined {
+  const mounted = mountedOn.get(request)?.find((each) => each.sessions === sessions)
+  // An exchange is remembered beside the sessions that it was made from, so its fields are theirs.
+  return mounted?.exchange as Exchange<F, D> | undefined
+}
+
+function remember(request: object, mounted: Mounted): void {
+  const others = mountedOn.get(request)
+  if (others === undefined) {
+    mountedOn.set(request, [mounted])
+    return
+  }
+  if (others.some((other) => other.cookieName === mounted.cookieName)) {
+    throw new BadConfigError(
+      `Two kinds of sessions on one request cannot share the cookie name ${mounted.cookieName}; set cookie.name of one`,
+    )
+  }
+  others.push(mounted)
+}

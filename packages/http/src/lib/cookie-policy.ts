@@ -1,0 +1,197 @@
+import { isIP } from 'node:net'
+import { domainToASCII } from 'node:url'
+import { stringifySetCookie } from 'cookie'
+import { BadConfigError } from 'fieldwise'
+
+/** The session's cookie. Every part has a default that is right for one host over HTTPS. It is always HttpOnly. */
+export interface CookieOptions {
+  /** Default: `__Host-session`; `__Secure-session` with a `domain` or a `path`; `session` without `secure`. */
+  readonly name?: string
+  /** The domain whose hosts share the session, such as `example.com`. Default: none, so that the one host that set the cookie gets it back. */
+  readonly domain?: string
+  /** Default: `/`. */
+  readonly path?: string
+  /**
+   * Whether browsers send the cookie over HTTPS only. Default: true; while `NODE_ENV` is not `production`, a request over plain HTTP
+   * gets a cookie without it.
+   */
+  readonly secure?: boolean
+  /** Which requests from other sites carry the cookie. Default: `lax`; `none` with `partitioned`. */
+  readonly sameSite?: 'strict' | 'lax' | 'none'
+  /** One cookie jar for each top-level site that embeds this one in a frame. Default: false. */
+  readonly partitioned?: boolean
+}
+
+/** Which cookie a request over HTTPS carries, and which one over plain HTTP. They are one and the same outside development. */
+export interface CookiePolicy {
+  readonly secure: SessionCookie
+  readonly plain: SessionCookie
+}
+
+/** The cookie of one kind of connection, all decided. */
+export interface SessionCookie {
+  readonly name: string
+  readonly domain: string | undefined
+  readonly secure: boolean
+  /** The `Set-Cookie` line that carries `token`; for `maxAge` milliseconds, or until the browser ends its own session. */
+  set(token: string, maxAge?: number): string
+  /** The `Set-Cookie` line that removes the cookie. */
+  clear(): string
+}
+
+/**
+ * Decides the cookie from the options, once, when the adapter is made.
+ *
+ * @throws {BadConfigError} (`BAD_CONFIG`) for options that contradict each other or that no browser would keep.
+ */
+export function createCookiePolicy(options: CookieOptions, production: boolean): CookiePolicy {
+  assertCookieOptions(options)
+  const secure = createCookie(options, true)
+  const plain = createCookie(options, false)
+  if (options.secure === false) return { secure: plain, plain }
+  const always = options.secure === true || production || options.sameSite === 'none' || options.partitioned === true
+  return always ? { secure, plain: secure } : { secure, plain }
+}
+
+/** RFC 6265bis, section 5.7: a longer cookie is ignored by browsers. */
+const largestCookie = 4_096
+const longestToken = 113
+/** The prefixes that bind a browser to rules (RFC 6265bis, section 4.1.3); browsers compare them without regard to case. */
+const prefixPattern = /^__(host|secure|http|host-http)-/i
+/** `token` of RFC 9110, section 5.6.2. */
+const namePattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** `path-value` of RFC 6265, section 4.1.1. */
+const pathPattern = /^\/[\x20-\x3a\x3c-\x7e]*$/
+const optionNames: ReadonlySet<string> = new Set(['name', 'domain', 'path', 'secure', 'sameSite', 'partitioned'])
+
+function assertCookieOptions(options: CookieOptions): void {
+  assertOptionNames(options)
+  assertName(options)
+  assertDomain(options.domain)
+  assertPath(options.path)
+  assertBoolean('secure', options.secure)
+  assertBoolean('partitioned', options.partitioned)
+  assertSameSite(options)
+  assertPartitioned(options)
+  assertSize(options)
+}
+
+function assertOptionNames(options: CookieOptions): void {
+  for (const name of Object.keys(options)) {
+    if (optionNames.has(name)) continue
+    throw new BadConfigError(
+      `cookie.${name} is not an option${optionHints[name] ?? `; there are ${[...optionNames].join(', ')}`}`,
+    )
+  }
+}
+
+const optionHints: Readonly<Record<string, string>> = {
+  httpOnly: ': the cookie is always HttpOnly',
+  maxAge: ": give `persist: true` to sessions.create() or session.regenerate(); how long follows from the session's lifetime",
+  expires: ": give `persist: true` to sessions.create() or session.regenerate(); how long follows from the session's lifetime",
+  samesite: ': write sameSite',
+}
+
+function assertName({ name, domain, path, secure }: CookieOptions): void {
+  if (name === undefined) return
+  if (typeof name !== 'string' || !namePattern.test(name))
+    throw new BadConfigError('cookie.name has a character that no cookie name may have')
+  const prefix = prefixPattern.exec(name)?.[0]
+  if (prefix === undefined) return
+  if (prefix.length === name.length) throw new BadConfigError(`cookie.name is nothing but the prefix ${prefix}`)
+  if (secure === false)
+    throw new BadConfigError(`Browsers refuse a cookie named ${prefix}… without Secure; leave out \`secure: false\``)
+  if (!/^__host-/i.test(prefix)) return
+  if (domain !== undefined)
+    throw new BadConfigError(`Browsers refuse a cookie named ${prefix}… with a Domain; name it __Secure-…`)
+  if (path !== undefined && path !== '/')
+    throw new BadConfigError(`Browsers refuse a cookie named ${prefix}… with a Path other than /`)
+}
+
+function assertDomain(domain: string | undefined): void {
+  if (domain === undefined) return
+  if (typeof domain !== 'string') throw new BadConfigError('cookie.domain is a host name such as example.com')
+  const name = canonicalDomain(domain)
+  if (isIP(name) !== 0) throw new BadConfigError('cookie.domain is an IP address, which covers no other host; leave it out')
+  if (!isHostName(name))
+    throw new BadConfigError('cookie.domain is not a host name; write it like example.com, without scheme, port or path')
+}
+
+/** RFC 6265bis, section 5.6.3: a leading dot means nothing; names compare in lower case, as punycode. */
+function canonicalDomain(domain: string): string {
+  return domainToASCII(domain.replace(/^\./, ''))
+}
+
+function isHostName(name: string): boolean {
+  return name.length <= 253 && /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/.test(name)
+}
+
+function assertPath(path: string | undefined): void {
+  if (path === undefined) return
+  if (typeof path !== 'string' || !pathPattern.test(path)) {
+    throw new BadConfigError('cookie.path begins with / and holds neither semicolons nor control characters')
+  }
+}
+
+function assertBoolean(name: string, value: boolean | undefined): void {
+  if (value !== undefined && typeof value !== 'boolean') throw new BadConfigError(`cookie.${name} is true or false`)
+}
+
+function assertSameSite({ sameSite, secure }: CookieOptions): void {
+  if (sameSite === undefined) return
+  if (!['strict', 'lax', 'none'].includes(sameSite)) throw new BadConfigError("cookie.sameSite is 'strict', 'lax' or 'none'")
+  if (sameSite === 'none' && secure === false) {
+    throw new BadConfigError('Browsers refuse SameSite=None without Secure; leave out `secure: false`')
+  }
+}
+
+function assertPartitioned({ partitioned, sameSite, secure }: CookieOptions): void {
+  if (partitioned !== true) return
+  if (secure === false) throw new BadConfigError('Browsers refuse Partitioned without Secure; leave out `secure: false`')
+  if (sameSite === 'lax' || sameSite === 'strict') {
+    throw new BadConfigError(
+      `A partitioned cookie is for frames on other sites, which get no SameSite=${sameSite} cookie; leave out sameSite`,
+    )
+  }
+}
+
+function assertSize(options: CookieOptions): void {
+  const size = Buffer.byteLength(createCookie(options, true).set('x'.repeat(longestToken), Number.MAX_SAFE_INTEGER))
+  if (size > largestCookie) throw new BadConfigError(`The cookie would take ${size} bytes, and browsers keep ${largestCookie}`)
+}
+
+function createCookie(options: CookieOptions, secure: boolean): SessionCookie {
+  const name = cookieName(options, secure)
+  const domain = options.domain === undefined ? undefined : canonicalDomain(options.domain)
+  const attributes = {
+    name,
+    ...(domain === undefined ? {} : { domain }),
+    path: options.path ?? '/',
+    httpOnly: true,
+    secure,
+    sameSite: options.sameSite ?? (options.partitioned ? 'none' : 'lax'),
+    partitioned: options.partitioned ?? false,
+  }
+  return {
+    name,
+    domain,
+    secure,
+    set: (token, maxAge) =>
+      stringifySetCookie({ ...attributes, value: token, ...(maxAge === undefined ? {} : { maxAge: seconds(maxAge) }) }, verbatim),
+    clear: () => stringifySetCookie({ ...attributes, value: '', maxAge: 0 }, verbatim),
+  }
+}
+
+function cookieName({ name, domain, path = '/' }: CookieOptions, secure: boolean): string {
+  // A prefix promises Secure, so a browser drops the cookie that has the one without the other.
+  if (name !== undefined) return secure ? name : name.replace(prefixPattern, '')
+  if (!secure) return 'session'
+  return domain === undefined && path === '/' ? '__Host-session' : '__Secure-session'
+}
+
+function seconds(milliseconds: number): number {
+  return Math.max(1, Math.ceil(milliseconds / 1_000))
+}
+
+// A token is made of octets that a cookie value may have; percent-encoding it would give one token two spellings.
+const verbatim = { encode: (value: string) => value }

@@ -1,0 +1,26 @@
+import { assertOptions, isProduction, type SessionOptions } from './carrier.js'
+import { cookieValues } from './cookie-header.js'
+import { createCookiePolicy } from './cookie-policy.js'
+
+/**
+ * The session token in a `Cookie` header, for where no adapter runs, such as a WebSocket upgrade: `sessions.resume(token)` or
+ * `sessions.open(token)` go on from there. Give the same options as to the adapter.
+ *
+ * Undefined if there is no such cookie, or if there are several that differ: which one is the visitor's cannot be told here.
+ *
+ * A WebSocket upgrade carries cookies from any site: check the `Origin` header before you trust it.
+ *
+ * @throws {BadConfigError} (`BAD_CONFIG`) for options that cannot work.
+ *
+ * @example
+ * server.on('upgrade', async (request, socket, head) => {
+ *   const session = await sessions.open(tokenFromCookie(request.headers.cookie))
+ * })
+ */
+export function tokenFromCookie(header: string | undefined, options: SessionOptions = {}): string | undefined {
+  assertOptions(options)
+  const { secure, plain } = createCookiePolicy(options.cookie ?? {}, isProduction())
+  const names = new Set([secure.name, plain.name])
+  const values = new Set([...names].flatMap((name) => cookieValues(header, name)))
+  return values.size === 1 ? [...values][0] : undefined
+}

@@ -1,0 +1,541 @@
+import { isFieldwiseError } from 'fieldwise'
+import { expect } from 'vitest'
+import type { SessionOptions } from '../lib/carrier.js'
+import { gate, type ScriptedStore } from './scripted-store.js'
+import type { AdminSessions, Handler, ShopSession, ShopSessions } from './shop.js'
+import type { Visitor } from './visitor.js'
+
+/** One promise that every framework keeps. */
+export interface Case {
+  readonly title: string
+  /** Why a framework is left out. */
+  readonly without?: Readonly<Record<string, string>>
+  readonly options?: SessionOptions
+  /** Besides those that all cases share. */
+  readonly routes?: Readonly<Record<string, Handler>>
+  readonly run: (scene: Scene) => Promise<void>
+}
+
+/** An app that runs, and somebody who visits it. */
+export interface Scene {
+  readonly visitor: Visitor
+  /** Somebody else, at this host or another one. */
+  newVisitor(host?: string): Visitor
+  readonly store: ScriptedStore
+  readonly sessions: ShopSessions
+  readonly admins: AdminSessions
+  readonly clock: { advance(milliseconds: number): void }
+  /** Opened by a case to let a handler of {@link slowRoutes} go on. */
+  readonly signal: Signal
+  /** The warnings with this code that the process gave since the app started. */
+  warnings(code: string): Promise<readonly string[]>
+}
+
+export interface Signal {
+  readonly opened: Promise<void>
+  open(): void
+}
+
+const minute = 60_000
+
+/** The routes of every case. */
+export function sharedRoutes(signal: Signal): Record<string, Handler> {
+  return {
+    '/untouched': () => ({ body: 'no session' }),
+    '/visits': async ({ session }) => ({ body: String(await session.get('visits')) }),
+    '/visit': async ({ session }) => ({ body: String(await session.increment('visits')) }),
+    '/whoami': async ({ session }) => ({ body: String(await session.get('username')) }),
+    '/login': async ({ session }) => {
+      await session.regenerate()
+      await session.set('username', 'ada')
+      return { status: 303, headers: { location: '/whoami' } }
+    },
+    '/login-persist': async ({ session }) => {
+      await session.regenerate({ persist: true })
+      await session.set('username', 'ada')
+      return {}
+    },
+    '/logout': async ({ session }) => {
+      await session.destroy()
+      return {}
+    },
+    '/write-quietly': async ({ session }) => ({ body: await outcome(session.set('username', 'mallory')) }),
+    '/slow-visit': async ({ session }) => {
+      await signal.opened
+      return { body: String(await session.increment('visits')) }
+    },
+    '/forgotten': ({ session }) => {
+      session.increment('visits').catch(() => {})
+      return { body: 'sent' }
+    },
+    '/stream-then-write': ({ session }) => streaming(signal, () => session.set('username', 'late')),
+    '/stream-then-rotate': ({ session }) => streaming(signal, () => session.regenerate()),
+    '/stream-then-end': ({ session }) => streaming(signal, () => session.destroy()),
+    '/write-then-stream': async ({ session }) => {
+      await session.set('username', 'early')
+      return streaming(signal, () => session.increment('visits'))
+    },
+    '/cached': async ({ session }) => {
+      await session.increment('visits')
+      return { headers: { 'cache-control': 'public, max-age=60', 'set-cookie': 'theme=dark; Path=/' }, body: 'x' }
+    },
+    '/login-then-fail': async ({ session }) => {
+      await session.regenerate()
+      throw new Error('something else went wrong')
+    },
+    '/admin-login': async ({ admin }) => {
+      await admin().set('role', 'owner')
+      return {}
+    },
+    '/both': async ({ session, admin }) => ({ body: `${await session.get('username')} ${await admin().get('role')}` }),
+  }
+}
+
+/** Begins to answer, waits until the client has seen it, then says how the rest went. */
+function streaming(signal: Signal, work: () => Promise<unknown>) {
+  async function* body() {
+    yield 'begun '
+    await signal.opened
+    yield await outcome(work())
+  }
+  return { body: body() }
+}
+
+async function outcome(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+    return 'done'
+  } catch (error) {
+    return isFieldwiseError(error) ? error.code : 'another error'
+  }
+}
+
+export const cases: readonly Case[] = [
+  {
+    title: 'a request that never uses its session costs no I/O and sets no cookie',
+    async run({ visitor, store }) {
+      const answer = await visitor.get('/untouched')
+      expect(answer.body).toBe('no session')
+      expect(answer.setCookies).toEqual([])
+      expect(answer.headers['cache-control']).toBeUndefined()
+      await visitor.get('/visit')
+      const before = store.flights.length
+      await visitor.get('/untouched')
+      expect(store.flights).toHaveLength(before)
+    },
+  },
+  {
+    title: 'static files and OPTIONS cost no I/O',
+    async run({ visitor, store }) {
+      await visitor.get('/visit')
+      const before = store.flights.length
+      expect((await visitor.get('/static/shop.css')).body).toContain('teal')
+      const options = await visitor.send('/untouched', { method: 'OPTIONS' })
+      expect(options.setCookies).toEqual([])
+      expect(store.flights).toHaveLength(before)
+    },
+  },
+  {
+    title: 'reading what was never written gives the default, stores nothing and sets no cookie',
+    async run({ visitor, store }) {
+      const answer = await visitor.get('/visits')
+      expect(answer.body).toBe('0')
+      expect(answer.setCookies).toEqual([])
+      expect(store.flights).toEqual([])
+    },
+  },
+  {
+    title: 'the first write sets the cookie, and the next request finds what was written',
+    async run({ visitor }) {
+      const first = await visitor.get('/visit')
+      expect(first.body).toBe('1')
+      expect(first.setCookies).toEqual([expect.stringMatching(/^session=[^;]+; Path=\/; HttpOnly; SameSite=Lax$/)])
+      const second = await visitor.get('/visit')
+      expect(second.body).toBe('2')
+      expect(second.setCookies).toEqual([])
+    },
+  },
+  {
+    title: 'a request that only reads writes nothing, and its first read is one flight',
+    async run({ visitor, store }) {
+      await visitor.get('/visit')
+      const [flights, writes] = [store.flights.length, store.writes]
+      expect((await visitor.get('/visits')).body).toBe('1')
+      expect(store.flights.length - flights).toBe(1)
+      expect(store.writes).toBe(writes)
+    },
+  },
+  {
+    title: 'parallel requests of one visitor all count',
+    async run({ visitor }) {
+      await visitor.get('/visit')
+      const answers = await Promise.all(Array.from({ length: 32 }, () => visitor.get('/visit')))
+      expect(answers.map(({ body }) => Number(body)).sort((a, b) => a - b)).toEqual(Array.from({ length: 32 }, (_, at) => at + 2))
+    },
+  },
+  {
+    title: 'login gives a new token and keeps the fields',
+    async run({ visitor }) {
+      await visitor.get('/visit')
+      const before = visitor.clone()
+      const login = await visitor.get('/login')
+      expect(login.setCookies).toHaveLength(1)
+      expect(visitor.cookies.get('session')).not.toBe(before.cookies.get('session'))
+      expect((await visitor.get('/whoami')).body).toBe('ada')
+      expect((await visitor.get('/visits')).body).toBe('1')
+    },
+  },
+  {
+    title: 'login without a session before it makes one',
+    async run({ visitor }) {
+      const login = await visitor.get('/login')
+      expect(login.setCookies).toHaveLength(1)
+      expect((await visitor.get('/whoami')).body).toBe('ada')
+    },
+  },
+  {
+    title: 'a late request with the cookie from before the login reads nothing, changes nothing and sets no cookie',
+    async run({ visitor }) {
+      await visitor.get('/visit')
+      const late = visitor.clone()
+      await visitor.get('/login')
+      const read = await late.get('/whoami')
+      expect(read.body).toBe('undefined')
+      const write = await late.get('/write-quietly')
+      expect(write.body).toBe('SESSION_GONE')
+      expect([...read.setCookies, ...write.setCookies]).toEqual([])
+      expect((await visitor.get('/whoami')).body).toBe('ada')
+    },
+  },
+  {
+    title: 'logout clears the cookie, and the token is dead everywhere',
+    async run({ visitor }) {
+      await visitor.get('/login')
+      const thief = visitor.clone()
+      const logout = await visitor.get('/logout')
+      expect(logout.setCookies).toEqual(['session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax'])
+      expect(visitor.cookies.size).toBe(0)
+      expect((await thief.get('/whoami')).body).toBe('undefined')
+    },
+  },
+  {
+    title: 'an expired session reads as unset, and a write begins a new one',
+    async run({ visitor, clock }) {
+      await visitor.get('/login')
+      const token = visitor.cookies.get('session')
+      clock.advance(60 * minute)
+      const read = await visitor.get('/whoami')
+      expect(read.body).toBe('undefined')
+      expect(read.setCookies).toEqual([])
+      const write = await visitor.get('/visit')
+      expect(write.body).toBe('1')
+      expect(sidOf(visitor.cookies.get('session'))).not.toBe(sidOf(token))
+    },
+  },
+  {
+    title: 'a forged secret of a living session reads as unset, and nothing is written for it',
+    async run({ visitor, newVisitor, store }) {
+      await visitor.get('/login')
+      const forger = newVisitor()
+      forger.cookies.set('session', `${sidOf(visitor.cookies.get('session'))}.${'A'.repeat(43)}`)
+      const writes = store.writes
+      expect((await forger.get('/whoami')).body).toBe('undefined')
+      expect(store.writes).toBe(writes)
+      expect((await visitor.get('/whoami')).body).toBe('ada')
+    },
+  },
+  {
+    title: 'a planted token is never adopted, and what is not even a token costs no I/O',
+    async run({ visitor, store }) {
+      const planted = `00000000-0000-4000-8000-000000000000.${'A'.repeat(43)}`
+      for (const token of [
+        planted,
+        'x',
+        '.',
+        'null',
+        '%00',
+        planted.slice(0, -1),
+        `${planted}x`,
+        planted.toUpperCase(),
+        `"${planted}"`,
+      ]) {
+        visitor.cookies.set('session', token)
+        const before = store.flights.length
+        expect((await visitor.get('/whoami')).body).toBe('undefined')
+        expect(store.flights.length - before, token).toBeLessThanOrEqual(token === planted ? 1 : 0)
+      }
+      visitor.cookies.set('session', planted)
+      await visitor.get('/visit')
+      expect(sidOf(visitor.cookies.get('session'))).not.toBe(sidOf(planted))
+    },
+  },
+  {
+    title: 'of two cookies with the name the one that opens counts, and neither if both do',
+    async run({ visitor, newVisitor }) {
+      await visitor.get('/login')
+      const own = visitor.cookies.get('session')
+      const stranger = newVisitor()
+      await stranger.get('/login')
+      const foreign = stranger.cookies.get('session')
+      const dead = `00000000-0000-4000-8000-000000000000.${'A'.repeat(43)}`
+      const whoami = async (cookie: string) => (await newVisitor().get('/whoami', { headers: { cookie } })).body
+      expect(await whoami(`session=${dead}; session=${own}`)).toBe('ada')
+      expect(await whoami(`session=${own}; session=junk`)).toBe('ada')
+      expect(await whoami(`session=${own}; session=${foreign}`)).toBe('undefined')
+    },
+  },
+  {
+    title: 'while the store is down the answer is 503 with Retry-After, and never an anonymous session',
+    async run({ visitor, store }) {
+      await visitor.get('/login')
+      store.fail()
+      for (const path of ['/whoami', '/visit']) {
+        const answer = await visitor.get(path)
+        expect(answer.status, path).toBe(503)
+        expect(answer.headers['retry-after'], path).toMatch(/^\d+$/)
+        expect(answer.setCookies, path).toEqual([])
+      }
+      expect((await visitor.get('/untouched')).status).toBe(200)
+      store.mend()
+      expect((await visitor.get('/whoami')).body).toBe('ada')
+    },
+  },
+  {
+    title: 'a first write after the headers were sent is HEADERS_SENT, and nothing is stored',
+    async run({ visitor, store, signal }) {
+      const answer = await visitor.get('/stream-then-write', { onData: signal.open })
+      expect(answer.body).toBe('begun HEADERS_SENT')
+      expect(answer.setCookies).toEqual([])
+      expect(store.writes).toBe(0)
+    },
+  },
+  {
+    title: 'a rotation after the headers were sent is HEADERS_SENT, and the old token lives on',
+    async run({ visitor, signal }) {
+      await visitor.get('/login')
+      const answer = await visitor.get('/stream-then-rotate', { onData: signal.open })
+      expect(answer.body).toBe('begun HEADERS_SENT')
+      expect((await visitor.get('/whoami')).body).toBe('ada')
+    },
+  },
+  {
+    title: 'an end after the headers were sent is HEADERS_SENT, and the session lives on',
+    async run({ visitor, signal }) {
+      await visitor.get('/login')
+      const answer = await visitor.get('/stream-then-end', { onData: signal.open })
+      expect(answer.body).toBe('begun HEADERS_SENT')
+      expect((await visitor.get('/whoami')).body).toBe('ada')
+    },
+  },
+  {
+    title: 'a stream may write to a session that has its cookie',
+    async run({ visitor, signal }) {
+      const answer = await visitor.get('/write-then-stream', { onData: signal.open })
+      expect(answer.body).toBe('begun done')
+      expect(answer.setCookies).toHaveLength(1)
+      expect((await visitor.get('/visits')).body).toBe('1')
+      expect((await visitor.get('/whoami')).body).toBe('early')
+    },
+  },
+  {
+    title: 'a write that nobody awaited is warned of, once',
+    async run({ visitor, store, warnings }) {
+      await visitor.get('/visit')
+      for (let round = 0; round < 2; round++) {
+        const release = store.hold()
+        expect((await visitor.get('/forgotten')).body).toBe('sent')
+        release()
+        await expect.poll(async () => (await visitor.get('/visits')).body).toBe(String(round + 2))
+      }
+      expect(await warnings('FIELDWISE_NOT_AWAITED')).toEqual([
+        expect.stringContaining('session.increment() was still under way'),
+      ])
+    },
+  },
+  {
+    title: 'a write that was awaited is not warned of',
+    async run({ visitor, signal, warnings }) {
+      await visitor.get('/write-then-stream', { onData: signal.open })
+      await visitor.get('/login')
+      await visitor.get('/logout')
+      expect(await warnings('FIELDWISE_NOT_AWAITED')).toEqual([])
+    },
+  },
+  {
+    title: 'a visitor who hangs up is no error, and what the handler writes is kept',
+    async run({ visitor, store, signal }) {
+      await visitor.get('/visit')
+      const before = store.flights.length
+      const aborted = visitor.get('/slow-visit', { onRequest: (sent) => setTimeout(() => sent.destroy(), 20) })
+      await expect(aborted).rejects.toMatchObject({ code: 'ECONNRESET' })
+      signal.open()
+      await expect.poll(() => store.flights.length).toBeGreaterThan(before)
+      await expect.poll(async () => (await visitor.get('/visits')).body).toBe('2')
+    },
+  },
+  {
+    title: 'a redirect leaves when the write is acknowledged, not before',
+    async run({ visitor, store }) {
+      await visitor.get('/visit')
+      const release = store.hold()
+      let redirected = false
+      const login = visitor.get('/login').then((answer) => {
+        redirected = true
+        return answer
+      })
+      await expect.poll(() => store.flights.length).toBeGreaterThan(1)
+      expect(redirected).toBe(false)
+      release()
+      const answer = await login
+      expect(answer.status).toBe(303)
+      expect(answer.setCookies).toHaveLength(1)
+      expect((await visitor.get(new URL(answer.headers.location ?? '', 'http://shop').pathname)).body).toBe('ada')
+    },
+  },
+  {
+    title: 'HEAD sets the cookie as GET does',
+    async run({ visitor }) {
+      const answer = await visitor.send('/visit', { method: 'HEAD' })
+      expect(answer.body).toBe('')
+      expect(answer.setCookies).toHaveLength(1)
+      expect((await visitor.get('/visits')).body).toBe('1')
+    },
+  },
+  {
+    title: "the app's own cookies stay, and shared caches keep no answer that sets ours",
+    async run({ visitor }) {
+      const first = await visitor.get('/cached')
+      expect(first.setCookies).toEqual(['theme=dark; Path=/', expect.stringMatching(/^session=/)])
+      expect(first.headers['cache-control']).toBe('private, max-age=60')
+      const second = await visitor.get('/cached')
+      expect(second.setCookies).toEqual(['theme=dark; Path=/'])
+      expect(second.headers['cache-control']).toBe('public, max-age=60')
+    },
+  },
+  {
+    title: 'an answer that sets the cookie and says nothing of caches is private',
+    async run({ visitor }) {
+      expect((await visitor.get('/visit')).headers['cache-control']).toBe('private')
+      expect((await visitor.get('/visit')).headers['cache-control']).toBeUndefined()
+    },
+  },
+  {
+    title: 'a rotated token reaches the visitor although the handler failed afterwards',
+    without: { fetch: 'there is no error path to send it with: whoever called the handler answers' },
+    async run({ visitor }) {
+      await visitor.get('/login')
+      const answer = await visitor.get('/login-then-fail')
+      expect(answer.status).toBe(500)
+      expect(answer.setCookies).toHaveLength(1)
+      expect((await visitor.get('/whoami')).body).toBe('ada')
+    },
+  },
+  {
+    title: '`persist` gives the cookie a Max-Age, and a renewed life sends it anew',
+    async run({ visitor, clock }) {
+      const login = await visitor.get('/login-persist')
+      expect(login.setCookies).toEqual([expect.stringMatching(/^session=[^;]+; Max-Age=1800; Path=\//)])
+      expect((await visitor.get('/whoami')).setCookies).toEqual([])
+      clock.advance(25 * minute)
+      const renewed = await visitor.get('/whoami')
+      expect(renewed.body).toBe('ada')
+      expect(renewed.setCookies).toEqual(login.setCookies)
+      clock.advance(25 * minute)
+      expect((await visitor.get('/whoami')).body).toBe('ada')
+    },
+  },
+  {
+    title: 'without `persist` a renewed life sends no cookie',
+    async run({ visitor, clock }) {
+      await visitor.get('/login')
+      clock.advance(25 * minute)
+      const renewed = await visitor.get('/whoami')
+      expect(renewed.body).toBe('ada')
+      expect(renewed.setCookies).toEqual([])
+    },
+  },
+  {
+    title: 'two kinds of sessions live side by side, each with its cookie',
+    async run({ visitor }) {
+      await visitor.get('/login')
+      await visitor.get('/admin-login')
+      expect([...visitor.cookies.keys()]).toEqual(['session', 'admin'])
+      expect((await visitor.get('/both')).body).toBe('ada owner')
+      await visitor.get('/logout')
+      expect((await visitor.get('/both')).body).toBe('undefined owner')
+    },
+  },
+  {
+    title: 'over HTTPS that ends at a trusted proxy the cookie is __Host- and Secure',
+    without: { 'Hono 4': 'it goes by the URL that the server gives it', fetch: 'it goes by the URL of the Request' },
+    async run({ visitor, warnings }) {
+      const overTls = { headers: { 'x-forwarded-proto': 'https' } }
+      const answer = await visitor.get('/visit', overTls)
+      expect(answer.setCookies).toEqual([
+        expect.stringMatching(/^__Host-session=[^;]+; Path=\/; HttpOnly; Secure; SameSite=Lax$/),
+      ])
+      expect((await visitor.get('/visits', overTls)).body).toBe('1')
+      expect(await warnings('FIELDWISE_PLAIN_HTTP')).toEqual([])
+    },
+  },
+  {
+    title: 'over plain HTTP in development the cookie is plain, with one warning',
+    async run({ visitor, newVisitor, warnings }) {
+      await visitor.get('/visit')
+      await newVisitor().get('/visit')
+      expect(await warnings('FIELDWISE_PLAIN_HTTP')).toEqual([expect.stringContaining('plain HTTP')])
+    },
+  },
+  {
+    title: 'one cookie serves all hosts of a domain',
+    options: { cookie: { domain: 'shop.localhost' } },
+    async run({ visitor, newVisitor, warnings }) {
+      const login = await visitor.get('/login')
+      expect(login.setCookies).toEqual([expect.stringContaining('; Domain=shop.localhost;')])
+      const avatar = newVisitor('avatar.shop.localhost')
+      avatar.cookies.set('session', visitor.cookies.get('session') ?? '')
+      expect((await avatar.get('/whoami')).body).toBe('ada')
+      expect((await avatar.get('/logout')).setCookies).toEqual([expect.stringContaining('; Domain=shop.localhost;')])
+      expect(await warnings('FIELDWISE_COOKIE_HOST')).toEqual([])
+    },
+  },
+  {
+    title: 'a host that can never send the cookie back is warned of, once, with both names',
+    options: { cookie: { domain: 'shop.localhost' } },
+    async run({ newVisitor, warnings }) {
+      await newVisitor('127.0.0.1').get('/visit')
+      await newVisitor('www.example.org').get('/visit')
+      const given = await warnings('FIELDWISE_COOKIE_HOST')
+      expect(given).toHaveLength(1)
+      expect(given[0]).toMatch(/Domain=shop\.localhost from (127\.0\.0\.1|www\.example\.org)/)
+    },
+  },
+  {
+    title: 'without a Domain, a second host is told that it has a cookie jar of its own',
+    async run({ newVisitor, warnings }) {
+      await newVisitor('www.shop.localhost').get('/visit')
+      await newVisitor('avatar.shop.localhost').get('/visit')
+      expect(await warnings('FIELDWISE_COOKIE_HOST')).toEqual([expect.stringContaining("set cookie.domain to 'shop.localhost'")])
+    },
+  },
+  {
+    title: 'an operation that a case has no route for is a 404 without a cookie',
+    async run({ visitor }) {
+      const answer = await visitor.get('/nowhere')
+      expect(answer.status).toBe(404)
+      expect(answer.setCookies).toEqual([])
+    },
+  },
+]
+
+/** The part of a token before its secret. */
+function sidOf(token: string | undefined): string | undefined {
+  return token?.split('.')[0]
+}
+
+export function newSignal(): Signal {
+  const { promise, open } = gate()
+  return { opened: promise, open }
+}
+
+export type { ShopSession }
