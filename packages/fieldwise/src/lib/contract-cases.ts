@@ -644,16 +644,13 @@ function lifeCases(): ContractCase[] {
       requirement,
       needs: ({ skipsTime }) => (skipsTime ? undefined : 'this harness really waits'),
       async run(harness) {
-        const spans = [29 * day, 30 * day, 30 * day + 1_000, 400 * day]
-        const scene = new Scene(harness)
-        await scene.answers(...spans.map((life, index) => scene.add(`field${index}`, 'x', life)))
-        let passed = 0
-        for (const [index, life] of spans.entries()) {
-          await harness.elapse(life - scene.step - passed)
-          await scene.expect([scene.get(`field${index}`)], ['found'])
+        for (const life of [29 * day, 30 * day, 30 * day + 1_000, 400 * day]) {
+          const scene = new Scene(harness)
+          await scene.answers(scene.add('a', 'x', life))
+          await harness.elapse(life - scene.step)
+          await scene.expect([scene.get('a')], ['found'])
           await harness.elapse(3 * scene.step)
-          await scene.expect([scene.get(`field${index}`)], ['missing'])
-          passed = life + 2 * scene.step
+          await scene.expect([scene.get('a')], ['missing'])
         }
       },
     },
@@ -897,8 +894,8 @@ function closingCases(): ContractCase[] {
       title: 'a store that was never used can be closed, and closing twice does no harm',
       requirement,
       async run({ store }) {
-        await store.close()
-        await store.close()
+        await assert.doesNotReject(store.close())
+        await assert.doesNotReject(store.close())
       },
     },
   ]
