@@ -48,7 +48,7 @@ export class SessionFacade {
   get(name: string, options?: OperationOptions): Promise<unknown> {
     return this.#run(options, async () => {
       const field = this.#field(name)
-      const json = this.#preloaded.has(name) ? this.#unload(name) : (await this.#read([name])).get(name)
+      const json = this.#preloaded.has(name) ? this.#unload(name) : await this.#readOne(name)
       return readAs(field, json)
     })
   }
@@ -82,7 +82,7 @@ export class SessionFacade {
   has(name: string, options?: OperationOptions): Promise<boolean> {
     return this.#run(options, async () => {
       this.#field(name)
-      return (await this.#read([name])).get(name) !== undefined
+      return (await this.#readOne(name)) !== undefined
     })
   }
 
@@ -164,6 +164,11 @@ export class SessionFacade {
 
   #field(name: unknown): CompiledField {
     return this.#engine.core.schema.field(name as string)
+  }
+
+  async #readOne(name: string): Promise<string | undefined> {
+    const reading = await this.#visit.read([name], readDeadline(this.#engine.core))
+    return reading && this.#engine.reader.json(reading, name)
   }
 
   async #read(names: readonly string[]): Promise<Map<string, string | undefined>> {

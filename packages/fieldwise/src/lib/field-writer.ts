@@ -3,10 +3,10 @@ import type { Edit } from './edit.js'
 import { isFieldwiseError, OutcomeUnknownError, SessionGoneError, UpdateConflictError, ValueTooLargeError } from './errors.js'
 import type { Header } from './header.js'
 import { afterOpen, type Headers } from './headers.js'
-import { earlierWrites, encodeItem, type Item, itemSize, remembers, remembersAllSince } from './item.js'
+import { earlierWrites, encodeItem, type Item, itemSize, living, remembers, remembersAllSince } from './item.js'
 import { fieldLife } from './lifetime.js'
 import { Patience } from './patience.js'
-import { LostField, living, type Reader, type Reading } from './reader.js'
+import { LostField, type Reader, type Reading } from './reader.js'
 import type { StoreAnswer, StoreRequest, Version } from './store.js'
 
 /**

@@ -93,6 +93,33 @@ export function decodeItem(field: string, bytes: Buffer): Item {
 }
 
 /**
+ * The JSON of an item at `now`; undefined where the field is unset: deleted, or past its own deadline. For reading, which needs nothing
+ * else of an item.
+ *
+ * @throws {SealBrokenError} for bytes that no version of this format wrote.
+ */
+export function jsonOf(field: string, bytes: Buffer, now: number): string | undefined {
+  const flags = bytes[0]
+  if (flags === version && bytes.length >= fixedLength) return bytes.toString('utf8', fixedLength)
+  return living(decodeItem(field, bytes), now)
+}
+
+/** The JSON of an item, unless the field's own deadline has passed. */
+export function living(item: Item | undefined, now: number): string | undefined {
+  if (item === undefined || (item.deadline !== 0 && now >= item.deadline)) return undefined
+  return item.json
+}
+
+/**
+ * Whether stored bytes are an item of another birth than the one a manifest lists. Bytes that are no item at all are not: they are for
+ * the reader of that field to hear of.
+ */
+export function hasOtherBirth(bytes: Buffer, birth: Buffer): boolean {
+  const isItem = bytes.length >= fixedLength && ((bytes[0] as number) & versionMask) === version
+  return isItem && birth.compare(bytes, 1 + writeIdLength, fixedLength) !== 0
+}
+
+/**
  * The ids that a write over `base` carries on: one for each process that wrote recently, without the writer's own, which it does not
  * ask for any more (W1). Ids are dropped oldest first, so that a base is never remembered for longer than a write made over it (W4).
  */

@@ -1,7 +1,7 @@
 import { type Core, type Deadline, isPast, send } from './core.js'
 import { isFieldwiseError, StoreUnavailableError } from './errors.js'
 import { decodeHeader, type Header, headerName } from './header.js'
-import { decodeItem, type Item } from './item.js'
+import { decodeItem, hasOtherBirth, type Item, jsonOf } from './item.js'
 import type { Flight, StoreAnswer, StoreRequest, Version } from './store.js'
 
 /** What one flight found of a session. */
@@ -34,38 +34,50 @@ export interface FoundItem {
  */
 export class Reader {
   readonly #core: Core
-  readonly #boarding = new Map<string, Boarding>()
+  readonly #headers: HeaderCache
+  #boarding = new Map<string, Boarding>()
 
   constructor(core: Core) {
     this.#core = core
+    this.#headers = new HeaderCache(core)
   }
 
   /** @throws {StoreUnavailableError} when no answer came. */
   read(sid: string, fields: readonly string[], deadline: Deadline): Promise<Reading> {
     const boarding = this.#boarding.get(sid)
     if (boarding === undefined || Math.abs(boarding.deadline - deadline) > sameDeadline) return this.#board(sid, fields, deadline)
-    for (const field of fields) boarding.fields.add(field)
+    for (const field of fields) if (!boarding.fields.includes(field)) boarding.fields.push(field)
     return boarding.reading
   }
 
   #board(sid: string, fields: readonly string[], deadline: Deadline): Promise<Reading> {
-    const all = new Set(fields)
-    const reading = Promise.resolve().then(() => {
-      if (this.#boarding.get(sid)?.fields === all) this.#boarding.delete(sid)
-      return this.#readNow(sid, [...all], deadline)
-    })
-    this.#boarding.set(sid, { fields: all, deadline, reading })
-    return reading
+    if (this.#boarding.size === 0) queueMicrotask(() => this.#depart())
+    const boarding = new Boarding(sid, [...fields], deadline)
+    // A flight with another deadline may be boarding; that one goes as it is.
+    const other = this.#boarding.get(sid)
+    if (other) this.#send(other)
+    this.#boarding.set(sid, boarding)
+    return boarding.reading
   }
 
-  async #readNow(sid: string, fields: readonly string[], deadline: Deadline): Promise<Reading> {
+  #depart(): void {
+    const boarding = this.#boarding
+    this.#boarding = new Map()
+    for (const one of boarding.values()) this.#send(one)
+  }
+
+  #send(boarding: Boarding): void {
+    const { sid, fields, deadline } = boarding
     const { keys } = this.#core
     const requests: StoreRequest[] = fields.map((field) => ({ op: 'get', key: keys.field(sid, field) }))
     requests.push({ op: 'get', key: keys.header(sid) })
-    let flight = await send(this.#core, sid, requests, deadline)
-    // A read whose answer was cut off changes nothing and may go out once more.
-    if (flight.answers.some(isOpen)) flight = await send(this.#core, sid, requests, deadline)
-    return this.#understand(sid, fields, flight)
+    const land = (flight: Flight) => boarding.land(() => this.#understand(sid, fields, flight))
+    const again = (flight: Flight) => {
+      // A read whose answer was cut off changes nothing and may go out once more.
+      if (!flight.answers.some(isOpen)) return land(flight)
+      return send(this.#core, sid, requests, deadline).then(land)
+    }
+    send(this.#core, sid, requests, deadline).then(again).catch(boarding.reject)
   }
 
   /**
@@ -81,19 +93,20 @@ export class Reader {
   }
 
   #understand(sid: string, fields: readonly string[], flight: Flight): Reading {
-    const header = this.#headerOf(sid, flight.answers[fields.length] as StoreAnswer, flight.at)
+    const { answers, at } = flight
+    const header = this.#headerOf(sid, answers[fields.length] as StoreAnswer, at)
     const items = new Map<string, FoundItem>()
-    fields.forEach((field, index) => {
-      const answer = found(flight.answers[index] as StoreAnswer)
-      if (answer) items.set(field, { bytes: answer.value, version: answer.version })
-    })
-    return { sid, header, items, at: flight.at }
+    for (let index = 0; index < fields.length; index++) {
+      const answer = found(answers[index] as StoreAnswer)
+      if (answer) items.set(fields[index] as string, { bytes: answer.value, version: answer.version })
+    }
+    return { sid, header, items, at }
   }
 
   #headerOf(sid: string, answer: StoreAnswer, at: number): FoundHeader | undefined {
     const stored = found(answer)
     if (stored === undefined) return undefined
-    const value = decodeHeader(this.#core.sealer.open(sid, headerName, stored.value))
+    const value = this.#headers.decode(sid, stored.value)
     if (isPast(value, at)) return undefined
     return { value, version: stored.version, life: stored.life }
   }
@@ -105,29 +118,40 @@ export class Reader {
    * @throws {LostField} for a field whose loss ends the session.
    */
   async settle(reading: Reading, fields: readonly string[], deadline: Deadline): Promise<Reading> {
-    if (reading.header === undefined || this.#missing(reading, fields) === undefined) return reading
+    if (this.isWhole(reading, fields)) return reading
     const second = await this.read(reading.sid, fields, deadline)
-    if (second.header === undefined) return second
-    const lost = this.#missing(second, fields)
+    const lost = second.header && this.#missing(second, fields)
     if (lost !== undefined) throw new LostField(lost, second)
     return second
   }
 
-  /** The item of a field as the session stands, opened; undefined where the field was never stored or its item may be absent. */
+  /** Whether every one of the fields is what the manifest says. */
+  isWhole(reading: Reading, fields: readonly string[]): boolean {
+    return reading.header === undefined || this.#missing(reading, fields) === undefined
+  }
+
+  /** The item of a field as the session stands; undefined where nothing is there. @throws {SealBrokenError} */
   item(reading: Reading, field: string): Item | undefined {
-    const found = reading.items.get(field)
-    return found && decodeItem(field, this.#core.sealer.open(reading.sid, field, found.bytes))
+    const plain = this.#plain(reading, field)
+    return plain && decodeItem(field, plain)
   }
 
   /** The JSON of a field that is set; undefined where it is unset, deleted, past its own deadline or not listed (R3). */
   json(reading: Reading, field: string): string | undefined {
     const isListed = reading.header?.value.manifest.has(field)
     if (!isListed && !this.#core.settings.mayBeAbsent(field)) return undefined
-    return living(this.item(reading, field), reading.at)
+    const plain = this.#plain(reading, field)
+    return plain && jsonOf(field, plain, reading.at)
+  }
+
+  #plain(reading: Reading, field: string): Buffer | undefined {
+    const item = reading.items.get(field)
+    return item && this.#core.sealer.open(reading.sid, field, item.bytes)
   }
 
   #missing(reading: Reading, fields: readonly string[]): string | undefined {
-    return fields.find((field) => this.#isMissing(reading, field))
+    for (const field of fields) if (this.#isMissing(reading, field)) return field
+    return undefined
   }
 
   #isMissing(reading: Reading, field: string): boolean {
@@ -135,20 +159,67 @@ export class Reader {
     const listed = reading.header?.value.manifest.get(field)
     if (listed === undefined) return false
     if (!reading.items.has(field)) return true
-    const birth = this.#birth(reading, field)
-    return birth !== undefined && !birth.equals(listed)
-  }
-
-  /** The birth of a stored item; undefined where its bytes are broken, which is for the reader of that field alone to hear. */
-  #birth(reading: Reading, field: string): Buffer | undefined {
     try {
-      return this.item(reading, field)?.birth
+      return hasOtherBirth(this.#plain(reading, field) as Buffer, listed)
     } catch (error) {
-      if (isFieldwiseError(error, 'SEAL_BROKEN')) return undefined
+      // A broken seal is for the reader of that field alone to hear of.
+      if (isFieldwiseError(error, 'SEAL_BROKEN')) return false
       throw error
     }
   }
 }
+
+/** A read that waits for the end of its tick, for others of the same session to join. */
+class Boarding {
+  readonly sid: string
+  readonly fields: string[]
+  readonly deadline: Deadline
+  readonly reading: Promise<Reading>
+  reject!: (error: unknown) => void
+  #resolve!: (reading: Reading) => void
+
+  constructor(sid: string, fields: string[], deadline: Deadline) {
+    this.sid = sid
+    this.fields = fields
+    this.deadline = deadline
+    this.reading = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.reject = reject
+    })
+  }
+
+  land(understand: () => Reading): void {
+    try {
+      this.#resolve(understand())
+    } catch (error) {
+      this.reject(error)
+    }
+  }
+}
+
+/** Remembers the headers that were read last, so that each version of one is opened and taken apart once. */
+class HeaderCache {
+  readonly #core: Core
+  readonly #known = new Map<string, { readonly bytes: Buffer; readonly header: Header }>()
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  decode(sid: string, bytes: Buffer): Header {
+    const known = this.#known.get(sid)
+    if (known?.bytes.equals(bytes)) return known.header
+    // A copy, since the bytes are a part of what came from the network together.
+    const own = Buffer.from(bytes)
+    const header = decodeHeader(this.#core.sealer.open(sid, headerName, own))
+    this.#known.delete(sid)
+    this.#known.set(sid, { bytes: own, header })
+    if (this.#known.size > mostKnown) this.#known.delete(this.#known.keys().next().value as string)
+    return header
+  }
+}
+
+const mostKnown = 4_096
 
 /** A listed field is gone: its session has to end. Internal; callers see `SESSION_GONE` once the header is deleted (R4). */
 export class LostField extends Error {
@@ -162,22 +233,10 @@ export class LostField extends Error {
   }
 }
 
-/** The JSON of an item, unless the field's own deadline has passed. */
-export function living(item: Item | undefined, at: number): string | undefined {
-  if (item === undefined || (item.deadline !== 0 && at >= item.deadline)) return undefined
-  return item.json
-}
-
 /** The error of a call that ended before anything could have been stored. */
 export function unavailable(error: unknown): Error {
   if (isFieldwiseError(error, 'STORE_UNAVAILABLE') || isFieldwiseError(error, 'CLOSED')) return error
   return new StoreUnavailableError('The store did not answer', error)
-}
-
-interface Boarding {
-  readonly fields: Set<string>
-  readonly deadline: Deadline
-  readonly reading: Promise<Reading>
 }
 
 /** Calls of one tick begin within this many milliseconds. */

@@ -10,10 +10,10 @@ import type { StoreAnswer, StoreRequest } from './store.js'
 
 /** What a renewal tells whoever set it off. */
 export interface RenewalListener {
-  /** The header will live for another idle time from `at`. */
-  renewed?(header: Header, at: number): void
+  /** The header will live for another idle time. */
+  renewed(): void
   /** A listed field turned out to be gone; the session was ended. */
-  lost?(error: Error): void
+  lost(error: Error): void
 }
 
 /**
@@ -117,7 +117,7 @@ export class Renewals {
       if (seen.header === undefined) return
       if (seen.header.value.idle === life.idle) {
         this.noteLife(reading.sid, life, at)
-        listener.renewed?.(life, at)
+        listener.renewed()
         return
       }
       life = seen.header.value
@@ -141,7 +141,7 @@ export class Renewals {
     } catch (error) {
       if (!(error instanceof LostField)) throw error
       const ended = await this.#headers.endLost(error, deadline)
-      if (isFieldwiseError(ended, 'SESSION_GONE')) listener.lost?.(ended)
+      if (isFieldwiseError(ended, 'SESSION_GONE')) listener.lost(ended)
       return
     }
     if (left.length === 0) await this.#note(reading.sid, header, reading.at + this.#life(header), deadline)

@@ -81,8 +81,9 @@ export class Visit {
       if (reading) return reading
     }
     if (this.#state === 'new' || this.#gone?.reason === 'superseded') return undefined
-    const { token } = this.#expectHeld()
-    return this.#settle(await this.#engine.reader.read(token.sid, fields, deadline), fields, deadline)
+    const { reader } = this.#engine
+    const reading = await reader.read(this.#expectHeld().token.sid, fields, deadline)
+    return reader.isWhole(reading, fields) ? this.#see(reading) : this.#settle(reading, fields, deadline)
   }
 
   /** Makes edits of different fields. Rejects with the error of the first that failed, when all have ended. */
@@ -192,13 +193,21 @@ export class Visit {
   }
 
   #see(reading: Reading): Reading {
-    if (reading.header === undefined) throw this.#noteEnd(new SessionGoneError('destroyed'), reading.at)
-    if (this.#held) this.#hold(this.#held.token, reading.header.value, reading.at)
-    this.#engine.renewals.consider(reading, {
-      renewed: () => this.#announce('renewed'),
-      lost: (error) => this.#noteEnd(error),
-    })
+    const { header, at } = reading
+    if (header === undefined) throw this.#noteEnd(new SessionGoneError('destroyed'), at)
+    if (this.#held) this.#hold(this.#held.token, header.value, at)
+    this.#engine.renewals.consider(reading, this)
     return reading
+  }
+
+  /** The header's life was renewed. */
+  renewed(): void {
+    this.#announce('renewed')
+  }
+
+  /** A renewal has found that a listed field is gone. */
+  lost(error: Error): void {
+    this.#noteEnd(error)
   }
 
   async #createBy(edits: readonly Edit[], deadline: Deadline): Promise<void> {
