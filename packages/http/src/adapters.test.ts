@@ -63,18 +63,18 @@ class TestClock {
   }
 }
 
+/** The warnings that the process gives, which stay unprinted. */
 function collectWarnings(): { of(code: string): Promise<string[]>; stop(): void } {
-  const given: (Error & { code?: string })[] = []
-  const keep = (warning: Error) => given.push(warning)
-  process.on('warning', keep)
+  const spy = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   return {
     async of(code) {
       // A warning about hosts comes after the list of public suffixes was loaded.
       await import('./lib/public-suffix.js')
       await new Promise(setImmediate)
-      return given.filter((warning) => warning.code === code).map(({ message }) => message)
+      const given = spy.mock.calls as unknown as [message: string, options: { code: string }][]
+      return given.filter(([, options]) => options.code === code).map(([message]) => message)
     },
-    stop: () => process.off('warning', keep),
+    stop: () => spy.mockRestore(),
   }
 }
 

@@ -1,6 +1,11 @@
 /** What an adapter of a web framework does for the session of one request. */
 export interface SessionHost {
   /**
+   * How many milliseconds ago the request arrived, for an adapter that asks for the session when it is first used. What its token meant
+   * is judged as of then (T2). Without it: no time ago.
+   */
+  waited?(): number
+  /**
    * Called before anything is stored, rotated or ended that will change the token.
    *
    * @throws {HeadersSentError} when the response's headers are gone, so that no cookie could be set any more.

@@ -40,7 +40,7 @@ export class Visit {
   constructor(engine: Engine, tokens: readonly Token[], host?: SessionHost) {
     this.#engine = engine
     this.#host = host
-    this.#arrived = engine.core.runtime.monotonic()
+    this.#arrived = engine.core.runtime.monotonic() - (host?.waited?.() ?? 0)
     this.#tokens = tokens.filter((token) => engine.core.store.holds(token.sid))
     this.#state = this.#tokens.length > 0 ? 'unopened' : 'new'
   }

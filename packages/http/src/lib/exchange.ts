@@ -33,6 +33,7 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
   readonly #policy: CookiePolicy
   readonly #alerts: Alerts
   readonly #wire: Wire
+  readonly #began = performance.now()
   #session: Session<F, D> | undefined
   #cookie: SessionCookie | undefined
   #change: TokenChange | undefined
@@ -49,6 +50,10 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
   get session(): Session<F, D> {
     this.#session ??= this.#resume()
     return this.#session
+  }
+
+  waited(): number {
+    return performance.now() - this.#began
   }
 
   beforeChange(): void {

@@ -1,4 +1,5 @@
-import { type Flight, memoryStore, type Store, type StoreHost, type StoreRequest, StoreUnavailableError } from 'fieldwise'
+import { memoryStore, StoreUnavailableError } from 'fieldwise'
+import type { Flight, Store, StoreHost, StoreRequest } from 'fieldwise/store-contract'
 
 /** The memory store, watched and made to fail or to wait as a test says. */
 export class ScriptedStore implements Store {
