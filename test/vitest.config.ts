@@ -8,8 +8,11 @@ export default defineConfig({
   root,
   resolve: { alias: sourcesOfPackages() },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-    globalSetup: ['test/support/build.ts'],
+    projects: [
+      { extends: true, test: { name: 'packages', include: ['packages/*/src/**/*.test.ts'] } },
+      // Their programs use the built packages.
+      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], globalSetup: ['test/support/build.ts'] } },
+    ],
     // Real servers and browsers on a busy machine. A test that needs to be fast says so itself.
     testTimeout: 30_000,
     hookTimeout: 60_000,
