@@ -2,14 +2,17 @@ import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
 import memjs from 'memjs'
 import { exptime } from './expiry.js'
-import { refusalOf, tooLarge, unsent } from './refusal.js'
+import { conflict, done, FlightExchange, missing, stored } from './flight-exchange.js'
+import { tooLarge, unsent } from './refusal.js'
 import { type Stats, serverFacts } from './server-facts.js'
 import {
+  type Bytes,
   type Credentials,
   type Done,
   type Exchange,
   explainForeign,
   type Fate,
+  longestForeign,
   type ServerFacts,
   type Wire,
   WireError,
@@ -21,6 +24,7 @@ import {
  * connection class mixes up answers after a reconnect and sends writes twice, so a {@link Port} to our connection stands in for it.
  */
 export class BinaryWire implements Wire {
+  readonly silenceHint = "memcached -Y, -Z and -B ascii take protocol: 'meta'"
   readonly host: WireHost
   readonly #credentials: Credentials | undefined
   readonly #port = new Port()
@@ -163,84 +167,56 @@ class BinaryVersion {
   }
 }
 
-/** The requests of one flight in one piece, and their replies. */
-class BinaryFlight implements Exchange {
-  sentAt = 0
-  settled = false
-  readonly deadline: number
+/** The requests of one flight as one piece of bytes, and their replies. */
+class BinaryFlight extends FlightExchange {
   readonly #wire: BinaryWire
-  readonly #requests: readonly StoreRequest[]
-  readonly #answers: (StoreAnswer | undefined)[]
-  readonly #resolve: (flight: Flight) => void
   #performed: Performed<number> | undefined
-  #failed: StoreAnswer | undefined
-  #opaque = 0
-  /** The request whose reply is due. */
-  #due = 0
+  #failure: StoreAnswer | undefined
+  /** The number of the request whose reply is due. All requests of a flight are numbered in a row. */
+  #opaque = -1
 
   constructor(wire: BinaryWire, requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void) {
+    super(wire.host, requests, deadline, resolve)
     this.#wire = wire
-    this.#requests = requests
-    this.#answers = new Array(requests.length).fill(undefined)
-    this.deadline = deadline
-    this.#resolve = resolve
   }
 
-  get complete(): boolean {
-    return this.#due >= this.#requests.length
-  }
-
-  encode(out: Buffer[]): void {
-    const parts = this.#requests.map((request, index) => this.#encodeOne(request, index)).filter((part) => part !== undefined)
-    this.#skipRefused()
+  override encode(out: Bytes[]): void {
+    const parts: Buffer[] = []
+    super.encode(parts)
     if (parts.length === 0) return
     const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
-    const first = bytes.readUInt32BE(12)
-    this.#opaque = first
-    this.#performed = this.#wire.perform<number>(bytes, first, (error, at) => this.#finish(error, at))
+    this.#performed = this.#wire.perform<number>(bytes, this.#opaque, (_error, at) => this.finish(this.#failure, at))
     out.push(this.#performed.bytes)
   }
 
-  read(bytes: Buffer, start: number): number {
-    const request = this.#requests[this.#due] as StoreRequest
-    const reply = readReply(bytes, start, opcodes[request.op], this.#opaque, largestReply(this.#wire))
+  override settle(at: number): void {
+    if (this.#performed === undefined) super.settle(at)
+    else if (!this.settled) this.#performed.respond(at)
+  }
+
+  override fail(fate: Fate, error: FieldwiseError): void {
+    if (this.#performed === undefined) return super.fail(fate, error)
+    if (this.settled) return
+    this.#failure = { result: fate, error }
+    this.#performed.reject(error)
+  }
+
+  protected encodeRequest(request: StoreRequest, out: Bytes[]): void {
+    const opaque = this.#wire.nextOpaque()
+    if (this.#opaque < 0) this.#opaque = opaque
+    out.push(requestBytes(request, opaque, this.host))
+  }
+
+  protected readReply(request: StoreRequest, bytes: Buffer, start: number): number {
+    const reply = readReply(bytes, start, opcodes[request.op], this.#opaque, this.host.itemSizeMax)
     if (typeof reply === 'number') return reply
-    this.#answers[this.#due] = answerOf(this.#wire, request, reply)
     this.#opaque = (this.#opaque + 1) >>> 0
-    this.#due++
-    this.#skipRefused()
+    this.answer(answerOf(this.#wire, request, reply))
     return start + headerLength + reply.header.totalBodyLength
   }
 
-  settle(at: number): void {
-    if (this.settled) return
-    if (this.#performed === undefined) this.#finish(null, at)
-    else this.#performed.respond(at)
-  }
-
-  fail(fate: Fate, error: FieldwiseError): void {
-    if (this.settled) return
-    this.#failed = { result: fate, error }
-    if (this.#performed === undefined) this.#finish(error, Number.NaN)
-    else this.#performed.reject(error)
-  }
-
-  /** Replies that come after the caller gave up are still read, to keep the order, so a failed flight is answered with a copy. */
-  #finish(error: FieldwiseError | null, at: number): void {
-    this.settled = true
-    if (error === null) return this.#resolve({ answers: this.#answers as StoreAnswer[], at })
-    const answers = this.#answers.map((answer) => answer ?? (this.#failed as StoreAnswer))
-    this.#resolve({ answers, at: this.#wire.host.serverTime() })
-  }
-
-  #encodeOne(request: StoreRequest, index: number): Buffer | undefined {
-    const refusal = refusalOf(request, this.#wire.host.itemSizeMax) ?? staleVersion(this.#wire, request)
-    this.#answers[index] = refusal
-    return refusal === undefined ? requestBytes(this.#wire, request) : undefined
-  }
-
-  #skipRefused(): void {
-    while (this.#due < this.#requests.length && this.#answers[this.#due] !== undefined) this.#due++
+  protected isCurrent(version: Version): boolean {
+    return version instanceof BinaryVersion && version.wire === this.#wire
   }
 }
 
@@ -269,7 +245,7 @@ class BinaryCommand implements Exchange {
     this.#done = done
   }
 
-  encode(out: Buffer[]): void {
+  encode(out: Bytes[]): void {
     const { opcode, key, value } = this.#command
     this.#opaque = this.#wire.nextOpaque()
     const bytes = memjs.Utils.makeRequestBuffer(opcode, key, none, value, this.#opaque)
@@ -319,16 +295,16 @@ const opcodes: Readonly<Record<StoreRequest['op'], number>> = {
 }
 
 /** Replace, not set, carries a version: a set that the server refuses, out of memory for one, deletes the old item. */
-function requestBytes(wire: BinaryWire, request: StoreRequest): Buffer {
+function requestBytes(request: StoreRequest, opaque: number, host: WireHost): Buffer {
   const value = 'value' in request ? request.value : none
-  const bytes = memjs.Utils.makeRequestBuffer(opcodes[request.op], request.key, extrasOf(wire, request), value, wire.nextOpaque())
+  const bytes = memjs.Utils.makeRequestBuffer(opcodes[request.op], request.key, extrasOf(request, host), value, opaque)
   if (request.op === 'replace' && request.version !== undefined) writeVersion(bytes, request.version as BinaryVersion)
   return bytes
 }
 
-function extrasOf(wire: BinaryWire, request: StoreRequest): Buffer {
+function extrasOf(request: StoreRequest, host: WireHost): Buffer {
   if (!('life' in request)) return none
-  const expiration = memjs.Utils.makeExpiration(exptime(request.life, wire.host.serverTime()))
+  const expiration = memjs.Utils.makeExpiration(exptime(request.life, host.serverTime()))
   return request.op === 'touch' ? expiration : Buffer.concat([noFlags, expiration])
 }
 
@@ -337,11 +313,6 @@ const noFlags = Buffer.alloc(4)
 function writeVersion(bytes: Buffer, version: BinaryVersion): void {
   bytes.writeUInt32BE(version.high, 16)
   bytes.writeUInt32BE(version.low, 20)
-}
-
-function staleVersion(wire: BinaryWire, request: StoreRequest): StoreAnswer | undefined {
-  if (request.op !== 'replace' || request.version === undefined) return undefined
-  return request.version instanceof BinaryVersion && request.version.wire === wire ? undefined : conflict
 }
 
 /** One reply; or, when it is not all there, minus the bytes needed. Everything is checked before memjs takes it apart. */
@@ -368,12 +339,6 @@ function readForeign(bytes: Buffer, start: number): number {
   const text = bytes.toString('latin1', start, start + longestForeign)
   if (!text.includes('\n') && text.length < longestForeign && !text.startsWith('\x15\x03')) return -(bytes.length - start + 1)
   throw new WireError(explainForeign(text))
-}
-
-const longestForeign = 128
-
-function largestReply(wire: BinaryWire): number {
-  return wire.host.itemSizeMax
 }
 
 function answerOf(wire: BinaryWire, request: StoreRequest, reply: memjs.Response): StoreAnswer {
@@ -404,11 +369,6 @@ function successOf(wire: BinaryWire, request: StoreRequest, reply: memjs.Respons
   if (version.isNone) throw new WireError('gives items no version (memcached -C): start it without -C')
   return { result: 'found', value: reply.val, version: version satisfies Version }
 }
-
-const stored: StoreAnswer = Object.freeze({ result: 'stored' })
-const done: StoreAnswer = Object.freeze({ result: 'done' })
-const missing: StoreAnswer = Object.freeze({ result: 'missing' })
-const conflict: StoreAnswer = Object.freeze({ result: 'conflict' })
 
 function succeeded(reply: memjs.Response | undefined): memjs.Response {
   if (reply?.header.status === Status.ok) return reply

@@ -3,7 +3,7 @@ import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
 import { Fifo } from './fifo.js'
 import { Inbox } from './inbox.js'
 import { defaultItemSizeMax } from './item-size.js'
-import { type Exchange, explainForeign, type ServerFacts, type Wire, WireError, type WireHost } from './wire.js'
+import { type Bytes, type Exchange, explainForeign, type ServerFacts, type Wire, WireError, type WireHost } from './wire.js'
 
 export interface ConnectionOptions {
   /** Begins to connect; `connected` is called when bytes can be sent. */
@@ -88,7 +88,7 @@ export class Connection implements WireHost {
 
   ask(exchange: Exchange): void {
     if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended)
-    const bytes: Buffer[] = []
+    const bytes: Bytes[] = []
     exchange.encode(bytes)
     this.#push(exchange, this.#options.monotonic())
     this.#write(bytes)
@@ -103,8 +103,8 @@ export class Connection implements WireHost {
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('drain', () => this.#scheduleFlush())
     socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(explainSocketError(error), error))
-    socket.on('end', () => this.#fail('closed the connection'))
-    socket.on('close', () => this.#fail('closed the connection'))
+    socket.on('end', () => this.#fail(this.#closedBy()))
+    socket.on('close', () => this.#fail(this.#closedBy()))
   }
 
   #greet(): void {
@@ -150,13 +150,13 @@ export class Connection implements WireHost {
     this.#flush = undefined
     if (this.#ended !== undefined || this.#socket.writableNeedDrain) return
     const now = this.#options.monotonic()
-    const bytes: Buffer[] = []
+    const bytes: Bytes[] = []
     for (const exchange of this.#waiting.splice(0)) this.#encode(exchange, now, bytes)
     if (bytes.length > 0) this.#write(bytes)
     if (this.#idle) this.#socket.unref()
   }
 
-  #encode(exchange: Exchange, now: number, bytes: Buffer[]): void {
+  #encode(exchange: Exchange, now: number, bytes: Bytes[]): void {
     if (exchange.settled) return
     if (exchange.deadline <= now) return exchange.fail('unsent', this.#tooLate())
     exchange.encode(bytes)
@@ -169,15 +169,20 @@ export class Connection implements WireHost {
     this.#sent.push(exchange)
   }
 
-  /** One write for all: small requests are joined, large ones leave by one `writev`. */
-  #write(bytes: readonly Buffer[]): void {
-    const size = bytes.reduce((sum, part) => sum + part.length, 0)
+  /** One write for all: text and small requests are joined, large ones leave by one `writev`. */
+  #write(parts: readonly Bytes[]): void {
+    if (parts.every(isText)) {
+      this.#socket.write(parts.join(''), 'latin1')
+      return
+    }
+    const buffers = parts.map((part) => (isText(part) ? Buffer.from(part, 'latin1') : part))
+    const size = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
     if (size <= joinedAtMost) {
-      this.#socket.write(bytes.length === 1 ? (bytes[0] as Buffer) : Buffer.concat(bytes, size))
+      this.#socket.write(buffers.length === 1 ? (buffers[0] as Buffer) : Buffer.concat(buffers, size))
       return
     }
     this.#socket.cork()
-    for (const part of bytes) this.#socket.write(part)
+    for (const buffer of buffers) this.#socket.write(buffer)
     this.#socket.uncork()
   }
 
@@ -222,8 +227,7 @@ export class Connection implements WireHost {
   #checkDeadlines(): void {
     if (this.#ended !== undefined) return
     const now = this.#options.monotonic()
-    if (!this.#ready && this.#connectBy <= now)
-      return this.#fail(`could not be reached within ${this.#options.connectTimeout} ms`)
+    if (!this.#ready && this.#connectBy <= now) return this.#fail(this.#silent())
     const stuckSince = this.#sent.first?.sentAt
     if (stuckSince !== undefined && stuckSince + this.#options.timeout <= now) {
       return this.#fail(`did not answer within ${this.#options.timeout} ms`)
@@ -253,6 +257,16 @@ export class Connection implements WireHost {
     this.end(new StoreUnavailableError(`${this.#options.peer} ${what}`, cause instanceof WireError ? undefined : cause))
   }
 
+  #closedBy(): string {
+    return this.#ready ? 'closed the connection' : `closes connections before it says what it is: ${this.wire.silenceHint}`
+  }
+
+  #silent(): string {
+    const within = `within ${this.#options.connectTimeout} ms`
+    if (this.#socket.connecting) return `could not be reached ${within}`
+    return `takes connections but did not say what it is ${within}: is it overloaded? And ${this.wire.silenceHint}`
+  }
+
   #tooLate(): FieldwiseError {
     return new StoreUnavailableError(`${this.#options.peer} did not answer in time`)
   }
@@ -265,6 +279,10 @@ export class Connection implements WireHost {
 const longestQueue = 10_000
 const keepAliveDelay = 30_000
 const joinedAtMost = 65_536
+
+function isText(bytes: Bytes): bytes is string {
+  return typeof bytes === 'string'
+}
 
 function explainSocketError(error: NodeJS.ErrnoException): string {
   switch (error.code) {

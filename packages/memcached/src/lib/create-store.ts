@@ -1,8 +1,10 @@
 import type { Store, StoreHost } from 'fieldwise/store-contract'
 import { BinaryWire } from './binary-wire.js'
+import { dialPlain, dialTls } from './dial.js'
 import { Fleet } from './fleet.js'
+import { MetaWire } from './meta-wire.js'
 import { type MemcachedOptions, parseOptions, type Settings } from './options.js'
-import { dialPlain, Server, type ServerRuntime } from './server.js'
+import { Server, type ServerRuntime } from './server.js'
 import { parseServers, type Servers, serversFromEnvironment } from './servers.js'
 import type { Wire, WireHost } from './wire.js'
 
@@ -14,7 +16,7 @@ export function createStore(servers: Servers | undefined, options: MemcachedOpti
   const runtime: ServerRuntime = {
     monotonic: () => host.monotonic(),
     random: Math.random,
-    dial: dialPlain,
+    dial: settings.tls === undefined ? dialPlain : dialTls(settings.tls),
     wire: (wireHost) => createWire(wireHost, settings),
   }
   const fleet = configs.map((config) => new Server(config, runtime))
@@ -24,5 +26,5 @@ export function createStore(servers: Servers | undefined, options: MemcachedOpti
 }
 
 function createWire(host: WireHost, settings: Settings): Wire {
-  return new BinaryWire(host, settings.credentials)
+  return settings.protocol === 'meta' ? new MetaWire(host, settings.credentials) : new BinaryWire(host, settings.credentials)
 }

@@ -11,12 +11,27 @@ export function serverFacts(version: string, general: Stats, settings: Stats): S
   if (settings.get('cas_enabled') === 'no') {
     throw new WireError('gives items no version (memcached -C), so that no write could be conditional: start it without -C')
   }
+  refuseTinyChunks(settings)
   return {
     version,
     itemSizeMax: wholeNumber(settings, 'item_size_max'),
     time: wholeNumber(general, 'time'),
   }
 }
+
+/**
+ * memcached 1.6.18 takes `-o slab_chunk_max` in bytes, though its help says kilobytes, and crashes when it stores an item whose key and
+ * header do not fit into one chunk.
+ */
+function refuseTinyChunks(settings: Stats): void {
+  const bytes = Number(settings.get('slab_chunk_max') ?? smallestChunk)
+  if (bytes >= smallestChunk) return
+  throw new WireError(
+    `would crash when it stores an item: leave out -o slab_chunk_max, which this memcached takes as ${bytes} bytes`,
+  )
+}
+
+const smallestChunk = 512
 
 function wholeNumber(stats: Stats, name: string): number {
   const text = stats.get(name) ?? ''

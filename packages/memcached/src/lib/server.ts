@@ -1,10 +1,10 @@
-import { connect, type Socket } from 'node:net'
 import { ClosedError, type FieldwiseError, StoreUnavailableError } from 'fieldwise'
 import type { Flight, StoreRequest } from 'fieldwise/store-contract'
 import { Connection } from './connection.js'
+import type { Dial } from './dial.js'
 import { defaultItemSizeMax, largestValueIn } from './item-size.js'
 import { unsent } from './refusal.js'
-import type { Address, ServerConfig } from './servers.js'
+import type { ServerConfig } from './servers.js'
 import type { Done, Exchange, Fate, Wire, WireHost } from './wire.js'
 
 /** What a server needs from the program around it. */
@@ -12,7 +12,7 @@ export interface ServerRuntime {
   monotonic(): number
   /** A number in [0, 1) for jitter. */
   random(): number
-  dial(address: Address, connected: () => void): Socket
+  readonly dial: Dial
   wire(host: WireHost): Wire
 }
 
@@ -175,9 +175,4 @@ class Await implements Exchange {
     this.settled = true
     this.#done.reject(error)
   }
-}
-
-/** A plain socket, over TCP or by a path. */
-export function dialPlain(address: Address, connected: () => void): Socket {
-  return 'path' in address ? connect(address.path, connected) : connect(address.port, address.host, connected)
 }

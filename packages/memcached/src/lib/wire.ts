@@ -4,6 +4,9 @@ import type { Flight, StoreRequest } from 'fieldwise/store-contract'
 /** Whether the bytes of a request that failed may have left this process. */
 export type Fate = 'unsent' | 'open'
 
+/** Bytes to send; a string stands for one byte a character (Latin-1). */
+export type Bytes = Buffer | string
+
 /**
  * Something to send over a connection and the replies that belong to it. A connection carries its exchanges in order: the replies of the
  * first one are all read before those of the next.
@@ -18,7 +21,7 @@ export interface Exchange {
   /** When it was sent, kept by the connection. */
   sentAt: number
   /** Adds the bytes to send to `out`; nothing when nothing needs to be sent. Called once, when the connection is ready. */
-  encode(out: Buffer[]): void
+  encode(out: Bytes[]): void
   /**
    * Reads one reply from `bytes`, which start at `start`. Gives where the reply ends; or, when it is not all there, minus the number of
    * bytes that are needed at least, counted from `start`.
@@ -57,6 +60,8 @@ export interface Wire {
   greet(deadline: number): Promise<ServerFacts>
   /** The exchange that carries a flight. */
   flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Exchange
+  /** What a server is likely to be that takes a connection and then says nothing, or closes it. */
+  readonly silenceHint: string
   /** An exchange that the server answers without doing anything. */
   ping(deadline: number, done: Done): Exchange
 }
@@ -74,6 +79,9 @@ export interface Done {
 /** What came cannot be what was due. The message says what it looks like and what to do; it never repeats what came. */
 export class WireError extends Error {}
 
+/** How much of a foreign answer is waited for, and looked at, in bytes. */
+export const longestForeign = 128
+
 /** Says what a server is that answers in something else than the protocol, as far as its first bytes show. */
 export function explainForeign(text: string): string {
   if (text.startsWith('ERROR Too many open connections')) {
@@ -82,7 +90,7 @@ export function explainForeign(text: string): string {
   if (text.startsWith('HTTP/')) return 'is not memcached: an HTTP server answers on this port'
   if (text.startsWith('\x15\x03')) return "expects TLS: use { protocol: 'meta', tls: true }"
   if (text.startsWith('CLIENT_ERROR unauthenticated')) {
-    return "asks for a password in the ASCII protocol (memcached -Y): use { protocol: 'meta', username, password }"
+    return "asks for a password (memcached -Y): give { protocol: 'meta', username, password }"
   }
   return 'sent what the memcached protocol does not allow here'
 }
