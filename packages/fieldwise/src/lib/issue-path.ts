@@ -28,11 +28,10 @@ function stepInto(schema: core.$ZodType, segment: PropertyKey): { shown: boolean
   const declared = parts.filter((part) => part.sees === 'property' && part.name === segment)
   if (declared.length > 0) return { shown: true, into: declared.map((part) => part.schema) }
   const inside = parts.filter((part) => part.sees === 'item' || part.sees === 'entry' || part.sees === 'key')
-  return { shown: typeof segment === 'number' && isList(schema), into: inside.map((part) => part.schema) }
+  const { type } = schema._zod.def
+  // What zod does not look into was looked into by this package, whose paths have a number for a position only.
+  if (unseenTypes.has(type)) return { shown: typeof segment === 'number', into: [schema] }
+  return { shown: typeof segment === 'number' && (type === 'array' || type === 'tuple'), into: inside.map((part) => part.schema) }
 }
 
-function isList(schema: core.$ZodType): boolean {
-  return listTypes.has(schema._zod.def.type)
-}
-
-const listTypes: ReadonlySet<string> = new Set(['array', 'tuple', 'any', 'unknown', 'custom'])
+const unseenTypes: ReadonlySet<string> = new Set(['any', 'unknown', 'custom'])

@@ -244,8 +244,10 @@ function mayHoldProto(json: string): boolean {
   return json.includes('__proto__') || json.includes('\\u')
 }
 
-/** As the types of `increment` have it: every value is a number. */
-function isNumeric(schema: core.$ZodType): boolean {
+/** As the types of `increment` have it: every value is a number. A schema inside itself adds no values. */
+function isNumeric(schema: core.SomeType, seen = new Set<core.SomeType>()): boolean {
+  if (seen.has(schema)) return true
+  seen.add(schema)
   const { def } = (schema as core.$ZodTypes)._zod
   switch (def.type) {
     case 'number':
@@ -255,18 +257,20 @@ function isNumeric(schema: core.$ZodType): boolean {
     case 'enum':
       return Object.values(def.entries).every((value) => typeof value === 'number')
     case 'union':
-      return def.options.every((option) => isNumeric(option as core.$ZodType))
+      return def.options.every((option) => isNumeric(option, seen))
     case 'intersection':
-      return isNumeric(def.left as core.$ZodType) || isNumeric(def.right as core.$ZodType)
+      return isNumeric(def.left, seen) || isNumeric(def.right, seen)
     case 'pipe':
-      return isNumeric(def.out as core.$ZodType)
+      return isNumeric(def.out, seen)
+    case 'lazy':
+      return isNumeric((schema as core.$ZodLazy)._zod.innerType, seen)
     case 'optional':
     case 'default':
     case 'prefault':
     case 'nonoptional':
     case 'readonly':
     case 'catch':
-      return isNumeric(def.innerType as core.$ZodType)
+      return isNumeric(def.innerType, seen)
     default:
       return false
   }
