@@ -6,9 +6,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Sessions } from 'fieldwise'
 import onHeaders from 'on-headers'
+import type { RegisteredSession } from './index.js'
 import { Carrier, type SessionOptions } from './lib/carrier.js'
 import type { ResponseHeaders, Wire } from './lib/exchange.js'
-import type { RegisteredSession } from './lib/register.js'
 
 declare global {
   namespace Express {

@@ -5,9 +5,9 @@
  */
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import type { Sessions } from 'fieldwise'
+import type { RegisteredSession } from './index.js'
 import { Carrier, type SessionOptions, sessionOf } from './lib/carrier.js'
 import type { ResponseHeaders, Wire } from './lib/exchange.js'
-import type { RegisteredSession } from './lib/register.js'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -3,6 +3,8 @@ import type { SessionCookie } from './cookie-policy.js'
 
 /** What a developer is told once, through `process.emitWarning`, and an operator in production never. */
 export interface Alerts {
+  /** A cookie is about to be set without Secure, although nobody asked for that. */
+  plainHttp(cookie: SessionCookie): void
   /** A cookie is about to be set on a response to this host. */
   cookieSet(cookie: SessionCookie, hostname: string | undefined): void
   /** A write was still under way when the response left. */
@@ -21,7 +23,7 @@ export function alertsOf(sessions: object, production: boolean): Alerts {
 
 const alerts = new WeakMap<object, Alerts>()
 
-const silence: Alerts = { cookieSet: () => {}, writeNotAwaited: () => {} }
+const silence: Alerts = { plainHttp: () => {}, cookieSet: () => {}, writeNotAwaited: () => {} }
 
 function createAlerts(): Alerts {
   const given = new Set<AlertCode>()
@@ -34,8 +36,8 @@ function createAlerts(): Alerts {
   }
 
   return {
+    plainHttp: (cookie) => warn('FIELDWISE_PLAIN_HTTP', plainHttp(cookie.name)),
     cookieSet(cookie, hostname) {
-      if (!cookie.secure) warn('FIELDWISE_PLAIN_HTTP', plainHttp(cookie.name))
       if (hostname === undefined || hosts.has(hostname) || hosts.size === mostHosts) return
       hosts.add(hostname)
       void explainHosts(cookie, hostname, [...hosts]).then((message) => message && warn('FIELDWISE_COOKIE_HOST', message), ignore)

@@ -66,7 +66,7 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
     // A cookie without Max-Age has nothing to renew.
     if (change.type === 'renewed' && !change.persist) return
     this.#change = change
-    if (change.type !== 'ended') this.#alerts.cookieSet(this.#ownCookie(), this.#wire.hostname())
+    if (change.type !== 'ended') this.#alertOf(this.#ownCookie())
     this.#wire.cookieChanged(this)
   }
 
@@ -91,6 +91,11 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
       headersSent: () => this.#wire.headersSent(),
       writeNotAwaited: (method) => this.#alerts.writeNotAwaited(method),
     })
+  }
+
+  #alertOf(cookie: SessionCookie): void {
+    if (cookie !== this.#policy.secure) this.#alerts.plainHttp(cookie)
+    this.#alerts.cookieSet(cookie, this.#wire.hostname())
   }
 
   #ownCookie(): SessionCookie {

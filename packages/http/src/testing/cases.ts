@@ -487,6 +487,15 @@ export const cases: readonly Case[] = [
     },
   },
   {
+    title: 'a plain cookie that was asked for needs no warning',
+    options: { cookie: { secure: false } },
+    async run({ visitor, warnings }) {
+      const answer = await visitor.get('/visit')
+      expect(answer.setCookies).toEqual([expect.stringMatching(/^session=[^;]+; Path=\/; HttpOnly; SameSite=Lax$/)])
+      expect(await warnings('FIELDWISE_PLAIN_HTTP')).toEqual([])
+    },
+  },
+  {
     title: 'one cookie serves all hosts of a domain',
     options: { cookie: { domain: 'shop.localhost' } },
     async run({ visitor, newVisitor, warnings }) {
