@@ -9,32 +9,20 @@ export class Edit {
   readonly deadline: Deadline
   /** Does not look at the value before, so that it can be written without reading. */
   readonly isBlind: boolean
-  /** Resolves when the change is stored, with what was last seen of the session. */
-  readonly written: Promise<Reading | undefined>
   /** The caller's own reading of this field and its session, which nobody else's change may build on (W8). */
   seen: Reading | undefined
   /** The header as the caller last saw it, to write a blind change without reading. */
   known: Header | undefined
+  /** What became of it; undefined while it is under way. */
+  outcome: EditOutcome | undefined
   readonly #change: (json: string | undefined) => string | undefined
-  #resolve!: (reading: Reading | undefined) => void
-  #reject!: (error: unknown) => void
-  #isSettled = false
+  #listener: (() => void) | undefined
 
   constructor(field: string, deadline: Deadline, isBlind: boolean, change: (json: string | undefined) => string | undefined) {
     this.field = field
     this.deadline = deadline
     this.isBlind = isBlind
     this.#change = change
-    this.written = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
-    // The caller awaits it, possibly only after it has failed.
-    this.written.catch(() => {})
-  }
-
-  get isSettled(): boolean {
-    return this.#isSettled
   }
 
   /** The JSON to store after `json`; undefined is unset. May run several times. What it throws fails this change alone. */
@@ -42,13 +30,39 @@ export class Edit {
     return this.#change(json)
   }
 
-  done(reading?: Reading): void {
-    this.#isSettled = true
-    this.#resolve(reading)
+  /** It is stored. `reading` is what was last seen of the session. */
+  done(reading: Reading): void {
+    this.#settle({ reading })
   }
 
   fail(error: unknown): void {
-    this.#isSettled = true
-    this.#reject(error)
+    this.#settle({ error })
   }
+
+  /** Calls `listener` once when the outcome is known. */
+  whenSettled(listener: () => void): void {
+    if (this.outcome) listener()
+    else this.#listener = listener
+  }
+
+  #settle(outcome: EditOutcome): void {
+    if (this.outcome) return
+    this.outcome = outcome
+    this.#listener?.()
+  }
+}
+
+export type EditOutcome = { readonly reading: Reading } | { readonly error: unknown }
+
+/** Resolves when all edits have their outcomes; never rejects. */
+export function settled(edits: readonly Edit[]): Promise<void> {
+  return new Promise((resolve) => {
+    let left = edits.length
+    for (const edit of edits) {
+      edit.whenSettled(() => {
+        left--
+        if (left === 0) resolve()
+      })
+    }
+  })
 }

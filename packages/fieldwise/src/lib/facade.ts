@@ -211,19 +211,20 @@ export class SessionFacade {
     return new Edit(field.name, writeDeadline(this.#engine.core), isBlind, change)
   }
 
-  async #write(edits: readonly Edit[], options: OperationOptions | undefined): Promise<void> {
-    const { signal } = options ?? {}
-    const giveUp = () => {
-      for (const edit of edits) edit.fail(signal?.reason)
-    }
+  #write(edits: readonly Edit[], options: OperationOptions | undefined): Promise<void> {
     for (const edit of edits) this.#preloaded.delete(edit.field)
-    signal?.addEventListener('abort', giveUp, { once: true })
-    try {
-      await this.#visit.write(edits, edits[0]?.deadline ?? 0)
-    } finally {
-      signal?.removeEventListener('abort', giveUp)
-    }
+    const writing = this.#visit.write(edits, edits[0]?.deadline ?? 0)
+    return options?.signal ? givenUpWith(options.signal, edits, writing) : writing
   }
+}
+
+/** Withdraws edits that have not left when the caller gives up. */
+function givenUpWith(signal: AbortSignal, edits: readonly Edit[], writing: Promise<void>): Promise<void> {
+  const giveUp = () => {
+    for (const edit of edits) edit.fail(signal.reason)
+  }
+  signal.addEventListener('abort', giveUp, { once: true })
+  return writing.finally(() => signal.removeEventListener('abort', giveUp))
 }
 
 /** The JSON after a caller's function has run over `json`. */

@@ -80,22 +80,23 @@ class FieldWrite {
 
   async run(): Promise<void> {
     try {
-      if (await this.#replaceBlindly()) return
+      const known = this.#knownToAll()
+      if (known && (await this.#replaceBlindly(known))) return
       await this.#attemptAll()
     } catch (error) {
-      const deadline = this.#deadline
-      this.#fail(error instanceof LostField ? await this.#headers.endLost(error, deadline) : error)
+      this.#fail(error instanceof LostField ? await this.#headers.endLost(error, this.#deadline) : error)
     }
   }
 
   async #attemptAll(): Promise<void> {
     let seen = this.#edits[0]?.seen
-    const patience = new Patience(this.#core, Math.max(...this.#edits.map((edit) => edit.deadline)))
+    let patience: Patience | undefined
     while (this.#dropSettled()) {
       const reading = seen ?? (await this.#read())
       seen = undefined
       if (reading !== undefined && (await this.#attempt(reading))) return
       if (++this.#attempts >= this.#core.settings.attempts && !this.#open) throw this.#conflict()
+      patience ??= new Patience(this.#core, latest(this.#edits))
       await patience.pause()
     }
   }
@@ -104,21 +105,26 @@ class FieldWrite {
   #dropSettled(): boolean {
     const now = this.#core.runtime.monotonic()
     for (const edit of this.#edits) {
-      if (!edit.isSettled && now >= edit.deadline) edit.fail(this.#explain(this.#conflict()))
+      if (now >= edit.deadline) edit.fail(this.#explain(this.#conflict()))
     }
-    this.#edits = this.#edits.filter((edit) => !edit.isSettled)
+    if (this.#edits.some(isSettled)) this.#edits = this.#edits.filter((edit) => !isSettled(edit))
     return this.#edits.length > 0
   }
 
+  /** The earliest: a batch never waits beyond the time of any of its edits. */
   get #deadline(): Deadline {
-    return Math.min(...this.#edits.map((edit) => edit.deadline))
+    let deadline = Number.POSITIVE_INFINITY
+    for (const edit of this.#edits) if (edit.deadline < deadline) deadline = edit.deadline
+    return deadline
   }
 
   /** Reads the field with its header. While an attempt is open, an outage is waited out: undefined says "try again". */
   async #read(): Promise<Reading | undefined> {
+    const fields = [this.#field]
     try {
-      const reading = await this.#reader.read(this.#sid, [this.#field], this.#deadline)
-      return await this.#reader.settle(reading, [this.#field], this.#deadline)
+      const reading = await this.#reader.read(this.#sid, fields, this.#deadline)
+      if (this.#reader.isWhole(reading, fields)) return reading
+      return await this.#reader.settle(reading, fields, this.#deadline)
     } catch (error) {
       if (this.#open && isFieldwiseError(error, 'STORE_UNAVAILABLE')) return undefined
       throw error
@@ -126,7 +132,7 @@ class FieldWrite {
   }
 
   /** One attempt over what was read. True when every edit has its answer. */
-  async #attempt(reading: Reading): Promise<boolean> {
+  #attempt(reading: Reading): boolean | Promise<boolean> {
     if (reading.header === undefined) throw new SessionGoneError('destroyed')
     const header = reading.header.value
     const stored = this.#stored(reading)
@@ -134,13 +140,13 @@ class FieldWrite {
       const verdict = judge(this.#open, stored.item, this.#id)
       if (verdict === 'applied') return this.#finish(reading, stored.item, this.#open.until)
       if (verdict === 'unknown') throw new OutcomeUnknownError(this.#what)
-      if (verdict === 'not applied') this.#open = undefined
+      if (verdict === 'same') return this.#write(reading, header, stored, this.#open.json)
+      this.#open = undefined
     }
-    const json = this.#open
-      ? this.#open.json
-      : this.#runEdits(living(stored.item, reading.at), this.#over(header, stored, reading.at))
+    const before = living(stored.item, reading.at)
+    const json = this.#runEdits(before, this.#over(header, stored, reading.at))
     if (this.#edits.length === 0) return true
-    if (!this.#open && this.#isNothingToDo(stored, json, reading.at)) return this.#finish(reading, stored.item, reading.at)
+    if (this.#isNothingToDo(stored, before, json)) return this.#finish(reading, stored.item, reading.at)
     return this.#write(reading, header, stored, json)
   }
 
@@ -159,18 +165,17 @@ class FieldWrite {
   /** Runs the edits in order; one that throws, or whose result is too large, fails alone and leaves the value as it was before it. */
   #runEdits(before: string | undefined, itemOf: (json: string | undefined) => Item): string | undefined {
     let json = before
-    this.#edits = this.#edits.filter((edit) => {
-      if (edit.isSettled) return false
+    for (const edit of this.#edits) {
+      if (isSettled(edit)) continue
       try {
         const next = edit.apply(json)
         if (next !== json) this.#assertFits(itemOf(next))
         json = next
-        return true
       } catch (error) {
         edit.fail(error)
-        return false
       }
-    })
+    }
+    if (this.#edits.some(isSettled)) this.#edits = this.#edits.filter((edit) => !isSettled(edit))
     return json
   }
 
@@ -181,8 +186,9 @@ class FieldWrite {
     if (size > limit) throw new ValueTooLargeError(this.#field, size, limit)
   }
 
-  #isNothingToDo(stored: Stored, json: string | undefined, at: number): boolean {
-    if (json !== living(stored.item, at)) return false
+  #isNothingToDo(stored: Stored, before: string | undefined, json: string | undefined): boolean {
+    if (json !== before) return false
+    // What cannot be read is not there, but has to make room for the tombstone.
     if (json === undefined) return stored.version === undefined || stored.item !== undefined
     // A field's own life runs from its last write, so that the same value is written again.
     return this.#core.settings.expires(this.#field) === undefined
@@ -193,10 +199,10 @@ class FieldWrite {
     if (!header.manifest.has(this.#field)) this.#headers.assertFits(this.#sid, withField(header, this.#field, item.birth))
     const life = this.#life(header)
     const until = reading.at + life
-    const request = { key: this.#key, value: this.#seal(item), life }
-    const answer = await this.#send(
-      stored.version ? { op: 'replace', version: stored.version, ...request } : { op: 'add', ...request },
-    )
+    const { version } = stored
+    const [key, value] = [this.#key, this.#seal(item)]
+    const request: StoreRequest = version ? { op: 'replace', key, value, life, version } : { op: 'add', key, value, life }
+    const answer = (await send(this.#core, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer
     if (answer.result === 'stored') return this.#finish(reading, item, until)
     if (answer.result === 'unsent' && !this.#open) throw answer.error
     if (answer.result === 'open') this.#open ??= { base: stored.item, json, until, mayBeAbsent: this.#mayBeAbsent }
@@ -216,9 +222,13 @@ class FieldWrite {
   }
 
   /** The item is stored; one that is not listed yet is listed before anybody is told (W2). `until` is how long it lives at least. */
-  async #finish(reading: Reading, item: Item | undefined, until: number): Promise<boolean> {
+  #finish(reading: Reading, item: Item | undefined, until: number): boolean | Promise<boolean> {
     const isListed = item === undefined || reading.header?.value.manifest.has(this.#field)
-    if (!isListed) await this.#list(reading, item.birth, until)
+    if (!isListed) return this.#list(reading, item.birth, until).then(() => this.#succeed(reading))
+    return this.#succeed(reading)
+  }
+
+  #succeed(reading: Reading): true {
     for (const edit of this.#edits) edit.done(reading)
     return true
   }
@@ -239,15 +249,21 @@ class FieldWrite {
     }
   }
 
+  /** The header that all edits have seen the field listed in, if none of them looks at the value before. */
+  #knownToAll(): Header | undefined {
+    if (!this.#edits.every((edit) => edit.isBlind && !edit.seen)) return undefined
+    if (this.#mayBeAbsent || this.#core.settings.expires(this.#field) !== undefined) return undefined
+    const known = this.#edits.at(-1)?.known
+    return known?.manifest.has(this.#field) ? known : undefined
+  }
+
   /**
-   * Stores a value that does not depend on the one before in one round trip, over whatever is there, where the caller saw the field
-   * listed. True when every edit has its answer; what is in the way is left to an attempt that reads.
+   * Stores a value that does not depend on the one before in one round trip, over whatever is there. True when every edit has its
+   * answer; what is in the way is left to an attempt that reads.
    */
-  async #replaceBlindly(): Promise<boolean> {
-    const known = this.#edits.every((edit) => edit.isBlind && !edit.seen) ? this.#edits.at(-1)?.known : undefined
-    const birth = known?.manifest.get(this.#field)
-    if (!known || !birth || this.#mayBeAbsent || this.#core.settings.expires(this.#field) !== undefined) return false
+  async #replaceBlindly(known: Header): Promise<boolean> {
     if (!this.#dropSettled()) return true
+    const birth = known.manifest.get(this.#field) as Buffer
     const itemOf = (json: string | undefined): Item => ({ id: this.#id, birth, earlier: [], deadline: 0, json })
     const json = this.#runEdits(undefined, itemOf)
     if (this.#edits.length === 0) return true
@@ -265,9 +281,8 @@ class FieldWrite {
     if (reading.header === undefined) throw new SessionGoneError('destroyed')
     const header = reading.header.value
     // The session was given a longer life since the caller saw it: this item has to live as long.
-    if (header.idle > known.idle) await this.#send({ op: 'touch', key: this.#key, life: this.#life(header) })
-    for (const edit of this.#edits) edit.done(reading)
-    return true
+    if (header.idle > known.idle) await this.#touch(header)
+    return this.#succeed(reading)
   }
 
   async #readHeader(): Promise<Reading> {
@@ -293,9 +308,8 @@ class FieldWrite {
     throw new OutcomeUnknownError(this.#what)
   }
 
-  async #send(request: StoreRequest): Promise<StoreAnswer> {
-    const flight = await send(this.#core, this.#sid, [request], this.#deadline)
-    return flight.answers[0] as StoreAnswer
+  async #touch(header: Header): Promise<void> {
+    await send(this.#core, this.#sid, [{ op: 'touch', key: this.#key, life: this.#life(header) }], this.#deadline)
   }
 
   #seal(item: Item): Buffer {
@@ -344,6 +358,14 @@ function judge(open: OpenAttempt, item: Item | undefined, id: Buffer): 'applied'
   if (item === undefined) return 'unknown'
   if (item.id.equals(open.base.id) && item.birth.equals(open.base.birth)) return 'same'
   return remembersAllSince(item, open.base) ? 'not applied' : 'unknown'
+}
+
+function isSettled(edit: Edit): boolean {
+  return edit.outcome !== undefined
+}
+
+function latest(edits: readonly Edit[]): Deadline {
+  return Math.max(...edits.map((edit) => edit.deadline))
 }
 
 function withField(header: Header, field: string, birth: Buffer): Header {

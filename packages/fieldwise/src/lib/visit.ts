@@ -1,6 +1,6 @@
 import { type Deadline, readDeadline } from './core.js'
 import { createSession } from './creation.js'
-import type { Edit } from './edit.js'
+import { type Edit, settled } from './edit.js'
 import type { Engine } from './engine.js'
 import { isFieldwiseError, SessionGoneError } from './errors.js'
 import type { Header } from './header.js'
@@ -88,6 +88,7 @@ export class Visit {
 
   /** Makes edits of different fields. Rejects with the error of the first that failed, when all have ended. */
   async write(edits: readonly Edit[], deadline: Deadline): Promise<void> {
+    if (this.#state === 'stored') return this.#submit(edits)
     if (this.#state === 'unopened') {
       const fields = edits.map((edit) => edit.field)
       const reading = await this.#open(fields, deadline)
@@ -232,10 +233,9 @@ export class Visit {
       edit.known = header
       this.#engine.writer.submit(token.sid, edit)
     }
-    const results = await Promise.allSettled(edits.map((edit) => edit.written))
-    for (const result of results) if (result.status === 'fulfilled' && result.value) this.#see(result.value)
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed) throw this.#noteEnd(failed.reason)
+    await settled(edits)
+    for (const { outcome } of edits) if (outcome && 'error' in outcome) throw this.#noteEnd(outcome.error)
+    for (const { outcome } of edits) if (outcome && 'reading' in outcome) this.#see(outcome.reading)
   }
 
   /**
