@@ -8,7 +8,7 @@ export function drawChart(chart, lanes) {
   const width = chart.clientWidth
   const height = chart.clientHeight
   const total = lanes[0]?.total || 600
-  const edge = { left: 52, right: width - 14, top: 16, bottom: height - 46 }
+  const edge = { left: 52, right: width - 14, top: 34, bottom: height - 46 }
   /** @param {number} sent */
   const x = (sent) => edge.left + ((edge.right - edge.left) * sent) / total
   /** @param {number} kept */
@@ -19,30 +19,29 @@ export function drawChart(chart, lanes) {
       const mark = Math.round(total * part)
       return [
         line('grid', [edge.left, y(mark)], [edge.right, y(mark)]),
-        label('tick end', edge.left - 8, y(mark) + 4, mark),
-        label('tick middle', x(mark) - (part === 1 ? 8 : 0), edge.bottom + 18, mark),
+        label('end', edge.left - 8, y(mark) + 4, mark),
+        label('middle', x(mark) - (part === 1 ? 8 : 0), edge.bottom + 18, mark),
       ]
     }),
-    label('axis middle', (edge.left + edge.right) / 2, height - 6, 'sent'),
-    label('axis', 0, edge.top - 4, 'kept'),
+    label('middle', (edge.left + edge.right) / 2, height - 6, 'sent'),
+    label('end', edge.left - 8, 14, 'kept'),
     line('ideal', [x(0), y(0)], [x(total), y(total)]),
-    ...lanes.map((lane) => {
-      const points = lane.course.map(({ sent, kept }) => [x(sent), y(kept)])
-      return element('polyline', { class: `course ${lane.name}`, points: points.map((point) => point.join(' ')).join(',') })
-    }),
-    ...lanes.flatMap((lane) => nameTag(lane, x, y)),
+    ...lanes.flatMap((lane) => course(lane, x, y)),
   )
 }
 
-/** The lane's name and figure at the end of its line. @param {import('./lane.js').Lane} lane @param {(sent: number) => number} x @param {(kept: number) => number} y */
-function nameTag(lane, x, y) {
+/**
+ * The line of a lane, with the figure at its end.
+ * @param {import('./lane.js').Lane} lane @param {(sent: number) => number} x @param {(kept: number) => number} y
+ */
+function course(lane, x, y) {
   const end = lane.course.at(-1)
-  if (end === undefined || end.sent < lane.total / 4) return []
-  const above = end.kept < lane.total / 2
-  const place = { x: x(end.sent) - (above ? 4 : 26), y: y(end.kept) + (above ? -12 : 6) }
+  if (end === undefined) return []
+  const points = lane.course.map(({ sent, kept }) => `${x(sent)},${y(kept)}`).join(' ')
   return [
-    element('circle', { class: `course ${lane.name}`, cx: x(end.sent), cy: y(end.kept), r: 4.5 }),
-    label(`name end ${lane.name}`, place.x, place.y, `${lane.name} ${end.kept}`),
+    element('polyline', { class: lane.name, points }),
+    element('circle', { class: lane.name, cx: x(end.sent), cy: y(end.kept), r: 4.5 }),
+    label(`figure end ${lane.name}`, x(end.sent) - 10, y(end.kept) - 8, end.kept),
   ]
 }
 

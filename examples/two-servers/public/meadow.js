@@ -118,5 +118,6 @@ function spring(open) {
 
 /** Which colour grows where: looks like chance, is always the same. @param {number} place */
 function scatter(place) {
-  return (Math.imul(place + 1, 2_654_435_761) >>> 16) % petals.length
+  const stirred = Math.imul(place + 1, 0x9e37_79b1)
+  return (Math.imul(stirred ^ (stirred >>> 15), 0x85eb_ca77) >>> 28) % petals.length
 }

@@ -14,7 +14,7 @@ let frame = 0
 
 form.addEventListener('submit', (event) => {
   event.preventDefault()
-  race(Number(new FormData(form).get('requests')))
+  void race(Number(new FormData(form).get('requests')))
 })
 new ResizeObserver(paintSoon).observe(chart)
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', paintSoon)
@@ -74,7 +74,7 @@ function write(section, lane) {
 
 /** @param {Lane} lane */
 function sentence(lane) {
-  const refused = lane.sent - lane.acknowledged
-  const errors = refused === 0 ? '' : ` (${refused} were answered with an error)`
-  return `${lane.name} was sent ${lane.sent} requests and kept ${lane.kept}${errors}.`
+  const failed = lane.sent - lane.acknowledged
+  const errors = failed === 0 ? '' : `, and answered ${failed} with an error`
+  return `${lane.name} kept ${lane.kept} of ${lane.acknowledged}${errors}.`
 }

@@ -18,10 +18,10 @@ export function html(parts: TemplateStringsArray, ...contents: Content[]): Html 
 function textOf(content: Content): string {
   if (content instanceof Html) return content.text
   if (content === undefined || content === false) return ''
-  if (typeof content === 'string' || typeof content === 'number') return escape(String(content))
+  if (typeof content === 'string' || typeof content === 'number') return escapeText(String(content))
   return content.map(textOf).join('')
 }
 
-function escape(text: string): string {
+function escapeText(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -41,7 +41,7 @@ export function page({ site, town, title, body, seen, path, script }: Page): str
 <body class="${site}">
   <a class="skip" href="#content">Skip to the content</a>
   <header class="top">
-    <a class="brand" href="${www}/"><img src="/public/mark.svg" alt="" width="32" height="32">Fieldwise</a>
+    <a class="brand" href="${www}/"><img src="/public/mark.svg" alt="" width="32" height="32"><span>Fieldwise</span></a>
     <nav aria-label="Pages">
       ${link('Shop', 'www', '/', www)}
       ${link('Avatar', 'avatar', '/', avatar)}

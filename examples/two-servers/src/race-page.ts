@@ -27,6 +27,11 @@ export function racePage(town: Town, seen: Seen): string {
     </div>
     <section class="panel" aria-labelledby="chart-title">
       <h2 id="chart-title">Kept against sent</h2>
+      <ul class="legend">
+        <li class="express-session">express-session</li>
+        <li class="Fieldwise">Fieldwise</li>
+        <li class="ideal">nothing lost</li>
+      </ul>
       <svg id="chart" role="img" aria-label="No race was run yet"></svg>
     </section>
     <div class="why">
@@ -47,7 +52,7 @@ export function racePage(town: Town, seen: Seen): string {
 }
 
 function lane(name: string, does: string, code: string, { www, avatar }: Origins): Html {
-  return html`<section class="panel lane" data-lane="${name}" data-servers="${www} ${avatar}" aria-label="${name}">
+  return html`<section class="panel lane ${name}" data-lane="${name}" data-servers="${www} ${avatar}" aria-label="${name}">
         <h2>${name}</h2>
         <p>${does}</p>
         <p><code>${code}</code></p>
