@@ -19,9 +19,9 @@ export function headerLife(header: Header, now: number): number {
   return Math.max(second, Math.min(idle, header.deadline - now + 2 * second))
 }
 
-/** Whether a header with `remaining` life is to be touched: it might not live for another idle time (L4). */
+/** Whether a header with `remaining` life is to be touched: it might not live for another idle time, or not to its absolute end (L4). */
 export function needsTouch(header: Header, remaining: number, now: number): boolean {
-  return remaining <= headerLife(header, now) - touchMargin(header.idle)
+  return remaining <= Math.min(header.idle + 2 * second, header.deadline - now)
 }
 
 /**
