@@ -1,0 +1,65 @@
+// Transpiles the core and the simulation into a folder of their own and runs one of the simulation's programs from there:
+//   node test/simulation/launch.mjs torture [histories of each scenario] [scenario …]
+//   node test/simulation/launch.mjs rules   [rule …]
+//   node test/simulation/launch.mjs replay  <scenario> <seed>
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const sources = ['packages/fieldwise/src', 'test/simulation']
+
+/**
+ * A copy of the core and the simulation as JavaScript, in the repository's own layout.
+ *
+ * @param {{ file: string, from: string, to: string }[]} replacements made in the sources of the core; each must be found exactly once
+ * @returns {string} the folder; {@link discard} it
+ */
+export function compile(replacements = []) {
+  const out = mkdtempSync(join(tmpdir(), 'fieldwise-simulation-'))
+  for (const folder of sources) {
+    for (const file of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
+      if (/\.ts$/.test(file) && !/\.(test|test-d|d)\.ts$/.test(file)) transpile(out, join(folder, file), replacements)
+    }
+  }
+  writeFileSync(join(out, 'package.json'), '{ "type": "module" }')
+  for (const folder of ['packages/fieldwise', 'test']) {
+    symlinkSync(join(root, 'packages/fieldwise/node_modules'), join(out, folder, 'node_modules'))
+  }
+  return out
+}
+
+export function discard(out) {
+  rmSync(out, { recursive: true })
+}
+
+function transpile(out, file, replacements) {
+  const source = replacements
+    .filter((replacement) => join('packages/fieldwise/src/lib', replacement.file) === file)
+    .reduce(replaceOnce, readFileSync(join(root, file), 'utf8'))
+  const { outputText } = ts.transpileModule(source, {
+    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true },
+  })
+  const target = join(out, file.replace(/\.ts$/, '.js'))
+  mkdirSync(dirname(target), { recursive: true })
+  writeFileSync(target, outputText)
+}
+
+function replaceOnce(source, { file, from, to }) {
+  const parts = source.split(from)
+  if (parts.length !== 2) throw new Error(`${file} holds this ${parts.length - 1} times, not once:\n${from}`)
+  return parts.join(to)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [program, ...rest] = process.argv.slice(2)
+  const out = compile()
+  try {
+    const { main } = await import(join(out, `test/simulation/${program}.js`))
+    process.exitCode = await main(rest)
+  } finally {
+    discard(out)
+  }
+}

@@ -1,0 +1,115 @@
+import type { StoreRequest } from '../../packages/fieldwise/src/lib/store.js'
+
+/** A request as it goes over the wire: the store has put the number of the item's version in place of its opaque token. */
+export type Command = (StoreRequest & { readonly cas?: number }) | { readonly op: 'time' }
+
+/** What the server answers. `refused` is its error for an item that is too large. */
+export type Reply =
+  | { readonly result: 'found'; readonly value: Buffer; readonly cas: number; readonly life: number }
+  | { readonly result: 'time'; readonly seconds: number }
+  | { readonly result: 'stored' | 'done' | 'missing' | 'conflict' | 'refused' }
+
+interface Stored {
+  value: Buffer
+  cas: number
+  /** The second of the server's clock at which the item is gone. */
+  expires: number
+}
+
+/** memcached as it was measured: one clock of whole seconds for all items, one counter of versions that starts anew with the program. */
+export class SimulatedMemcached {
+  /** The largest value in bytes. */
+  readonly largest: number
+  /** How often it was started: a connection belongs to one run of the program. */
+  run = 1
+  readonly #items = new Map<string, Stored>()
+  readonly #clock: () => number
+  #cas = 0
+
+  constructor(clock: () => number, largest: number) {
+    this.#clock = clock
+    this.largest = largest
+  }
+
+  seconds(): number {
+    return Math.floor(this.#clock() / 1000)
+  }
+
+  execute(command: Command): Reply {
+    switch (command.op) {
+      case 'get':
+        return this.#get(command.key)
+      case 'add':
+        return this.#find(command.key) ? conflict : this.#store(command.key, command.value, command.life)
+      case 'replace':
+        return this.#replace(command)
+      case 'delete':
+        return this.#find(command.key) && this.#items.delete(command.key) ? done : missing
+      case 'touch':
+        return this.#touch(command.key, command.life)
+      case 'time':
+        return { result: 'time', seconds: this.seconds() }
+    }
+  }
+
+  /** Whether an item was there to be evicted, as memcached does on its own when memory runs out. */
+  evict(key: string): boolean {
+    return this.#find(key) !== undefined && this.#items.delete(key)
+  }
+
+  keys(): string[] {
+    return [...this.#items.keys()].filter((key) => this.#find(key))
+  }
+
+  restart(): void {
+    this.run++
+    this.#cas = 0
+    this.#items.clear()
+  }
+
+  #get(key: string): Reply {
+    const item = this.#find(key)
+    if (!item) return missing
+    return { result: 'found', value: item.value, cas: item.cas, life: (item.expires - this.seconds()) * 1000 }
+  }
+
+  #replace(command: Command & { op: 'replace' }): Reply {
+    const item = this.#find(command.key)
+    if (!item) return missing
+    if (command.cas !== undefined && command.cas !== item.cas) return conflict
+    return this.#store(command.key, command.value, command.life)
+  }
+
+  #store(key: string, value: Buffer, life: number): Reply {
+    if (value.length > this.largest) {
+      this.#items.delete(key)
+      return refused
+    }
+    this.#items.set(key, { value, cas: ++this.#cas, expires: this.#expiry(life) })
+    return stored
+  }
+
+  #touch(key: string, life: number): Reply {
+    const item = this.#find(key)
+    if (!item) return missing
+    item.expires = this.#expiry(life)
+    return done
+  }
+
+  #expiry(life: number): number {
+    return this.seconds() + Math.ceil(life / 1000)
+  }
+
+  #find(key: string): Stored | undefined {
+    const item = this.#items.get(key)
+    if (item === undefined || item.expires > this.seconds()) return item
+    this.#items.delete(key)
+    return undefined
+  }
+}
+
+const stored: Reply = { result: 'stored' }
+const done: Reply = { result: 'done' }
+const missing: Reply = { result: 'missing' }
+const conflict: Reply = { result: 'conflict' }
+const refused: Reply = { result: 'refused' }

@@ -1,0 +1,12 @@
+import type { Scenario } from '../scenario.js'
+import { absentField } from './absent-field.js'
+import { continuousUse } from './continuous-use.js'
+import { oneField } from './one-field.js'
+
+export const scenarios: readonly Scenario[] = [oneField, absentField, continuousUse]
+
+export function scenarioNamed(name: string): Scenario {
+  const scenario = scenarios.find((one) => one.name === name)
+  if (!scenario) throw new Error(`There is no scenario '${name}'; there are ${scenarios.map((one) => one.name).join(', ')}`)
+  return scenario
+}

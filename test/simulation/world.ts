@@ -1,0 +1,178 @@
+import type { Runtime } from '../../packages/fieldwise/src/lib/runtime.js'
+import type { StoreTraits } from '../../packages/fieldwise/src/lib/store.js'
+import { SimulatedMemcached } from './memcached.js'
+import { type Endpoint, type Faults, Network } from './network.js'
+import { Random } from './random.js'
+import { Scheduler } from './scheduler.js'
+import { SimulatedStore } from './store.js'
+
+/** When a simulated world begins: any moment that is not a whole second. */
+const epoch = 1_700_000_000_377
+
+export interface WorldOptions {
+  readonly seed: number
+  /** Called with a line for each thing that happens. */
+  readonly trace?: (line: string) => void
+}
+
+/** One memcached, a network that fails, and the processes that share it, all driven by one seed in virtual time. */
+export class World {
+  readonly random: Random
+  readonly scheduler: Scheduler
+  readonly server: SimulatedMemcached
+  readonly network: Network
+  readonly hosts: Host[] = []
+  /** The simulation's own part in it: never paused, never crashed. */
+  readonly #observer = { pausedUntil: 0, crashed: false }
+  readonly #trace: ((line: string) => void) | undefined
+
+  constructor({ seed, trace }: WorldOptions) {
+    this.random = new Random(seed)
+    const shuffle = this.random.fork()
+    this.scheduler = new Scheduler(() => shuffle.next())
+    this.server = new SimulatedMemcached(() => this.serverTime(), 1_048_000)
+    this.network = new Network(this.scheduler, this.random.fork(), this.server)
+    this.#trace = trace
+    if (trace) this.#traceServer()
+  }
+
+  get now(): number {
+    return this.scheduler.now
+  }
+
+  /** The true time of memcached's clock. */
+  serverTime(): number {
+    return epoch + this.scheduler.now
+  }
+
+  host(options: HostOptions = {}): Host {
+    const host = new Host(this, `p${this.hosts.length + 1}`, options)
+    this.hosts.push(host)
+    return host
+  }
+
+  sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => this.scheduler.after(milliseconds, resolve, this.#observer))
+  }
+
+  /** Does something at a moment to come. */
+  later(milliseconds: number, what: () => void): void {
+    this.scheduler.after(milliseconds, what, this.#observer)
+  }
+
+  setFaults(faults: Faults): void {
+    this.network.faults = faults
+  }
+
+  /** Plays a script to its end. False when it hangs: nothing is left to happen and the script is not over. */
+  async play(script: Promise<void>): Promise<boolean> {
+    let over = false
+    let failure: unknown
+    script.then(
+      () => {
+        over = true
+      },
+      (error) => {
+        over = true
+        failure = error
+      },
+    )
+    await this.scheduler.run(() => over)
+    if (failure !== undefined) throw failure
+    return over
+  }
+
+  log(line: () => string): void {
+    this.#trace?.(`${this.now.toFixed(2).padStart(12)}  ${line()}`)
+  }
+
+  #traceServer(): void {
+    const execute = this.server.execute.bind(this.server)
+    this.server.execute = (command) => {
+      const reply = execute(command)
+      const key = 'key' in command ? ` ${command.key}` : ''
+      const value = 'value' in command ? ` ${describe(command.value)}` : ''
+      const cas = 'cas' in command && command.cas !== undefined ? ` cas ${command.cas}` : ''
+      const life = 'life' in command ? ` life ${command.life}` : ''
+      const found = reply.result === 'found' ? ` ${describe(reply.value)} cas ${reply.cas} life ${reply.life}` : ''
+      this.log(() => `memcached  ${command.op}${key}${cas}${life}${value} -> ${reply.result}${found}`)
+      return reply
+    }
+  }
+}
+
+export interface HostOptions {
+  /** How far this machine's clock is off, in milliseconds. */
+  readonly skew?: number
+  readonly traits?: Partial<StoreTraits>
+}
+
+/** One web server's process: what the core takes its time, chance and storage from. */
+export class Host implements Endpoint {
+  readonly name: string
+  readonly world: World
+  readonly runtime: Runtime
+  readonly clock: { now(): number }
+  readonly store: SimulatedStore
+  pausedUntil = 0
+  partitionedUntil = 0
+  crashed = false
+  readonly #pauses: [from: number, until: number][] = []
+  readonly #onCrash = new Set<() => void>()
+
+  constructor(world: World, name: string, options: HostOptions) {
+    const random = world.random.fork()
+    const start = random.between(0, 1e6)
+    this.world = world
+    this.name = name
+    this.runtime = {
+      monotonic: () => start + world.now,
+      bytes: (size) => random.bytes(size),
+      random: () => random.next(),
+      sleep: (milliseconds) => new Promise((resolve) => world.scheduler.after(milliseconds, resolve, this)),
+    }
+    this.clock = { now: () => world.serverTime() + (options.skew ?? 0) }
+    this.store = new SimulatedStore(world.network, this, options.traits ?? {})
+  }
+
+  log(line: () => string): void {
+    this.world.log(() => `${this.name}  ${line()}`)
+  }
+
+  pause(milliseconds: number): void {
+    const from = Math.max(this.pausedUntil, this.world.now)
+    this.pausedUntil = Math.max(this.pausedUntil, this.world.now + milliseconds)
+    this.#pauses.push([from, this.pausedUntil])
+    this.log(() => `paused for ${Math.round(milliseconds)} ms`)
+  }
+
+  /** How much of a stretch of time this process did not run. A pause ends with what it finds on waking, a little later. */
+  pausedBetween(from: number, until: number): number {
+    return this.#pauses.reduce((sum, pause) => sum + Math.max(0, Math.min(until, pause[1] + 1) - Math.max(from, pause[0])), 0)
+  }
+
+  partition(milliseconds: number): void {
+    this.partitionedUntil = Math.max(this.partitionedUntil, this.world.now + milliseconds)
+    this.log(() => `cut off for ${Math.round(milliseconds)} ms`)
+  }
+
+  crash(): void {
+    this.crashed = true
+    this.log(() => `crashed`)
+    for (const tell of this.#onCrash) tell()
+  }
+
+  /** What a call that may die with this process comes to: its own outcome, or `whenCrashed`. */
+  outlive<T>(call: Promise<T>, whenCrashed: T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const tell = () => resolve(whenCrashed)
+      this.#onCrash.add(tell)
+      call.then(resolve, reject).finally(() => this.#onCrash.delete(tell))
+    })
+  }
+}
+
+function describe(value: Buffer): string {
+  const text = value.toString('latin1').replace(/[^ -~]+/g, '.')
+  return `<${value.length} bytes ${value.subarray(1, 9).toString('hex')} ${text.slice(-60)}>`
+}
