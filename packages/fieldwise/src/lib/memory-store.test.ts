@@ -49,6 +49,23 @@ describe('time', () => {
     expect(await answersOf(store, sid, [get(sid, 'a')])).toEqual([{ result: 'missing' }])
   })
 
+  test('an item is gone when its life is over, however many sessions there are to sweep', async () => {
+    const { clock, store } = scene()
+    const sids = Array.from({ length: 50 }, (_, index) => `session${index}`)
+    for (const id of sids) await answersOf(store, id, [add(id, 'a', 'x', 1_000)])
+    clock.time += 1_000
+    for (const id of sids.reverse()) expect(await namesIn(store, id, ['a'])).toEqual([])
+  })
+
+  test('items of one session end one after the other', async () => {
+    const { clock, store } = scene()
+    await answersOf(store, sid, [add(sid, 'a', 'x', 10), add(sid, 'b', 'x', 20), add(sid, 'c', 'x', 30)])
+    for (const living of [['b', 'c'], ['c'], []]) {
+      clock.time += 10
+      expect(await namesIn(store, sid, ['a', 'b', 'c'])).toEqual(living)
+    }
+  })
+
   test('an item that was touched down to less ends on its own, though others of its session live on', async () => {
     const { clock, store } = scene()
     await answersOf(store, sid, [add(sid, 'a'), add(sid, 'b'), { op: 'touch', key: `${sid}:a`, life: 10 }])
@@ -180,6 +197,26 @@ describe('the limit', () => {
     expect(await livingOf(store, [filler, keeper])).toEqual([filler])
   })
 
+  test('counts a value that was replaced once', async () => {
+    const { store } = scene({ limit: 10_000 })
+    const [keeper, writer] = sids as [string, string]
+    await answersOf(store, keeper, [add(keeper, 'v')])
+    await answersOf(store, writer, [add(writer, 'v')])
+    const replace: StoreRequest = { op: 'replace', key: `${writer}:v`, value: Buffer.alloc(1_000), life: minute }
+    for (let round = 0; round < 100; round++) await answersOf(store, writer, [replace])
+    expect(await livingOf(store, [keeper, writer])).toEqual([keeper, writer])
+  })
+
+  test('spares the session that is being written, though it was used least recently', async () => {
+    const { store } = scene({ limit: 10_000 })
+    const [writer, other] = sids as [string, string]
+    await answersOf(store, writer, [add(writer, 'v', Buffer.alloc(4_000))])
+    await answersOf(store, other, [add(other, 'v', Buffer.alloc(4_000))])
+    expect(await answersOf(store, writer, [add(writer, 'w', Buffer.alloc(4_000))])).toEqual([{ result: 'stored' }])
+    expect(await namesIn(store, writer, ['v', 'w'])).toEqual(['v', 'w'])
+    expect(await livingOf(store, [other])).toEqual([])
+  })
+
   test('refuses what one session alone could not hold, and keeps what it has', async () => {
     const { store } = scene({ limit: 10_000 })
     const other = sids[1] as string
@@ -192,6 +229,15 @@ describe('the limit', () => {
       { result: 'found', value: Buffer.alloc(1_000) },
     ])
     expect(await livingOf(store, [other])).toEqual([other])
+  })
+
+  test('is what a single value can fill, to the byte', async () => {
+    const { store } = scene({ limit: 10_000 })
+    const largest = 10_000 - 400 - 200 - 38
+    expect(store.largestValue(sid, 38)).toBe(largest)
+    const refused = await answersOf(store, sid, [add(sid, 'v', Buffer.alloc(largest + 1)), add(sid, '@', Buffer.alloc(10_000))])
+    expect(refused).toMatchObject([{ error: { field: 'v', size: largest + 1, limit: largest } }, { error: { field: 'header' } }])
+    expect(await answersOf(store, sid, [add(sid, 'v', Buffer.alloc(largest))])).toEqual([{ result: 'stored' }])
   })
 
   test('gives the room of expired items to new ones of the same session', async () => {
