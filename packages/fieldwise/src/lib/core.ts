@@ -61,7 +61,7 @@ export function send(core: Core, sid: string, requests: readonly StoreRequest[],
   const flight = core.store.flight(sid, requests, limit)
   if (limit - deadline < tolerance) return flight
   const givenUp = core.runtime
-    .sleep(deadline - now)
+    .sleep(deadline - now, true)
     .then((): Flight => ({ answers: requests.map(() => ({ result: 'open', error: late() })), at: Number.NaN }))
   return Promise.race([flight, givenUp])
 }

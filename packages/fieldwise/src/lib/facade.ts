@@ -14,15 +14,17 @@ import type { SessionState, Visit } from './visit.js'
 export class SessionFacade {
   readonly #engine: Engine
   readonly #visit: Visit
-  /** What `open` has read ahead; the first `get` of each field is served from it. */
-  readonly #preloaded = new Map<string, string | undefined>()
+  /** What `open` has read ahead; the first read of each field, if it is a `get`, is served from it. */
+  readonly #preloaded = new Map<string, Reading>()
 
-  constructor(engine: Engine, visit: Visit, preloaded?: { readonly fields: readonly string[]; readonly reading: Reading }) {
+  constructor(engine: Engine, visit: Visit) {
     this.#engine = engine
     this.#visit = visit
-    for (const field of preloaded?.fields ?? []) {
-      this.#preloaded.set(field, engine.reader.json((preloaded as { reading: Reading }).reading, field))
-    }
+  }
+
+  preload(fields: readonly string[], reading: Reading): this {
+    for (const field of fields) this.#preloaded.set(field, reading)
+    return this
   }
 
   get state(): SessionState {
@@ -48,13 +50,14 @@ export class SessionFacade {
   get(name: string, options?: OperationOptions): Promise<unknown> {
     return this.#run(options, async () => {
       const field = this.#field(name)
-      const json = this.#preloaded.has(name) ? this.#unload(name) : await this.#readOne(name)
-      return readAs(field, json)
+      const reading = this.#unload(name) ?? (await this.#visit.read([name], readDeadline(this.#engine.core)))
+      return readAs(field, reading && this.#engine.reader.json(reading, name))
     })
   }
 
   getMany(names: readonly string[], options?: OperationOptions): Promise<Record<string, unknown>> {
     return this.#run(options, async () => {
+      if (!Array.isArray(names)) throw new BadArgumentError("getMany takes an array of names: getMany(['username'])")
       const fields = names.map((name) => this.#field(name))
       return collect(fields, await this.#read(names))
     })
@@ -82,7 +85,7 @@ export class SessionFacade {
   has(name: string, options?: OperationOptions): Promise<boolean> {
     return this.#run(options, async () => {
       this.#field(name)
-      return (await this.#readOne(name)) !== undefined
+      return (await this.#read([name])).get(name) !== undefined
     })
   }
 
@@ -91,7 +94,7 @@ export class SessionFacade {
       return this.#run(options, () => this.#set([[nameOrValues, valueOrOptions]], options))
     }
     const several = valueOrOptions as OperationOptions | undefined
-    return this.#run(several, () => this.#set(Object.entries(nameOrValues), several))
+    return this.#run(several, async () => this.#set(entriesOf('set', nameOrValues), several))
   }
 
   update(name: string, change: (value: unknown) => unknown, options?: OperationOptions): Promise<unknown> {
@@ -132,7 +135,7 @@ export class SessionFacade {
 
   regenerate(options: RegenerateOptions = {}): Promise<void> {
     return this.#run(options, async () => {
-      await this.#visit.regenerate(parseTerms(options, this.#engine.core.settings.lifetime), writeDeadline(this.#engine.core))
+      await this.#visit.regenerate(parseTerms('regenerate', options), writeDeadline(this.#engine.core))
     })
   }
 
@@ -166,20 +169,17 @@ export class SessionFacade {
     return this.#engine.core.schema.field(name as string)
   }
 
-  async #readOne(name: string): Promise<string | undefined> {
-    const reading = await this.#visit.read([name], readDeadline(this.#engine.core))
-    return reading && this.#engine.reader.json(reading, name)
-  }
-
   async #read(names: readonly string[]): Promise<Map<string, string | undefined>> {
+    for (const name of names) this.#preloaded.delete(name)
     const reading = await this.#visit.read(names, readDeadline(this.#engine.core))
     return new Map(names.map((name) => [name, reading && this.#engine.reader.json(reading, name)]))
   }
 
-  #unload(name: string): string | undefined {
-    const json = this.#preloaded.get(name)
+  #unload(name: string): Reading | undefined {
+    const reading = this.#preloaded.get(name)
+    if (reading === undefined) return undefined
     this.#preloaded.delete(name)
-    return json
+    return this.state === 'stored' ? reading : undefined
   }
 
   async #set(values: readonly (readonly [unknown, unknown])[], options: OperationOptions | undefined): Promise<void> {
@@ -216,6 +216,13 @@ export class SessionFacade {
     const writing = this.#visit.write(edits, edits[0]?.deadline ?? 0)
     return options?.signal ? givenUpWith(options.signal, edits, writing) : writing
   }
+}
+
+/** The names and values that a caller hands in; a `Map`, an array or a class would silently be taken for nothing. */
+export function entriesOf(caller: string, values: unknown): [string, unknown][] {
+  const prototype = typeof values === 'object' && values !== null ? Object.getPrototypeOf(values) : undefined
+  if (prototype === Object.prototype || prototype === null) return Object.entries(values as object)
+  throw new BadArgumentError(`${caller} takes a plain object: the names of fields and their values`)
 }
 
 /** Withdraws edits that have not left when the caller gives up. */

@@ -1,6 +1,13 @@
-import { type Core, type Deadline, longestCall, send } from './core.js'
+import { type Core, type Deadline, longestCall, send, writeDeadline } from './core.js'
 import type { Edit } from './edit.js'
-import { isFieldwiseError, OutcomeUnknownError, SessionGoneError, UpdateConflictError, ValueTooLargeError } from './errors.js'
+import {
+  isFieldwiseError,
+  OutcomeUnknownError,
+  SessionGoneError,
+  StoreUnavailableError,
+  UpdateConflictError,
+  ValueTooLargeError,
+} from './errors.js'
 import type { Header } from './header.js'
 import { afterOpen, type Headers } from './headers.js'
 import { earlierWrites, encodeItem, type Item, itemSize, living, remembers, remembersAllSince } from './item.js'
@@ -18,6 +25,7 @@ export class FieldWriter {
   readonly #reader: Reader
   readonly #headers: Headers
   readonly #lanes = new Map<string, Edit[]>()
+  readonly #watched = new WeakSet<Edit[]>()
 
   constructor(core: Core, reader: Reader, headers: Headers) {
     this.#core = core
@@ -29,8 +37,28 @@ export class FieldWriter {
   submit(sid: string, edit: Edit): void {
     const key = `${sid}:${edit.field}`
     const lane = this.#lanes.get(key)
-    if (lane) lane.push(edit)
-    else void this.#drive(sid, key, [edit])
+    if (lane === undefined) void this.#drive(sid, key, [edit])
+    else this.#join(key, lane, edit)
+  }
+
+  #join(key: string, lane: Edit[], edit: Edit): void {
+    lane.push(edit)
+    if (!this.#watched.has(lane)) void this.#watch(key, lane)
+  }
+
+  /** Ends the edits whose time is up while they wait behind a write that hangs (W9). One watch for as long as there is the lane. */
+  async #watch(key: string, lane: Edit[]): Promise<void> {
+    const { runtime } = this.#core
+    this.#watched.add(lane)
+    while (this.#lanes.get(key) === lane) {
+      const earliest = Math.min(writeDeadline(this.#core), ...lane.map((edit) => edit.deadline))
+      await runtime.sleep(Math.max(0, earliest - runtime.monotonic()), true)
+      const now = runtime.monotonic()
+      for (const edit of lane.filter((one) => now >= one.deadline)) {
+        lane.splice(lane.indexOf(edit), 1)
+        edit.fail(waitedTooLong())
+      }
+    }
   }
 
   async #drive(sid: string, key: string, lane: Edit[]): Promise<void> {
@@ -84,7 +112,7 @@ class FieldWrite {
       if (known && (await this.#replaceBlindly(known))) return
       await this.#attemptAll()
     } catch (error) {
-      this.#fail(error instanceof LostField ? await this.#headers.endLost(error, this.#deadline) : error)
+      this.#fail(error instanceof LostField ? await this.#headers.endLost(error, writeDeadline(this.#core)) : error)
     }
   }
 
@@ -105,7 +133,7 @@ class FieldWrite {
   #dropSettled(): boolean {
     const now = this.#core.runtime.monotonic()
     for (const edit of this.#edits) {
-      if (now >= edit.deadline) edit.fail(this.#explain(this.#conflict()))
+      if (now >= edit.deadline) edit.fail(this.#explain(this.#attempts === 0 ? waitedTooLong() : this.#conflict()))
     }
     if (this.#edits.some(isSettled)) this.#edits = this.#edits.filter((edit) => !isSettled(edit))
     return this.#edits.length > 0
@@ -309,7 +337,12 @@ class FieldWrite {
   }
 
   async #touch(header: Header): Promise<void> {
-    await send(this.#core, this.#sid, [{ op: 'touch', key: this.#key, life: this.#life(header) }], this.#deadline)
+    const request: StoreRequest = { op: 'touch', key: this.#key, life: this.#life(header) }
+    const patience = new Patience(this.#core, this.#deadline)
+    do {
+      const { answers } = await send(this.#core, this.#sid, [request], this.#deadline)
+      if (answers[0]?.result === 'done' || answers[0]?.result === 'missing') return
+    } while (await patience.pause())
   }
 
   #seal(item: Item): Buffer {
@@ -358,6 +391,10 @@ function judge(open: OpenAttempt, item: Item | undefined, id: Buffer): 'applied'
   if (item === undefined) return 'unknown'
   if (item.id.equals(open.base.id) && item.birth.equals(open.base.birth)) return 'same'
   return remembersAllSince(item, open.base) ? 'not applied' : 'unknown'
+}
+
+function waitedTooLong(): StoreUnavailableError {
+  return new StoreUnavailableError('This change had to wait for others of its field, and its time ran out before it was sent')
 }
 
 function isSettled(edit: Edit): boolean {

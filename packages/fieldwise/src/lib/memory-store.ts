@@ -18,7 +18,7 @@ export interface MemoryStoreOptions {
  * Otherwise it behaves as memcached does, expiry and the limit of 1 MiB an item included, save that under pressure memcached evicts
  * single items, and this store whole sessions.
  *
- * Several `createSessions` may share one memory store. The first to close closes it for all.
+ * Several `createSessions` may share one memory store. The last of them to close closes it.
  *
  * @throws {BadConfigError} (`BAD_CONFIG`) for a limit below 4 KiB, or a clock without `now()`.
  *

@@ -233,10 +233,9 @@ export class LostField extends Error {
   }
 }
 
-/** The error of a call that ended before anything could have been stored. */
+/** The error of a call that ended before anything could have been stored: the store's own, where it says what is wrong. */
 export function unavailable(error: unknown): Error {
-  if (isFieldwiseError(error, 'STORE_UNAVAILABLE') || isFieldwiseError(error, 'CLOSED')) return error
-  return new StoreUnavailableError('The store did not answer', error)
+  return isFieldwiseError(error) ? error : new StoreUnavailableError('The store did not answer in time', error)
 }
 
 /** Calls of one tick begin within this many milliseconds. */

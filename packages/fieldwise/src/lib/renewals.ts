@@ -10,8 +10,8 @@ import type { StoreAnswer, StoreRequest } from './store.js'
 
 /** What a renewal tells whoever set it off. */
 export interface RenewalListener {
-  /** The header will live for another idle time. */
-  renewed(): void
+  /** The header, as it stands, will live for another idle time. */
+  renewed(header: Header): void
   /** A listed field turned out to be gone; the session was ended. */
   lost(error: Error): void
 }
@@ -28,8 +28,8 @@ export class Renewals {
   readonly #activity: Activity
   readonly #touching = new Set<string>()
   readonly #renewing = new Set<string>()
-  /** Until when headers live at least, by this process's own touches: for stores that do not report it. */
-  readonly #lives = new Map<string, number>()
+  /** The headers that this process has stored or touched with a full life, and when: for stores that do not report lives. */
+  readonly #lives = new Map<string, { readonly header: Header; readonly at: number }>()
 
   constructor(core: Core, reader: Reader, headers: Headers, activity: Activity) {
     this.#core = core
@@ -42,9 +42,10 @@ export class Renewals {
   consider(reading: Reading, listener: RenewalListener): void {
     const { sid, header, at } = reading
     if (header === undefined) return
-    const remaining = header.life ?? (this.#lives.get(sid) ?? 0) - at
-    if (needsTouch(header.value, remaining, at))
+    const remaining = header.life ?? this.#notedUntil(sid, header.value) - at
+    if (needsTouch(header.value, remaining, at)) {
       this.#once(this.#touching, sid, () => this.#touch(reading, header.value, listener))
+    }
     if (needsRenewal(header.value, at)) this.#once(this.#renewing, sid, () => this.#renewFields(reading, header.value, listener))
   }
 
@@ -52,8 +53,14 @@ export class Renewals {
   noteLife(sid: string, header: Header, at: number): void {
     if (this.#core.store.traits.reportsLife) return
     this.#lives.delete(sid)
-    this.#lives.set(sid, at + headerLife(header, at))
+    this.#lives.set(sid, { header, at })
     if (this.#lives.size > mostLives) this.#lives.delete(this.#lives.keys().next().value as string)
+  }
+
+  /** Until when the header lives at least. Another process may have given it a shorter life since the note was made. */
+  #notedUntil(sid: string, header: Header): number {
+    const noted = this.#lives.get(sid)
+    return noted ? noted.at + Math.min(headerLife(noted.header, noted.at), headerLife(header, noted.at)) : 0
   }
 
   /**
@@ -102,7 +109,7 @@ export class Renewals {
 
   /**
    * Idempotent, so it is sent again until it is answered (W7). The header is read behind the touch: where the session was given another
-   * idle time since `reading`, the life just set was the wrong one.
+   * lifetime since `reading`, the life just set was the wrong one.
    */
   async #touch(reading: Reading, header: Header, listener: RenewalListener): Promise<void> {
     const deadline = writeDeadline(this.#core)
@@ -115,9 +122,9 @@ export class Renewals {
       if (answer.result === 'missing') return
       if (answer.result !== 'done' || seen === undefined) continue
       if (seen.header === undefined) return
-      if (seen.header.value.idle === life.idle) {
+      if (seen.header.value.idle === life.idle && seen.header.value.deadline === life.deadline) {
         this.noteLife(reading.sid, life, at)
-        listener.renewed()
+        listener.renewed(seen.header.value)
         return
       }
       life = seen.header.value
@@ -147,13 +154,19 @@ export class Renewals {
     if (left.length === 0) await this.#note(reading.sid, header, reading.at + this.#life(header), deadline)
   }
 
-  /** The fields whose touch was not answered. @throws {LostField} for one that is gone, after a second look (R3). */
+  /**
+   * The fields whose touch was not answered. A field of another version's schema is touched too, but what it means that it is gone is
+   * for those to say who know it.
+   *
+   * @throws {LostField} for one that is gone, after a second look (R3).
+   */
   async #touchFields(reading: Reading, header: Header, fields: string[], deadline: Deadline): Promise<string[]> {
-    const { keys } = this.#core
+    const { keys, schema } = this.#core
     const life = this.#life(header)
     const requests = fields.map((field): StoreRequest => ({ op: 'touch', key: keys.field(reading.sid, field), life }))
     const { answers } = await send(this.#core, reading.sid, requests, deadline)
-    const missing = fields.filter((_field, index) => answers[index]?.result === 'missing')
+    const isKnown = (field: string) => schema.open || schema.names.includes(field)
+    const missing = fields.filter((field, index) => answers[index]?.result === 'missing' && isKnown(field))
     const unanswered = fields.filter((_field, index) => !isAnswered(answers[index]))
     if (missing.length === 0) return unanswered
     const again = await this.#reader.read(reading.sid, missing, deadline)

@@ -8,12 +8,17 @@ export interface Runtime {
   bytes(size: number): Buffer
   /** A number in [0, 1) for jitter. */
   random(): number
-  sleep(milliseconds: number): Promise<void>
+  /** Waits. A waiting that is only there to give something up (`idly`) keeps no process alive. */
+  sleep(milliseconds: number, idly?: boolean): Promise<void>
 }
 
 export const systemRuntime: Runtime = {
   monotonic: () => performance.now(),
   bytes: (size) => randomBytes(size),
   random: () => Math.random(),
-  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  sleep: (milliseconds, idly = false) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds)
+      if (idly) timer.unref()
+    }),
 }

@@ -1,13 +1,14 @@
 import type * as z from 'zod'
 import { abortable } from './abort.js'
-import { type Core, readDeadline, writeDeadline } from './core.js'
+import { type Core, type Deadline, readDeadline, writeDeadline } from './core.js'
 import { createEngine, type Engine } from './engine.js'
 import { BadArgumentError, BadConfigError, ClosedError, isFieldwiseError } from './errors.js'
-import { SessionFacade } from './facade.js'
+import { entriesOf, SessionFacade } from './facade.js'
 import type { Defaulted, Fields } from './fields.js'
 import type { SessionHost } from './host.js'
 import { Keys } from './keys.js'
 import { memoryStore } from './memory-store.js'
+import type { Reader } from './reader.js'
 import { type Runtime, systemRuntime } from './runtime.js'
 import { compileSchema } from './schema.js'
 import { createSealer, noSealing } from './sealing.js'
@@ -97,6 +98,7 @@ export function resumeFor<F extends object, D extends keyof F>(
 
 class SessionsFacade {
   readonly #engine: Engine
+  #closing: Promise<void> | undefined
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -105,7 +107,7 @@ class SessionsFacade {
   async create(values: Record<string, unknown> = {}, options: CreateOptions = {}): Promise<SessionFacade> {
     return this.#run(options, async () => {
       const { core } = this.#engine
-      const terms = parseTerms(options, core.settings.lifetime)
+      const terms = parseTerms('create', options)
       const visit = new Visit(this.#engine, [])
       await visit.create(encodeAll(core, values), terms, readDeadline(core))
       return new SessionFacade(this.#engine, visit)
@@ -116,11 +118,12 @@ class SessionsFacade {
     return this.#run(options, async () => {
       const { core } = this.#engine
       const fields = options.preload ?? []
+      if (!Array.isArray(fields)) throw new BadArgumentError("preload takes an array of names: { preload: ['username'] }")
       for (const field of fields) core.schema.field(field)
       const visit = new Visit(this.#engine, tokensOf([text]))
       try {
         const reading = await visit.read(fields, readDeadline(core))
-        return reading ? new SessionFacade(this.#engine, visit, { fields, reading }) : null
+        return reading ? new SessionFacade(this.#engine, visit).preload(fields, reading) : null
       } catch (error) {
         if (isFieldwiseError(error, 'SESSION_GONE')) return null
         throw error
@@ -143,8 +146,7 @@ class SessionsFacade {
       const { core, reader, headers } = this.#engine
       if (!core.store.holds(sid)) return
       const deadline = writeDeadline(core)
-      const { header } = await reader.read(sid, [], deadline)
-      await headers.end(sid, header?.value.manifest.keys() ?? [], deadline)
+      await headers.end(sid, await listedFields(reader, sid, deadline), deadline)
     })
   }
 
@@ -152,9 +154,13 @@ class SessionsFacade {
     return this.#run({}, () => this.#engine.core.store.check(readDeadline(this.#engine.core)))
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     const { activity, core } = this.#engine
-    if (activity.isClosed) return
     activity.close()
     await activity.idle()
     if (release(core.store)) await core.store.close()
@@ -166,10 +172,10 @@ class SessionsFacade {
 
   async #run<T>(options: OperationOptions, work: () => Promise<T>): Promise<T> {
     this.#assertOpen()
-    options.signal?.throwIfAborted()
+    options?.signal?.throwIfAborted()
     const done = this.#engine.activity.begin()
     try {
-      return await abortable(work(), options.signal)
+      return await abortable(work(), options?.signal)
     } finally {
       done()
     }
@@ -192,9 +198,19 @@ function createCore(runtime: Runtime, options: SessionsOptions<z.ZodObject>): Co
   return { store, runtime, schema, sealer, keys: new Keys(prefix), ids: new WriteIds(runtime), settings }
 }
 
+/** What a header lists; nothing where it cannot be read, which is no reason not to end its session. */
+async function listedFields(reader: Reader, sid: string, deadline: Deadline): Promise<string[]> {
+  try {
+    return [...((await reader.read(sid, [], deadline)).header?.value.manifest.keys() ?? [])]
+  } catch (error) {
+    if (isFieldwiseError(error, 'SEAL_BROKEN')) return []
+    throw error
+  }
+}
+
 function encodeAll(core: Core, values: Record<string, unknown>): Map<string, string> {
   const encoded = new Map<string, string>()
-  for (const [name, value] of Object.entries(values)) {
+  for (const [name, value] of entriesOf('create', values)) {
     const field = core.schema.field(name)
     if (value === undefined) throw new BadArgumentError(`Field '${name}' needs a value; leave it out to keep it unset`)
     encoded.set(name, field.encode(value))

@@ -43,57 +43,89 @@ const known = new Set(['schema', 'store', 'lifetime', 'expires', 'sealing', 'pre
 
 /** Checks the options of `createSessions`. @throws {BadConfigError} with what to write instead. */
 export function parseSettings(options: SessionsOptions<z.ZodObject>, schema: CompiledSchema): Settings {
-  for (const name of Object.keys(options)) {
-    if (!known.has(name)) throw new BadConfigError(`createSessions has no option '${name}'; it has ${[...known].join(', ')}`)
-  }
+  assertOptions('createSessions', options, known, BadConfigError)
   assertPrefix(options.prefix ?? '')
+  assertMethod('clock', options.clock, 'now', 'an object with now(), such as Date')
+  assertMethod('store', options.store, 'flight', 'a store, such as memoryStore()')
+  const { attempts, deadline } = parts('retry', options.retry, retryParts, BadConfigError)
   const expires = parseExpires(options.expires, schema)
-  const mayBeAbsent = parseLost(options.lost, schema)
+  const lifetime = { ...defaultLifetime, ...parseLifetime(options.lifetime, BadConfigError) }
+  assertLifetime(lifetime)
   return {
-    lifetime: parseLifetime(options.lifetime, defaultLifetime, BadConfigError),
-    attempts: parseAttempts(options.retry?.attempts),
-    patience:
-      options.retry?.deadline === undefined ? defaultPatience : length('retry.deadline', options.retry.deadline, BadConfigError),
+    lifetime,
+    attempts: parseAttempts(attempts),
+    patience: deadline === undefined ? defaultPatience : length('retry.deadline', deadline, BadConfigError),
     expires: (field) => expires.get(field),
-    mayBeAbsent,
+    mayBeAbsent: parseLost(options.lost, schema),
   }
 }
 
 /** The terms that `create` or `regenerate` was asked for. @throws {BadArgumentError} */
-export function parseTerms(options: RegenerateOptions, defaults: Lifetime): Terms {
+export function parseTerms(caller: 'create' | 'regenerate', options: RegenerateOptions): Terms {
+  assertOptions(caller, options, termParts[caller], BadArgumentError)
   const { lifetime, persist, grace } = options
   if (persist !== undefined && typeof persist !== 'boolean') throw new BadArgumentError('persist is true or false')
-  const whole = parseLifetime(lifetime, defaults, BadArgumentError)
-  const graceLength = grace === undefined ? undefined : length('grace', grace, BadArgumentError)
-  if (graceLength !== undefined && graceLength > whole.idle) {
-    throw new BadArgumentError(
-      'grace is longer than the idle time: a secret must not outlive the session it opens; write a shorter one',
-    )
-  }
   return {
-    lifetime: {
-      ...(lifetime?.idle === undefined ? {} : { idle: whole.idle }),
-      ...(lifetime?.absolute === undefined ? {} : { absolute: whole.absolute }),
-    },
+    lifetime: parseLifetime(lifetime, BadArgumentError),
     persist,
-    grace: graceLength,
+    grace: grace === undefined ? undefined : length('grace', grace, BadArgumentError),
   }
+}
+
+/** @throws {BadConfigError} for a lifetime that contradicts itself. */
+export function assertLifetime({ idle, absolute }: Lifetime): void {
+  if (absolute >= idle) return
+  throw new BadConfigError(
+    'lifetime.absolute is shorter than lifetime.idle, so the idle time could never pass; write an absolute lifetime that is longer, or a shorter idle time',
+  )
+}
+
+/** @throws {BadConfigError} for a grace that is longer than the session lives unused. */
+export function assertGrace(grace: number | undefined, idle: number): void {
+  if (grace === undefined || grace <= idle) return
+  throw new BadConfigError('grace is longer than lifetime.idle: the old secret would outlive the session; write a shorter one')
 }
 
 type ErrorClass = typeof BadConfigError | typeof BadArgumentError
 
-function parseLifetime(options: LifetimeOptions | undefined, defaults: Lifetime, Refusal: ErrorClass): Lifetime {
-  const idle = options?.idle === undefined ? defaults.idle : length('lifetime.idle', options.idle, Refusal)
-  const absolute = options?.absolute === undefined ? defaults.absolute : length('lifetime.absolute', options.absolute, Refusal)
-  if (absolute < idle) {
-    throw new Refusal(
-      'lifetime.absolute is shorter than lifetime.idle, so the idle time could never pass; write an absolute lifetime that is longer, or a shorter idle time',
-    )
+const lifetimeParts = ['idle', 'absolute'] as const
+const retryParts = ['attempts', 'deadline'] as const
+const termParts = {
+  create: ['lifetime', 'persist', 'signal'],
+  regenerate: ['lifetime', 'persist', 'grace', 'signal'],
+} as const
+
+function parseLifetime(options: LifetimeOptions | undefined, Refusal: ErrorClass): Partial<Lifetime> {
+  const { idle, absolute } = parts('lifetime', options, lifetimeParts, Refusal)
+  return {
+    ...(idle === undefined ? {} : { idle: length('lifetime.idle', idle, Refusal) }),
+    ...(absolute === undefined ? {} : { absolute: length('lifetime.absolute', absolute, Refusal) }),
   }
-  return { idle, absolute }
+}
+
+/** An option that is an object with certain parts; a misspelt part would silently mean its default. */
+function parts<T extends object>(option: string, value: T | undefined, names: readonly string[], Refusal: ErrorClass): T {
+  if (value === undefined) return {} as T
+  assertOptions(option, value, names, Refusal)
+  return value
+}
+
+function assertOptions(option: string, value: unknown, names: Iterable<string>, Refusal: ErrorClass): void {
+  const all = [...names]
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Refusal(`${option} takes an object with ${all.join(', ')}`)
+  }
+  const unknown = Object.keys(value).find((name) => !all.includes(name))
+  if (unknown !== undefined) throw new Refusal(`${option} has no option '${unknown.slice(0, 40)}'; it has ${all.join(', ')}`)
+}
+
+function assertMethod(option: string, value: object | undefined, method: string, what: string): void {
+  if (value === undefined || typeof (value as Record<string, unknown> | null)?.[method] === 'function') return
+  throw new BadConfigError(`${option} is ${what}`)
 }
 
 function parseExpires(options: SessionsOptions<z.ZodObject>['expires'], schema: CompiledSchema): ReadonlyMap<string, number> {
+  if (options !== undefined) assertRecord('expires', options)
   return new Map(
     Object.entries(options ?? {}).map(([field, duration]) => {
       assertField('expires', field, schema)
@@ -103,10 +135,11 @@ function parseExpires(options: SessionsOptions<z.ZodObject>['expires'], schema: 
 }
 
 function parseLost(options: SessionsOptions<z.ZodObject>['lost'], schema: CompiledSchema): (field: string) => boolean {
-  if (typeof options !== 'object') {
+  if (options === undefined || typeof options === 'string') {
     assertLost('lost', options ?? 'end')
     return () => options === 'absent'
   }
+  assertRecord('lost', options)
   const absent = new Set<string>()
   for (const [field, lost] of Object.entries(options)) {
     assertField('lost', field, schema)
@@ -114,6 +147,11 @@ function parseLost(options: SessionsOptions<z.ZodObject>['lost'], schema: Compil
     if (lost === 'absent') absent.add(field)
   }
   return (field) => absent.has(field)
+}
+
+function assertRecord(option: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
+  throw new BadConfigError(`${option} takes an object with the names of fields`)
 }
 
 function assertLost(option: string, value: unknown): void {

@@ -8,6 +8,7 @@ import type { SessionHost } from './host.js'
 import { expiry, type Lifetime } from './lifetime.js'
 import { LostField, type Reading } from './reader.js'
 import { recognise } from './recognition.js'
+import { assertGrace, assertLifetime } from './settings.js'
 import { formatToken, newSecret, type Secret, sameHash, type Token } from './token.js'
 
 /** `unopened`: a token that nobody has verified yet. `new`: nothing is stored. `gone`: it was there, and has ended. */
@@ -103,9 +104,11 @@ export class Visit {
 
   /** Stores this session now, with the JSON given for each field. */
   async create(values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<void> {
-    this.#host?.beforeChange()
     const { core, renewals } = this.#engine
     const lifetime = { ...core.settings.lifetime, ...terms.lifetime }
+    assertLifetime(lifetime)
+    assertGrace(terms.grace, lifetime.idle)
+    this.#host?.beforeChange()
     const { token, header, at } = await createSession(core, values, { lifetime, persist: terms.persist ?? false, deadline })
     this.#held = { token, header, at, monotonic: core.runtime.monotonic() }
     this.#state = 'stored'
@@ -196,14 +199,14 @@ export class Visit {
   #see(reading: Reading): Reading {
     const { header, at } = reading
     if (header === undefined) throw this.#noteEnd(new SessionGoneError('destroyed'), at)
-    if (this.#held) this.#hold(this.#held.token, header.value, at)
+    if (this.#held && at >= this.#held.at) this.#hold(this.#held.token, header.value, at)
     this.#engine.renewals.consider(reading, this)
     return reading
   }
 
-  /** The header's life was renewed. */
-  renewed(): void {
-    this.#announce('renewed')
+  /** The header's life was renewed. A request whose secret is not the current one any more sends no cookie over the newer one (T4). */
+  renewed(header: Header): void {
+    if (this.#held && sameHash(this.#held.token.secret.hash, header.hash)) this.#announce('renewed')
   }
 
   /** A renewal has found that a listed field is gone. */
@@ -244,6 +247,7 @@ export class Visit {
    */
   async #rotate(terms: Terms, deadline: Deadline): Promise<void> {
     const { token, header: before } = this.#expectHeld()
+    assertTerms(before, terms)
     this.#host?.beforeChange()
     const { core, headers, renewals } = this.#engine
     const secret = this.#pending ?? newSecret(core.runtime)
@@ -317,6 +321,13 @@ interface Held {
   /** The server's time when the header was seen, and the monotonic clock then. */
   readonly at: number
   readonly monotonic: number
+}
+
+/** What is left out stays as it is, so what is asked for has to fit the session's own lifetime. @throws {BadConfigError} */
+function assertTerms(header: Header, terms: Terms): void {
+  const idle = terms.lifetime?.idle ?? header.idle
+  assertLifetime({ idle, absolute: terms.lifetime?.absolute ?? header.deadline - header.created })
+  assertGrace(terms.grace, idle)
 }
 
 function rotated(header: Header, secret: Secret, terms: Terms, at: number): Header {
