@@ -19,7 +19,7 @@ import { isStoreFailure, serviceUnavailable } from './lib/store-failure.js'
  * @throws {BadConfigError} (`BAD_CONFIG`) for options that contradict each other.
  *
  * @example
- * export const GET = withSession(sessions, async (request, session) => {
+ * export const GET = withSession(sessions, async (_request, session) => {
  *   return new Response(`Visit ${await session.increment('visits')}`)
  * })
  */

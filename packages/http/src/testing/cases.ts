@@ -2,7 +2,7 @@ import { isFieldwiseError } from 'fieldwise'
 import { expect } from 'vitest'
 import type { SessionOptions } from '../lib/carrier.js'
 import { gate, type ScriptedStore } from './scripted-store.js'
-import type { AdminSessions, Handler, ShopSession, ShopSessions } from './shop.js'
+import type { AdminSessions, Handler, ShopSessions } from './shop.js'
 import type { Visitor } from './visitor.js'
 
 /** One promise that every framework keeps. */
@@ -11,8 +11,6 @@ export interface Case {
   /** Why a framework is left out. */
   readonly without?: Readonly<Record<string, string>>
   readonly options?: SessionOptions
-  /** Besides those that all cases share. */
-  readonly routes?: Readonly<Record<string, Handler>>
   readonly run: (scene: Scene) => Promise<void>
 }
 
@@ -25,21 +23,25 @@ export interface Scene {
   readonly sessions: ShopSessions
   readonly admins: AdminSessions
   readonly clock: { advance(milliseconds: number): void }
-  /** Opened by a case to let a handler of {@link slowRoutes} go on. */
   readonly signal: Signal
   /** The warnings with this code that the process gave since the app started. */
   warnings(code: string): Promise<readonly string[]>
 }
 
+/** Between a case and a handler that waits for it. */
 export interface Signal {
+  /** The handler has come to where it waits. */
+  readonly reached: Promise<void>
+  reach(): void
+  /** The case lets it go on. */
   readonly opened: Promise<void>
   open(): void
 }
 
 const minute = 60_000
 
-/** The routes of every case. */
-export function sharedRoutes(signal: Signal): Record<string, Handler> {
+/** The routes of the app that all cases visit. */
+export function routesOf(signal: Signal): Record<string, Handler> {
   return {
     '/untouched': () => ({ body: 'no session' }),
     '/visits': async ({ session }) => ({ body: String(await session.get('visits')) }),
@@ -61,6 +63,7 @@ export function sharedRoutes(signal: Signal): Record<string, Handler> {
     },
     '/write-quietly': async ({ session }) => ({ body: await outcome(session.set('username', 'mallory')) }),
     '/slow-visit': async ({ session }) => {
+      signal.reach()
       await signal.opened
       return { body: String(await session.increment('visits')) }
     },
@@ -366,8 +369,12 @@ export const cases: readonly Case[] = [
     async run({ visitor, store, signal }) {
       await visitor.get('/visit')
       const before = store.flights.length
-      const aborted = visitor.get('/slow-visit', { onRequest: (sent) => setTimeout(() => sent.destroy(), 20) })
-      await expect(aborted).rejects.toMatchObject({ code: 'ECONNRESET' })
+      let hangUp = () => {}
+      const aborted = visitor.get('/slow-visit', { onRequest: (sent) => (hangUp = () => sent.destroy()) }).catch((error) => error)
+      await signal.reached
+      hangUp()
+      expect(await aborted).toMatchObject({ code: 'ECONNRESET' })
+      await visitor.get('/untouched')
       signal.open()
       await expect.poll(() => store.flights.length).toBeGreaterThan(before)
       await expect.poll(async () => (await visitor.get('/visits')).body).toBe('2')
@@ -528,7 +535,7 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'an operation that a case has no route for is a 404 without a cookie',
+    title: "what no route answers is the framework's 404, without a cookie",
     async run({ visitor }) {
       const answer = await visitor.get('/nowhere')
       expect(answer.status).toBe(404)
@@ -543,8 +550,7 @@ function sidOf(token: string | undefined): string | undefined {
 }
 
 export function newSignal(): Signal {
-  const { promise, open } = gate()
-  return { opened: promise, open }
+  const reached = gate()
+  const opened = gate()
+  return { reached: reached.promise, reach: reached.open, opened: opened.promise, open: opened.open }
 }
-
-export type { ShopSession }

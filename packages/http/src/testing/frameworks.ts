@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { sessionOf } from '@fieldwise/http'
+import { type RegisteredSession, sessionOf } from '@fieldwise/http'
 import { expressSession } from '@fieldwise/http/express'
 import { fastifySession } from '@fieldwise/http/fastify'
 import { withSession } from '@fieldwise/http/fetch'
@@ -16,7 +16,7 @@ import express, { type Request as ExpressRequest, type Response as ExpressRespon
 import express4 from 'express4'
 import fastify from 'fastify'
 import { Hono } from 'hono'
-import { adminCookie, type Framework, type Handler, type Reply, type Shop } from './shop.js'
+import { adminCookie, type Framework, type Handler, type Reply, type Shop, type ShopSession } from './shop.js'
 
 /** Every framework that has an adapter, with the same app built as its documentation tells. */
 export const frameworks: readonly Framework[] = [
@@ -58,7 +58,7 @@ function expressHandler(shop: Shop, handler: Handler): ExpressHandler {
       status = 200,
       headers = {},
       body = '',
-    } = await handler({ session: req.session, admin: () => sessionOf(req, shop.admins) })
+    } = await handler({ session: asRegistered(req.session), admin: () => sessionOf(req, shop.admins) })
     res.status(status).set(headers)
     if (typeof body === 'string') {
       res.send(body)
@@ -69,6 +69,11 @@ function expressHandler(shop: Shop, handler: Handler): ExpressHandler {
   }
 }
 
+/** What an app's `Register` does. There can be one in a program, and this one is many apps. */
+function asRegistered(session: RegisteredSession): ShopSession {
+  return session as unknown as ShopSession
+}
+
 async function startFastify(shop: Shop) {
   const app = fastify({ trustProxy: 'loopback', forceCloseConnections: true })
   await app.register(fastifySession(shop.sessions, shop.options))
@@ -76,7 +81,7 @@ async function startFastify(shop: Shop) {
   app.get('/static/shop.css', (_, reply) => reply.type('text/css').send(createReadStream(`${staticFolder}/shop.css`)))
   for (const [path, handler] of Object.entries(shop.routes)) {
     app.all(path, async (request, reply) => {
-      const answer = await handler({ session: request.session, admin: () => sessionOf(request, shop.admins) })
+      const answer = await handler({ session: asRegistered(request.session), admin: () => sessionOf(request, shop.admins) })
       const { status = 200, headers = {}, body = '' } = answer
       return reply
         .code(status)

@@ -55,9 +55,3 @@ export function shopSessions(store: ScriptedStore, clock: { now(): number }) {
 export function adminSessions(store: ScriptedStore, clock: { now(): number }) {
   return createSessions({ schema: z.object({ role: z.string() }), store, clock, prefix: 'admin:' })
 }
-
-declare module '@fieldwise/http' {
-  interface Register {
-    sessions: ShopSessions
-  }
-}

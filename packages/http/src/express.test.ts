@@ -1,0 +1,209 @@
+import type { RequestListener } from 'node:http'
+import { sessionOf } from '@fieldwise/http'
+import { expressSession } from '@fieldwise/http/express'
+import express, { type Express } from 'express'
+import express4 from 'express4'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { collectWarnings, inProduction, newSessions } from './testing/app.js'
+import { listen } from './testing/frameworks.js'
+import { Visitor } from './testing/visitor.js'
+
+const running: { close(): Promise<void> }[] = []
+
+// Cookies over plain HTTP are warned of.
+beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(() => {}))
+
+afterEach(async () => {
+  for (const app of running.splice(0)) await app.close()
+})
+
+test('an app that replaces Set-Cookie as a whole does not lose the session', async () => {
+  const { app, sessions, visitor } = await newApp()
+  app.get('/', async (req, res) => {
+    await sessionOf(req, sessions).set('username', 'ada')
+    res.setHeader('Set-Cookie', 'theme=dark').send()
+  })
+  expect((await visitor.get('/')).setCookies).toEqual(['theme=dark', expect.stringMatching(/^session=/)])
+})
+
+test('headers given to writeHead are treated like all others', async () => {
+  const { app, sessions, visitor } = await newApp()
+  app.get('/', async (req, res) => {
+    await sessionOf(req, sessions).set('username', 'ada')
+    res.writeHead(200, { 'Set-Cookie': ['theme=dark'], 'Cache-Control': 'public, max-age=60' }).end()
+  })
+  const answer = await visitor.get('/')
+  expect(answer.setCookies).toEqual(['theme=dark', expect.stringMatching(/^session=/)])
+  expect(answer.headers['cache-control']).toBe('private, max-age=60')
+})
+
+test('what the app says to a CDN alone is made private too', async () => {
+  const { app, sessions, visitor } = await newApp()
+  app.get('/', async (req, res) => {
+    await sessionOf(req, sessions).increment('visits')
+    res.set({ 'CDN-Cache-Control': 'max-age=600', 'Cache-Control': 'no-store' }).send()
+  })
+  const first = await visitor.get('/')
+  expect(first.headers['cdn-cache-control']).toBe('private, max-age=600')
+  expect(first.headers['cache-control']).toBe('no-store')
+  expect((await visitor.get('/')).headers['cdn-cache-control']).toBe('max-age=600')
+})
+
+test('a session that is made and ended by one request leaves one line, which clears', async () => {
+  const { app, sessions, visitor } = await newApp()
+  app.get('/', async (req, res) => {
+    const session = sessionOf(req, sessions)
+    await session.set('username', 'ada')
+    await session.regenerate()
+    await session.destroy()
+    res.send()
+  })
+  expect((await visitor.get('/')).setCookies).toEqual([expect.stringMatching(/^session=; Max-Age=0/)])
+})
+
+test('only responses that change the cookie are hooked', async () => {
+  const { app, sessions, visitor } = await newApp()
+  app.get('/hooked', async (req, res) => {
+    await sessionOf(req, sessions).increment('visits')
+    res.send(String(Object.hasOwn(res, 'writeHead')))
+  })
+  expect((await visitor.get('/hooked')).body).toBe('true')
+  expect((await visitor.get('/hooked')).body).toBe('false')
+})
+
+test('mounted twice, it is one session', async () => {
+  const { app, sessions, visitor } = await newApp()
+  app.use(expressSession(sessions))
+  app.get('/', async (req, res) => {
+    await sessionOf(req, sessions).increment('visits')
+    res.send(String(await sessionOf(req, sessions).get('visits')))
+  })
+  const answer = await visitor.get('/')
+  expect(answer.body).toBe('1')
+  expect(answer.setCookies).toHaveLength(1)
+})
+
+test('two kinds of sessions with one cookie name are BAD_CONFIG, not a muddle', async () => {
+  const { app, admins, visitor } = await newApp()
+  app.use(expressSession(admins))
+  app.get('/', (_, res) => void res.send())
+  app.use(tellCode)
+  expect((await visitor.get('/')).body).toBe('BAD_CONFIG')
+})
+
+test("another library's req.session is left alone", async () => {
+  const { sessions } = newSessions()
+  const app = express()
+  app.use((req, _, next) => {
+    Object.assign(req, { session: 'theirs' })
+    next()
+  })
+  app.use(expressSession(sessions))
+  app.get('/', async (req, res) => void res.send(`${req.session} ${await sessionOf(req, sessions).get('visits')}`))
+  const visitor = await visit(app)
+  expect((await visitor.get('/')).body).toBe('theirs 0')
+})
+
+test('sessionOf without its middleware is BAD_ARGUMENT', async () => {
+  const { app, admins, visitor } = await newApp()
+  app.get('/', (req, res) => void res.send(sessionOf(req, admins).state))
+  app.use(tellCode)
+  expect((await visitor.get('/')).body).toBe('BAD_ARGUMENT')
+})
+
+test('in production the cookie is Secure, whatever the request seems to be, and nothing is warned of', async () => {
+  const warnings = collectWarnings()
+  const { sessions } = newSessions()
+  const app = express()
+  app.use(inProduction(() => expressSession(sessions)))
+  app.get('/', async (req, res) => void res.send(String(await sessionOf(req, sessions).increment('visits'))))
+  const visitor = await visit(app)
+  expect((await visitor.get('/')).setCookies).toEqual([
+    expect.stringMatching(/^__Host-session=[^;]+; Path=\/; HttpOnly; Secure;/),
+  ])
+  expect((await visitor.get('/')).body).toBe('2')
+  expect(await warnings.of('FIELDWISE_PLAIN_HTTP')).toEqual([])
+  warnings.stop()
+})
+
+test('a proxy that the app does not trust cannot say that the request came over HTTPS', async () => {
+  const { app, sessions, visitor } = await newApp()
+  app.get('/', async (req, res) => void res.send(String(await sessionOf(req, sessions).increment('visits'))))
+  const answer = await visitor.get('/', { headers: { 'x-forwarded-proto': 'https' } })
+  expect(answer.setCookies).toEqual([expect.stringMatching(/^session=/)])
+})
+
+test('it needs nothing of Express: a plain server works, and one with TLS is known by its socket', async () => {
+  const { sessions } = newSessions()
+  const middleware = expressSession(sessions)
+  const answerWith = (isTls: boolean): RequestListener => {
+    return (req, res) => {
+      if (isTls) Object.assign(req.socket, { encrypted: true })
+      middleware(req, res, () => {
+        void sessionOf(req, sessions)
+          .increment('visits')
+          .then((visits) => res.end(String(visits)))
+      })
+    }
+  }
+  const plain = await visit(answerWith(false))
+  expect((await plain.get('/')).setCookies).toEqual([expect.stringMatching(/^session=/)])
+  const secure = await visit(answerWith(true))
+  expect((await secure.get('/')).setCookies).toEqual([expect.stringMatching(/^__Host-session=/)])
+})
+
+test('in Express 4 a rejection that the handler does not pass on is unhandled, and the visitor waits', async () => {
+  const { sessions, store } = newSessions()
+  const app = express4()
+  app.use(expressSession(sessions))
+  app.get('/', async (req, res) => void res.send(String(await sessionOf(req, sessions).increment('visits'))))
+  const visitor = await visit(app)
+  await visitor.get('/')
+  store.fail()
+  const unhandled = nextUnhandledRejection()
+  let hangUp = () => {}
+  const waiting = visitor.get('/', { onRequest: (sent) => (hangUp = () => sent.destroy()) }).catch((error) => error)
+  expect(await unhandled).toMatchObject({ code: 'STORE_UNAVAILABLE', status: 503 })
+  hangUp()
+  expect(await waiting).toMatchObject({ code: 'ECONNRESET' })
+})
+
+test('an error handler of the app sees the status and the code', async () => {
+  const { app, sessions, store, visitor } = await newApp()
+  app.get('/', async (req, res) => void res.send(String(await sessionOf(req, sessions).increment('visits'))))
+  app.use(((error, _, res, __) => {
+    res.status(error.statusCode).json({ ...error })
+  }) as express.ErrorRequestHandler)
+  await visitor.get('/')
+  store.fail()
+  const answer = await visitor.get('/')
+  expect(answer.status).toBe(503)
+  expect(JSON.parse(answer.body)).toMatchObject({ code: 'STORE_UNAVAILABLE', status: 503, headers: { 'Retry-After': '1' } })
+})
+
+async function newApp() {
+  const made = newSessions()
+  const app = express()
+  app.use(expressSession(made.sessions))
+  return { ...made, app, visitor: await visit(app) }
+}
+
+async function visit(app: RequestListener | Express): Promise<Visitor> {
+  const server = await listen(app)
+  running.push(server)
+  return new Visitor(server.port)
+}
+
+const tellCode: express.ErrorRequestHandler = (error, _, res, __) => void res.send(error.code)
+
+/** The test runner listens for these, and so fails; this one is expected. */
+function nextUnhandledRejection(): Promise<unknown> {
+  const others = process.listeners('unhandledRejection')
+  process.removeAllListeners('unhandledRejection')
+  return new Promise((resolve) => {
+    process.once('unhandledRejection', (reason) => {
+      for (const other of others) process.on('unhandledRejection', other)
+      resolve(reason)
+    })
+  })
+}

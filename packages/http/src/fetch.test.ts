@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto'
+import { sessionOf } from '@fieldwise/http'
+import { fetchSession, withSession } from '@fieldwise/http/fetch'
+import { expect, test, vi } from 'vitest'
+import { newSessions } from './testing/app.js'
+
+const address = 'https://shop.example/'
+
+test('a response goes through as it is when the cookie did not change', async () => {
+  const { sessions } = newSessions()
+  const response = new Response('x')
+  expect(await withSession(sessions, () => response)(new Request(address))).toBe(response)
+})
+
+test('what a framework passes besides the request reaches the handler behind the session', async () => {
+  const { sessions } = newSessions()
+  const handler = withSession(sessions, async (_request, session, context: { params: { id: string } }) => {
+    return new Response(`${context.params.id} ${await session.get('visits')}`)
+  })
+  expect(await (await handler(new Request(address), { params: { id: '7' } })).text()).toBe('7 0')
+})
+
+test('a response that is thrown carries the cookie too, and is still thrown', async () => {
+  const { sessions } = newSessions()
+  const handler = withSession(sessions, async (_, session) => {
+    await session.regenerate()
+    throw Response.redirect(address)
+  })
+  const thrown = await handler(new Request(address)).catch((error) => error)
+  expect(thrown).toBeInstanceOf(Response)
+  expect(thrown.status).toBe(302)
+  expect(thrown.headers.getSetCookie()).toHaveLength(1)
+})
+
+test('another error is thrown on as it is', async () => {
+  const { sessions } = newSessions()
+  const error = new Error('mine')
+  const handler = withSession(sessions, () => {
+    throw error
+  })
+  await expect(handler(new Request(address))).rejects.toBe(error)
+})
+
+test('a store that fails after a login is 503, and the new cookie goes out with it', async () => {
+  const { sessions, store } = newSessions()
+  const handler = withSession(sessions, async (_, session) => {
+    await session.regenerate()
+    store.fail()
+    await session.get('visits')
+    return new Response()
+  })
+  const answer = await handler(new Request(address))
+  expect(answer.status).toBe(503)
+  expect(answer.headers.get('retry-after')).toBe('1')
+  expect(answer.headers.getSetCookie()).toHaveLength(1)
+})
+
+test('an outage that the handler deals with is its own affair', async () => {
+  const { sessions, store } = newSessions()
+  store.fail()
+  const handler = withSession(sessions, async (_, session) => {
+    const error = await session.set('username', 'ada').catch((thrown) => thrown)
+    return Response.json({ code: error.code, status: error.status })
+  })
+  expect(await (await handler(new Request(address))).json()).toEqual({ code: 'STORE_UNAVAILABLE', status: 503 })
+})
+
+test('after commit a first write is HEADERS_SENT', async () => {
+  const { sessions, store } = newSessions()
+  const { session, commit } = fetchSession(sessions)(new Request(address))
+  commit(new Response())
+  await expect(session.set('username', 'ada')).rejects.toMatchObject({ code: 'HEADERS_SENT' })
+  expect(store.writes).toBe(0)
+})
+
+test('sessionOf finds the session of the request', async () => {
+  const { sessions } = newSessions()
+  const handler = withSession(sessions, (request, session) => Response.json(sessionOf(request, sessions) === session))
+  expect(await (await handler(new Request(address))).json()).toBe(true)
+})
+
+test('a token is judged as of the arrival of its request, however late the session is first used', async () => {
+  const { sessions, clock } = newSessions()
+  const visitor = await sessions.create({ username: 'ada' })
+  const before = visitor.token ?? ''
+  const upload = withSession(sessions, async (request) => {
+    await visitor.regenerate()
+    passTime(61_000)
+    const session = sessionOf(request, sessions)
+    expect(await session.get('username')).toBeUndefined()
+    await expect(session.set('username', 'late')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'superseded' })
+    return new Response()
+  })
+  const passTime = (milliseconds: number) => {
+    clock.advance(milliseconds)
+    const now = performance.now()
+    vi.spyOn(performance, 'now').mockImplementation(() => now + milliseconds)
+  }
+  const answer = await upload(new Request(address, { headers: { cookie: `__Host-session=${before}` } }))
+  vi.restoreAllMocks()
+  expect(answer.headers.getSetCookie()).toEqual([])
+})
+
+test('of 10,000 planted tokens none is adopted and none costs more than one flight; what is not a token costs none', async () => {
+  const { sessions, store } = newSessions()
+  const open = fetchSession(sessions)
+  const living = (await sessions.create({ username: 'ada' })).id ?? ''
+  for (let round = 0; round < 10_000; round++) {
+    const { token, flights } = planted(round, living)
+    const before = store.flights.length
+    const { session, commit } = open(new Request(address, { headers: { cookie: `__Host-session=${token}` } }))
+    expect(await session.get('username')).toBeUndefined()
+    expect(store.flights.length - before).toBe(flights)
+    expect(session.token).toBeUndefined()
+    expect(commit(new Response()).headers.getSetCookie()).toEqual([])
+  }
+  expect(store.writes).toBe(2)
+})
+
+/** A token that somebody made up, and how many flights it may cost. */
+function planted(round: number, living: string): { token: string; flights: number } {
+  const secret = `${Buffer.from(`planted ${round}`.padEnd(32)).toString('base64url')}`
+  switch (round % 4) {
+    case 0:
+      return { token: `${randomUUID()}.${secret}`, flights: 1 }
+    case 1:
+      return { token: `${living}.${secret}`, flights: 1 }
+    case 2:
+      return { token: `${living}.${secret.slice(0, round % 43)}`, flights: 0 }
+    default:
+      return { token: `${living.replaceAll('-', round % 3 ? '' : '_')}.${secret}`, flights: 0 }
+  }
+}
