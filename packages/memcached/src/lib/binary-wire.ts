@@ -222,10 +222,11 @@ class BinaryFlight extends FlightExchange {
 
 /** A command that is no part of a session: login, version, statistics, noop. */
 class BinaryCommand implements Exchange {
+  calledAt = 0
   sentAt = 0
   settled = false
   complete = false
-  readonly deadline: number
+  deadline: number
   readonly #wire: BinaryWire
   readonly #command: { opcode: number; key: string; value: string }
   readonly #done: { resolve(replies: memjs.Response[], at: number): void; reject(error: FieldwiseError): void }

@@ -64,6 +64,8 @@ export class Connection implements WireHost {
     if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended)
     if (this.#waiting.length + this.#sent.size >= longestQueue) return exchange.fail('unsent', this.#overload())
     if (this.#idle) this.#socket.ref()
+    exchange.calledAt = this.#options.monotonic()
+    exchange.deadline = Math.min(exchange.deadline, exchange.calledAt + this.#options.timeout)
     this.#waiting.push(exchange)
     this.#wake(exchange.deadline)
     if (this.#ready) this.#scheduleFlush()
@@ -90,7 +92,8 @@ export class Connection implements WireHost {
     if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended)
     const bytes: Bytes[] = []
     exchange.encode(bytes)
-    this.#push(exchange, this.#options.monotonic())
+    exchange.calledAt = this.#options.monotonic()
+    this.#push(exchange, exchange.calledAt)
     this.#write(bytes)
   }
 
@@ -228,17 +231,25 @@ export class Connection implements WireHost {
     if (this.#ended !== undefined) return
     const now = this.#options.monotonic()
     if (!this.#ready && this.#connectBy <= now) return this.#fail(this.#silent())
-    const stuckSince = this.#sent.first?.sentAt
-    if (stuckSince !== undefined && stuckSince + this.#options.timeout <= now) {
-      return this.#fail(`did not answer within ${this.#options.timeout} ms`)
-    }
+    if (this.#stuck(now)) return this.#fail(`did not answer within ${this.#options.timeout} ms`)
     this.#waiting = this.#waiting.filter((exchange) => !this.#failIfLate(exchange, 'unsent', now))
     for (const exchange of this.#sent) this.#failIfLate(exchange, 'open', now)
     this.#wakeForNext()
   }
 
+  /**
+   * A caller's own short deadline is no reason to give the connection up, nor is a request that spent its time waiting for the connection:
+   * where connecting is slow, no call would ever succeed.
+   */
+  #stuck(now: number): boolean {
+    const { timeout } = this.#options
+    const head = this.#sent.first
+    if (head === undefined) return false
+    return head.sentAt + timeout <= now || (head.calledAt + timeout <= now && head.sentAt + timeout / 2 <= now)
+  }
+
   #failIfLate(exchange: Exchange, fate: 'unsent' | 'open', now: number): boolean {
-    if (exchange.deadline > now) return false
+    if (exchange.settled || exchange.deadline > now) return exchange.settled
     exchange.fail(fate, this.#tooLate())
     return true
   }

@@ -5,9 +5,10 @@ import type { Bytes, Exchange, Fate, WireHost } from './wire.js'
 
 /** The requests of one flight and their replies, whatever the protocol. */
 export abstract class FlightExchange implements Exchange {
+  calledAt = 0
   sentAt = 0
   settled = false
-  readonly deadline: number
+  deadline: number
   protected readonly host: WireHost
   readonly #requests: readonly StoreRequest[]
   /** One place for each request. What must not be sent is answered before anything is. */

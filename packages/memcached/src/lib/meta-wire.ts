@@ -159,10 +159,11 @@ class MetaFlight extends FlightExchange {
 
 /** A command that is no part of a session. Its answer is lines of text. */
 class MetaCommand implements Exchange {
+  calledAt = 0
   sentAt = 0
   settled = false
   complete = false
-  readonly deadline: number
+  deadline: number
   readonly #command: string
   readonly #take: TakeLine
   readonly #done: { resolve(lines: string[], at: number): void; reject(error: FieldwiseError): void }

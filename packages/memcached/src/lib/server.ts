@@ -50,21 +50,20 @@ export class Server {
   flight(requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
     const connection = this.#reach()
     if (connection instanceof Connection) {
-      const by = this.#bounded(deadline)
-      return new Promise((resolve) => connection.send(connection.wire.flight(requests, by, resolve)))
+      return new Promise((resolve) => connection.send(connection.wire.flight(requests, deadline, resolve)))
     }
     return Promise.resolve(refused(requests, connection))
   }
 
   /** The server's time, after connecting where that is needed. */
   now(deadline: number): Promise<number> {
-    return this.#send(this.#reach(), deadline, (_wire, by, done) => new Await(by, done))
+    return this.#send(this.#reach(), (_wire, done) => new Await(deadline, done))
   }
 
   /** Resolves when the server answers; tries it even if it is known to be down. */
   async check(deadline: number): Promise<void> {
     const connection = this.#closed ?? this.#connection ?? this.#open()
-    await this.#send(connection, deadline, (wire, by, done) => wire.ping(by, done))
+    await this.#send(connection, (wire, done) => wire.ping(deadline, done))
   }
 
   /** Tries the server again in the background. */
@@ -81,18 +80,9 @@ export class Server {
     this.#connection?.end(this.#closed)
   }
 
-  #bounded(deadline: number): number {
-    return Math.min(deadline, this.#runtime.monotonic() + this.config.timeout)
-  }
-
-  #send(
-    connection: Connection | FieldwiseError,
-    deadline: number,
-    exchange: (wire: Wire, by: number, done: Done) => Exchange,
-  ): Promise<number> {
+  #send(connection: Connection | FieldwiseError, exchange: (wire: Wire, done: Done) => Exchange): Promise<number> {
     if (!(connection instanceof Connection)) return Promise.reject(connection)
-    const by = this.#bounded(deadline)
-    return new Promise((resolve, reject) => connection.send(exchange(connection.wire, by, { resolve, reject })))
+    return new Promise((resolve, reject) => connection.send(exchange(connection.wire, { resolve, reject })))
   }
 
   /** The connection to use, or why there is none. Of the calls to a server that is down, one at a time is its trial. */
@@ -149,10 +139,11 @@ function refused(requests: readonly StoreRequest[], error: FieldwiseError): Flig
 
 /** Sends nothing: it waits for the connection. */
 class Await implements Exchange {
+  calledAt = 0
   sentAt = 0
   settled = false
   readonly complete = true
-  readonly deadline: number
+  deadline: number
   readonly #done: Done
 
   constructor(deadline: number, done: Done) {

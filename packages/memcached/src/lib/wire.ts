@@ -12,13 +12,14 @@ export type Bytes = Buffer | string
  * first one are all read before those of the next.
  */
 export interface Exchange {
-  /** When whoever asked stops waiting, on the connection's monotonic clock. */
-  readonly deadline: number
+  /** When whoever asked stops waiting, on the connection's monotonic clock. The connection brings it forward to its own timeout. */
+  deadline: number
   /** Whether whoever asked has been answered, though replies may still come. */
   readonly settled: boolean
   /** Whether no more replies are due. */
   readonly complete: boolean
-  /** When it was sent, kept by the connection. */
+  /** When it was handed to the connection, and when it was sent; kept by the connection. */
+  calledAt: number
   sentAt: number
   /** Adds the bytes to send to `out`; nothing when nothing needs to be sent. Called once, when the connection is ready. */
   encode(out: Bytes[]): void

@@ -1,0 +1,335 @@
+import { once } from 'node:events'
+import type { Store } from 'fieldwise/store-contract'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { complaint, Flyer, told } from '../../../../test/support/flights.js'
+import {
+  type Peer,
+  type Protocol,
+  replies,
+  type ScriptedRequest,
+  ScriptedServer,
+} from '../../../../test/support/scripted-server.js'
+import { memcachedStore } from '../index.js'
+
+const protocols: readonly Protocol[] = ['binary', 'meta']
+
+const stores: Store[] = []
+const servers: ScriptedServer[] = []
+
+afterEach(async () => {
+  await Promise.all(stores.splice(0).map((store) => store.close()))
+  await Promise.all(servers.splice(0).map((server) => server[Symbol.asyncDispose]()))
+})
+
+describe.each(protocols)('a %s connection', (protocol) => {
+  const reply = replies[protocol]
+
+  async function scene(script: (request: ScriptedRequest, peer: Peer) => unknown, timeout: `${number}ms` = '5000ms') {
+    const server = await ScriptedServer.start({ protocol, script })
+    const store = memcachedStore(server.address, { protocol, timeout })
+    servers.push(server)
+    stores.push(store)
+    return { server, store, session: new Flyer(store) }
+  }
+
+  test('half an answer and a reset leave nothing behind for the next connection', async () => {
+    const { session, server } = await scene((request, peer) => {
+      const answer = reply.hit(request, `value of ${request.key.slice(-1)}`)
+      if (peer.index > 0) return peer.send(answer)
+      peer.send(answer.subarray(0, answer.length - 5))
+      setImmediate(() => peer.reset())
+    })
+    expect(await session.told(session.get('a'))).toEqual(['open STORE_UNAVAILABLE'])
+    for (const name of ['b', 'c', 'd']) expect(await session.told(session.get(name))).toEqual([`found value of ${name}`])
+    expect(server.peers).toHaveLength(2)
+  })
+
+  test('an answer that was stalled until after the timeout reaches nobody', async () => {
+    const stalled: { peer: Peer; answer: Buffer }[] = []
+    const { session, server } = await scene((request, peer) => {
+      const answer = reply.hit(request, request.key.endsWith(':a') ? 'S'.repeat(8_000) : `value of ${request.key.slice(-1)}`)
+      if (peer.index > 0) return peer.send(answer)
+      if (stalled.length === 0) peer.send(answer.subarray(0, 100))
+      stalled.push({ peer, answer: stalled.length === 0 ? answer.subarray(100) : answer })
+    }, '250ms')
+    await session.fly([])
+    const [first, ...others] = await Promise.all(['a', 'b', 'c'].map((name) => session.told(session.get(name))))
+    expect(first).toEqual(['open STORE_UNAVAILABLE'])
+    expect(others).toEqual([['open STORE_UNAVAILABLE'], ['open STORE_UNAVAILABLE']])
+    const again = ['d', 'e'].map((name) => session.told(session.get(name)))
+    for (const { peer, answer } of stalled) peer.send(answer)
+    expect(await Promise.all(again)).toEqual([['found value of d'], ['found value of e']])
+    expect(server.peers).toHaveLength(2)
+  })
+
+  test('a value that looks like answers to other requests is a value', async () => {
+    const { session } = await scene((request, peer) => {
+      const forged = [1, 2, 3, 4, 5, 6, 7, 8].map((step) => reply.hit({ ...request, opaque: request.opaque + step }, 'forged'))
+      peer.send(request.key.endsWith(':evil') ? reply.hit(request, Buffer.concat(forged)) : reply.hit(request, 'true'))
+    })
+    const flights = ['evil', 'a', 'b', 'c'].map((name) => session.told(session.get(name)))
+    const [, ...others] = await Promise.all(flights)
+    expect(others).toEqual([['found true'], ['found true'], ['found true']])
+  })
+
+  test('a write whose answer is lost is never sent again', async () => {
+    const { session, server } = await scene((request, peer) => {
+      if (peer.index === 0) peer.reset()
+      else peer.send(reply.ok(request))
+    })
+    const lost = await session.told(session.add('a'), session.replace('b'), session.delete('c'), session.touch('d'))
+    expect(lost).toEqual(Array(4).fill('open STORE_UNAVAILABLE'))
+    expect(await session.told(session.replace('after'))).toEqual(['stored'])
+    const sent = server.requests.map((request) => request.split(':').at(-1))
+    expect(sent).toEqual([...new Set(sent)])
+    expect(sent.at(-1)).toBe('after')
+  })
+
+  test('an orderly close by the server settles what is under way, and the next call connects again', async () => {
+    const { session, server } = await scene((request, peer) => {
+      if (peer.index === 0) peer.end()
+      else peer.send(reply.missing(request))
+    })
+    expect(await session.told(session.get('a'))).toEqual(['open STORE_UNAVAILABLE'])
+    expect(await session.told(session.get('a'))).toEqual(['missing'])
+    expect(server.peers).toHaveLength(2)
+  })
+
+  test('a call that does not concern the refused one beside it is carried out', async () => {
+    const { session, server } = await scene((request, peer) => peer.send(reply.missing(request)))
+    const tooLong = { op: 'get', key: 'k'.repeat(251) } as const
+    expect(await session.told(session.get('a'), tooLong, session.get('b'))).toEqual(['missing', 'unsent BAD_ARGUMENT', 'missing'])
+    expect(await session.told(tooLong)).toEqual(['unsent BAD_ARGUMENT'])
+    expect(server.requests).toHaveLength(2)
+  })
+
+  test('a request times out by the wall clock, whatever else moves on the connection', async () => {
+    const { session, server } = await scene((request, peer) => {
+      if (request.key.endsWith(':stuck')) return trickle(peer)
+      peer.send(reply.missing(request))
+    }, '300ms')
+    await session.told(session.get('warm'))
+    const begun = performance.now()
+    expect(await session.told(session.get('stuck'))).toEqual(['open STORE_UNAVAILABLE'])
+    expect(performance.now() - begun).toBeLessThan(2 * 300)
+    expect(await session.told(session.get('a'))).toEqual(['missing'])
+    expect(server.peers).toHaveLength(2)
+
+    /** One byte of a reply at a time: the socket is never idle. */
+    function trickle(peer: Peer): void {
+      const last = peer.requests.at(-1) as ScriptedRequest
+      const answer = reply.hit(last, 'x'.repeat(1_000))
+      let sent = 0
+      const timer = setInterval(() => peer.send(answer.subarray(sent, ++sent)), 5)
+      peer.socket.once('close', () => clearInterval(timer))
+    }
+  })
+
+  test('a call whose own deadline passes gives up alone: the connection stays, and its late answer reaches nobody', async () => {
+    let late: (() => void) | undefined
+    const { session, server } = await scene((request, peer) => {
+      const answer = reply.hit(request, `value of ${request.key.slice(-1)}`)
+      if (request.key.endsWith(':s')) late = () => peer.send(answer)
+      else if (late === undefined) peer.send(answer)
+      else peer.socket.once('resume', () => peer.send(answer))
+    })
+    await session.told(session.get('w'))
+    const slow = session.fly([session.get('s')], performance.now() + 30)
+    const quick = session.fly([session.get('q')])
+    expect((await slow).answers.map(told)).toEqual(['open STORE_UNAVAILABLE'])
+    late?.()
+    server.peers[0]?.socket.emit('resume')
+    expect((await quick).answers.map(told)).toEqual(['found value of q'])
+    expect(server.peers).toHaveLength(1)
+  })
+
+  test('a call whose deadline has passed before it could be sent is never sent', async () => {
+    const { session, server } = await scene((request, peer) => peer.send(reply.missing(request)))
+    const { answers } = await session.fly([session.add('a')], performance.now() - 1)
+    expect(answers.map(told)).toEqual(['unsent STORE_UNAVAILABLE'])
+    await session.told(session.get('b'))
+    expect(server.requests).toEqual([`get ${session.key('b')}`])
+  })
+
+  test('answers that arrived while the event loop was blocked past the deadline still count', async () => {
+    const { session } = await scene((request, peer) => peer.send(reply.missing(request)), '100ms')
+    await session.told(session.get('warm'))
+    const flight = session.told(session.get('a'))
+    await new Promise((resolve) => setImmediate(resolve))
+    // The answer is on its way, or there, while this process sees nothing of it.
+    setTimeout(() => block(150), 0)
+    expect(await flight).toEqual(['missing'])
+  })
+
+  test.each([
+    ['the number of another request', (request: ScriptedRequest) => reply.missing({ ...request, opaque: request.opaque + 1 })],
+    [
+      'a second answer that nobody asked for',
+      (request: ScriptedRequest) => Buffer.concat([reply.missing(request), reply.missing(request)]),
+    ],
+    ['an answer that does not fit a read', (request: ScriptedRequest) => reply.conflict(request)],
+    ['a value without a version', (request: ScriptedRequest) => reply.hit(request, 'x', '0')],
+    ['an HTTP answer', () => Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['noise', () => Buffer.alloc(200, 0x5a)],
+    ['a value larger than any item', (request: ScriptedRequest) => reply.hit(request, Buffer.alloc(1_048_577))],
+  ])('%s destroys the connection; nobody gets it, and the next call works', async (_what, wrong) => {
+    const { session, server } = await scene((request, peer) => {
+      peer.send(peer.index === 0 ? wrong(request) : reply.hit(request, 'right'))
+    })
+    const answers = [...(await session.fly([session.get('a')])).answers, ...(await session.fly([session.get('b')])).answers]
+    expect(answers.map(told).every((answer) => /^(open STORE_UNAVAILABLE|missing|found right)$/.test(answer))).toBe(true)
+    expect(await session.told(session.get('c'))).toEqual(['found right'])
+    expect(server.peers).toHaveLength(2)
+  })
+
+  test('an answer may come in pieces of any size', async () => {
+    let sent = Promise.resolve()
+    const { session } = await scene((request, peer) => {
+      sent = sent.then(async () => {
+        for (const byte of reply.hit(request, 'value')) {
+          peer.send(Buffer.of(byte))
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      })
+    })
+    expect(await session.told(session.get('a'))).toEqual(['found value'])
+    expect(await session.told(session.get('a'), session.get('b'))).toEqual(['found value', 'found value'])
+  })
+
+  test('a large value in small segments is copied once, not once a segment', async () => {
+    const size = 500_000
+    const { session } = await scene(async (request, peer) => {
+      const answer = reply.hit(request, Buffer.alloc(size, 7))
+      for (let at = 0; at < answer.length; at += 1_460) {
+        if (!peer.socket.write(answer.subarray(at, at + 1_460))) await once(peer.socket, 'drain')
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }, '20000ms')
+    await session.fly([])
+    const concat = vi.spyOn(Buffer, 'concat')
+    try {
+      const flight = await session.fly([session.get('a')])
+      const copied = concat.mock.results.reduce((sum, { value }) => sum + (value.length >= 1_000 ? value.length : 0), 0)
+      expect(flight.answers[0]).toMatchObject({ result: 'found' })
+      // The scripted server joins the request's bytes with Buffer.concat too, which is far below 1,000 bytes, and its own answer once.
+      expect(copied).toBeLessThan(3 * size)
+    } finally {
+      concat.mockRestore()
+    }
+  })
+
+  test('calls of one turn of the event loop leave in one write', async () => {
+    const { session, server, store } = await scene((request, peer) => peer.send(reply.missing(request)))
+    await session.told(session.get('warm'))
+    let chunks = 0
+    server.peers[0]?.socket.on('data', () => chunks++)
+    const sessions = Array.from({ length: 50 }, () => new Flyer(store))
+    await Promise.all(sessions.map((one) => one.told(one.get('a'), one.get('@'))))
+    expect(chunks).toBe(1)
+  })
+
+  test('a refused write leaves the connection in order, and the old value was not asked away', async () => {
+    const { session, server } = await scene((request, peer) => {
+      if (request.key.endsWith(':full')) peer.send(reply.outOfMemory(request))
+      else if (request.key.endsWith(':big')) peer.send(reply.tooLarge(request))
+      else peer.send(reply.ok(request))
+    })
+    const { answers } = await session.fly([
+      session.add('a'),
+      session.replace('full'),
+      session.add('b'),
+      session.replace('big'),
+      session.touch('c'),
+    ])
+    expect(answers.map(told)).toEqual(['stored', 'unsent STORE_UNAVAILABLE', 'stored', 'unsent VALUE_TOO_LARGE', 'done'])
+    expect(complaint(answers[1])).toContain('no memory')
+    expect(server.peers).toHaveLength(1)
+  })
+
+  test('a version from a connection that is gone is a conflict, and nothing is sent', async () => {
+    const { session, server } = await scene((request, peer) => {
+      if (request.key.endsWith(':cut')) peer.reset()
+      else peer.send(request.command === 'get' ? reply.hit(request, 'x') : reply.ok(request))
+    })
+    const [read] = (await session.fly([session.get('a')])).answers
+    const version = read?.result === 'found' ? read.version : undefined
+    expect(await session.told(session.replace('a', 'y', version))).toEqual(['stored'])
+    await session.told(session.get('cut'))
+    await session.told(session.get('a'))
+    const before = server.requests.length
+    expect(await session.told(session.replace('a', 'z', version))).toEqual(['conflict'])
+    expect(server.requests).toHaveLength(before)
+  })
+
+  test('all 64 bits of a version are sent back as they were read', async () => {
+    const versions = [
+      '1',
+      '255',
+      '4294967295',
+      '4294967296',
+      '9007199254740993',
+      '999999999999999',
+      '1000000000000000',
+      '18446744073709551615',
+    ]
+    const asked: (string | undefined)[] = []
+    const { session } = await scene((request, peer) => {
+      if (request.command === 'get') return peer.send(reply.hit(request, 'x', request.key.split('-').at(-1)))
+      asked.push(request.version)
+      peer.send(reply.ok(request))
+    })
+    for (const number of versions) {
+      const [read] = (await session.fly([session.get(`v-${number}`)])).answers
+      await session.told(session.replace('a', 'y', read?.result === 'found' ? read.version : undefined))
+    }
+    expect(asked).toEqual(versions)
+  })
+
+  test('the queue is bounded: beyond it calls are answered unsent', async () => {
+    const { session, store } = await scene(() => {})
+    await session.fly([])
+    const flights = Array.from({ length: 10_001 }, () => session.fly([session.get('a')]))
+    const [answer] = (await (flights.at(-1) as (typeof flights)[number])).answers
+    expect(told(answer)).toBe('unsent STORE_UNAVAILABLE')
+    expect(complaint(answer)).toContain('overloaded')
+    await store.close()
+    const outcomes = new Set((await Promise.all(flights)).map(({ answers }) => told(answers[0])))
+    expect([...outcomes].sort()).toEqual(['unsent CLOSED', 'unsent STORE_UNAVAILABLE'])
+  })
+
+  test('what waits behind a connection that takes no more bytes is unsent, and what was written is open', async () => {
+    const { session, server } = await scene((_request, peer) => void peer.socket.pause())
+    await session.fly([])
+    const begun = [session.fly([session.add('a', Buffer.alloc(1_000_000))])]
+    await vi.waitUntil(() => server.peers[0] !== undefined)
+    server.peers[0]?.socket.pause()
+    for (let round = 0; round < 40; round++) {
+      begun.push(session.fly([session.add(`b${round}`, Buffer.alloc(1_000_000))]))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    server.peers[0]?.reset()
+    const outcomes = (await Promise.all(begun)).map(({ answers }) => told(answers[0]))
+    expect(outcomes[0]).toBe('open STORE_UNAVAILABLE')
+    expect(outcomes.at(-1)).toBe('unsent STORE_UNAVAILABLE')
+  })
+
+  test('close settles everything at once and sends nothing more', async () => {
+    const { session, store, server } = await scene(() => {})
+    await session.fly([])
+    const sent = session.fly([session.get('a'), session.get('b')])
+    await vi.waitUntil(() => server.requests.length === 2)
+    const waiting = session.fly([session.get('c')])
+    await store.close()
+    expect((await sent).answers.map(told)).toEqual(['open CLOSED', 'open CLOSED'])
+    expect((await waiting).answers.map(told)).toEqual(['unsent CLOSED'])
+    expect(await session.told(session.get('d'))).toEqual(['unsent CLOSED'])
+    await expect(store.check(performance.now() + 100)).rejects.toMatchObject({ code: 'CLOSED' })
+    await server.peers[0]?.closed
+    expect(server.peers).toHaveLength(1)
+  })
+})
+
+function block(milliseconds: number): void {
+  const end = performance.now() + milliseconds
+  while (performance.now() < end);
+}
