@@ -3,17 +3,21 @@ import { sessionOf } from '@fieldwise/http'
 import { expressSession } from '@fieldwise/http/express'
 import express, { type Express } from 'express'
 import express4 from 'express4'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { collectWarnings, inProduction, newSessions } from './testing/app.js'
 import { listen } from './testing/frameworks.js'
 import { Visitor } from './testing/visitor.js'
 
 const running: { close(): Promise<void> }[] = []
 
-// Cookies over plain HTTP are warned of.
-beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(() => {}))
+let warnings: ReturnType<typeof collectWarnings>
+
+beforeEach(() => {
+  warnings = collectWarnings()
+})
 
 afterEach(async () => {
+  warnings.stop()
   for (const app of running.splice(0)) await app.close()
 })
 
@@ -112,7 +116,6 @@ test('sessionOf without its middleware is BAD_ARGUMENT', async () => {
 })
 
 test('in production the cookie is Secure, whatever the request seems to be, and nothing is warned of', async () => {
-  const warnings = collectWarnings()
   const { sessions } = newSessions()
   const app = express()
   app.use(inProduction(() => expressSession(sessions)))
@@ -123,7 +126,6 @@ test('in production the cookie is Secure, whatever the request seems to be, and 
   ])
   expect((await visitor.get('/')).body).toBe('2')
   expect(await warnings.of('FIELDWISE_PLAIN_HTTP')).toEqual([])
-  warnings.stop()
 })
 
 test('a proxy that the app does not trust cannot say that the request came over HTTPS', async () => {

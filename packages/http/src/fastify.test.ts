@@ -2,16 +2,20 @@ import type { AddressInfo } from 'node:net'
 import { sessionOf } from '@fieldwise/http'
 import { fastifySession } from '@fieldwise/http/fastify'
 import fastify, { type FastifyInstance } from 'fastify'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { newSessions } from './testing/app.js'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { collectWarnings, newSessions } from './testing/app.js'
 import { Visitor } from './testing/visitor.js'
 
 const running: FastifyInstance[] = []
 
-// Cookies over plain HTTP are warned of.
-beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(() => {}))
+let warnings: ReturnType<typeof collectWarnings>
+
+beforeEach(() => {
+  warnings = collectWarnings()
+})
 
 afterEach(async () => {
+  warnings.stop()
   for (const app of running.splice(0)) await app.close()
 })
 

@@ -85,17 +85,14 @@ test('a token is judged as of the arrival of its request, however late the sessi
   const before = visitor.token ?? ''
   const upload = withSession(sessions, async (request) => {
     await visitor.regenerate()
-    passTime(61_000)
+    const now = performance.now()
+    vi.spyOn(performance, 'now').mockImplementation(() => now + 61_000)
+    clock.advance(61_000)
     const session = sessionOf(request, sessions)
     expect(await session.get('username')).toBeUndefined()
     await expect(session.set('username', 'late')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'superseded' })
     return new Response()
   })
-  const passTime = (milliseconds: number) => {
-    clock.advance(milliseconds)
-    const now = performance.now()
-    vi.spyOn(performance, 'now').mockImplementation(() => now + milliseconds)
-  }
   const answer = await upload(new Request(address, { headers: { cookie: `__Host-session=${before}` } }))
   vi.restoreAllMocks()
   expect(answer.headers.getSetCookie()).toEqual([])
