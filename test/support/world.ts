@@ -1,0 +1,61 @@
+import type * as z from 'zod'
+import type { Defaulted, Fields } from '../../packages/fieldwise/src/lib/fields.js'
+import { memoryStore } from '../../packages/fieldwise/src/lib/memory-store.js'
+import { createSessionsOn, type Sessions } from '../../packages/fieldwise/src/lib/sessions.js'
+import type { SessionsOptions } from '../../packages/fieldwise/src/lib/settings.js'
+import type { Store, StoreTraits } from '../../packages/fieldwise/src/lib/store.js'
+import { SteppingStore } from './stepping-store.js'
+import { VirtualTime } from './virtual-time.js'
+
+/** One memory store that several processes share, each over a connection of its own, and one time for all. */
+export class World {
+  readonly time = new VirtualTime()
+  readonly shared: Store = memoryStore({ clock: this.time.clock })
+
+  /** Another web server. */
+  process<S extends z.ZodObject>(schema: S, options: ProcessOptions<S> = {}): Process<S> {
+    const { traits, ...rest } = options
+    const store = new SteppingStore(this.shared, traits)
+    return { store, sessions: createSessionsOn(this.time.runtime, { schema, store, ...rest }) }
+  }
+
+  /** What is stored under a whole key, without a trace in anybody's log. */
+  async stored(key: string): Promise<Buffer | undefined> {
+    const { answers } = await this.shared.flight(sidOf(key), [{ op: 'get', key }], Number.POSITIVE_INFINITY)
+    return answers[0]?.result === 'found' ? answers[0].value : undefined
+  }
+
+  /** How long an item lives from now; undefined where there is none. */
+  async life(key: string): Promise<number | undefined> {
+    const { answers } = await this.shared.flight(sidOf(key), [{ op: 'get', key }], Number.POSITIVE_INFINITY)
+    return answers[0]?.result === 'found' ? answers[0].life : undefined
+  }
+
+  /** Takes an item away, as memcached does when its memory runs out. */
+  async evict(key: string): Promise<void> {
+    await this.shared.flight(sidOf(key), [{ op: 'delete', key }], Number.POSITIVE_INFINITY)
+  }
+
+  /** Puts bytes of a test's own under a key. */
+  async plant(key: string, value: Buffer, life = 3_600_000): Promise<void> {
+    const requests = [
+      { op: 'delete', key },
+      { op: 'add', key, value, life },
+    ] as const
+    await this.shared.flight(sidOf(key), requests, Number.POSITIVE_INFINITY)
+  }
+}
+
+export type ProcessOptions<S extends z.ZodObject> = Omit<SessionsOptions<S>, 'schema' | 'store' | 'clock'> & {
+  readonly traits?: Partial<StoreTraits>
+}
+
+export interface Process<S extends z.ZodObject> {
+  readonly store: SteppingStore
+  readonly sessions: Sessions<Fields<S>, Defaulted<S>>
+}
+
+/** `prefix` + sid + `:` + name; a prefix may hold colons too. */
+function sidOf(key: string): string {
+  return (/[0-9a-f]{8}-[0-9a-f-]{27}/.exec(key) as RegExpExecArray)[0]
+}
