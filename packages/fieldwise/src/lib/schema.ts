@@ -213,12 +213,12 @@ class SchemaField implements CompiledField {
   /** Errors of zod and of functions in the schema may carry values: only what kind of error it was goes on. */
   #refusal(error: unknown): FieldInvalidError {
     if (error instanceof FieldInvalidError) return error
-    if (error instanceof NotJsonError) {
+    if (error instanceof NotJsonError && error.code === 'not_json') {
       const issue: FieldIssue = { code: error.code, path: maskedPath(this.#plan.schema, error.path) }
       return new FieldInvalidError(this.name, [issue])
     }
     if (error instanceof core.$ZodAsyncError) return this.#invalid('async')
-    return this.#invalid(error instanceof RangeError ? 'too_deep' : 'exception')
+    return this.#invalid(error instanceof RangeError || error instanceof NotJsonError ? 'too_deep' : 'exception')
   }
 }
 

@@ -172,6 +172,13 @@ const refused: Record<string, readonly [z.ZodType, string]> = {
   ],
   'a default that does not fit': [z.string().min(3).default('a'), 'its default does not fit'],
   'a default of another type': [z.any().default(new Date()), 'its default does not fit'],
+  'a default that is undefined': [
+    z
+      .string()
+      .optional()
+      .default(undefined as never),
+    'its default does not fit',
+  ],
   'a default that throws': [
     z.string().default(() => {
       throw new Error('secret')

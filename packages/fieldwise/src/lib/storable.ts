@@ -164,7 +164,7 @@ function assertStorable(field: string, place: Place): void {
       return refuse(field, path, 'z.promise() is never there at once', 'store what it resolves to')
     case 'default':
     case 'prefault':
-      return assertDefault(field, place, def)
+      return assertDefault(field, path, def)
     case 'union':
       return assertStorableUnion(field, place, def)
     case 'intersection':
@@ -222,17 +222,17 @@ function isCoerced(schema: core.$ZodType): boolean {
   return (schema._zod.def as { coerce?: boolean }).coerce === true
 }
 
-/** zod puts a default in place unseen. That of the field's whole value is tried out where the field is compiled. */
-function assertDefault(field: string, { schema, path, outer }: Place, def: core.$ZodDefaultDef | core.$ZodPrefaultDef): void {
-  if (outer || fits(schema, def)) return
+/** zod puts a default in place unseen. */
+function assertDefault(field: string, path: string, def: core.$ZodDefaultDef | core.$ZodPrefaultDef): void {
+  if (fits(def)) return
   refuse(field, path, 'its default does not fit its own schema', 'make the default a value that could be stored')
 }
 
-function fits(schema: core.$ZodType, def: core.$ZodDefaultDef | core.$ZodPrefaultDef): boolean {
+function fits(def: core.$ZodDefaultDef | core.$ZodPrefaultDef): boolean {
   try {
     const value: unknown = def.defaultValue
-    if (value === undefined) return schema._zod.optout === 'optional'
-    return (def.type === 'default' ? core.safeEncode : core.safeParse)(def.innerType as core.$ZodType, value).success
+    const check = def.type === 'default' ? core.safeEncode : core.safeParse
+    return value !== undefined && check(def.innerType as core.$ZodType, value).success
   } catch {
     return false
   }
