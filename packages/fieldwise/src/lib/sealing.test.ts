@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { BadConfigError, SealBrokenError } from './errors.js'
 import { systemRuntime } from './runtime.js'
 import { createSealer, noSealing, type Sealer, type SealingOptions } from './sealing.js'
+import { sealingKeyBytes } from './sealing-key.js'
 
 const newKey = () => randomBytes(32).toString('base64url')
 const sealerOf = (options: Partial<SealingOptions & { prefix: string }> = {}) =>
@@ -227,8 +228,7 @@ describe('keys', () => {
   test('made by chance are always taken: 20,000 of 32 bytes', () => {
     for (let index = 0; index < 10_000; index++) {
       const bytes = randomBytes(32)
-      for (const encoding of ['base64', 'hex'] as const)
-        createSealer({ keys: [bytes.toString(encoding)], prefix: '' }, systemRuntime)
+      for (const encoding of ['base64', 'hex'] as const) sealingKeyBytes(bytes.toString(encoding), 'key')
     }
   })
 
@@ -243,6 +243,9 @@ describe('keys', () => {
     ['a sentence', 'correct horse battery staple, correct horse battery staple'],
     ['joined words', 'correct-horse-battery-staple-correct-horse-battery-staple'],
     ['joined words with capitals', 'CorrectHorseBatteryStapleCorrectHorseBatteryStaple'],
+    ['joined words of all letters', 'thequickbrownfoxjumpsoverthelazydogwhileeverybodysleeps'],
+    ['joined words of all capitals', 'THEQUICKBROWNFOXJUMPSOVERTHELAZYDOGWHILEEVERYBODYSLEEPS'],
+    ['of few different bytes', 'fd0dfd307afd6a1b917a0d6afd7c1eb091fd0b1b7a1e1e30eb912d0b91d4301b'],
     ['one character', 'a'.repeat(64)],
     ['zeros', '0'.repeat(64)],
     ['a short piece repeated', randomBytes(8).toString('hex').repeat(4)],
