@@ -6,6 +6,23 @@ import type { Servers } from './lib/servers.js'
 export type { BinaryOptions, MemcachedOptions, MetaOptions } from './lib/options.js'
 export type { Servers } from './lib/servers.js'
 
+/**
+ * Keeps sessions in memcached, on one server or on a fleet of them. Connects when it is first used, and again by itself after an outage.
+ *
+ * A session lives on one server, and its id names that server by a label: four characters that show no address, or the name that
+ * you give it. A server that is down fails its own sessions with `STORE_UNAVAILABLE`, at once; new ones go to the others.
+ *
+ * @param servers `'host:port'`, `'[::1]:11211'`, `'/path/to.sock'`, `'tcp://host:port?weight=2'`, several of these separated by commas,
+ * an array, or a record of named servers. Default: the environment variable `MEMCACHE_SERVERS`, or else `'127.0.0.1:11211'`.
+ * @param options Times are durations such as `'500ms'`; see {@link MemcachedOptions}.
+ * @throws {BadConfigError} (`BAD_CONFIG`) for what cannot work, saying what to write instead. Never tries the network.
+ *
+ * @example
+ * const sessions = createSessions({ schema, store: memcachedStore('10.0.0.1:11211, 10.0.0.2:11211') })
+ *
+ * @example
+ * const store = memcachedStore({ a: 'tcp://cache-1:11211?weight=2', b: 'tcp://cache-2:11211' }, { protocol: 'meta', tls: true })
+ */
 export function memcachedStore(servers?: Servers, options: MemcachedOptions = {}): Store {
   return createStore(servers, options)
 }

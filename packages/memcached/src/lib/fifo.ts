@@ -1,6 +1,6 @@
 /** First in, first out, in constant time: an array that is read from a moving head. */
 export class Fifo<T> {
-  #items: T[] = []
+  #items: (T | undefined)[] = []
   #head = 0
 
   get size(): number {
@@ -16,7 +16,8 @@ export class Fifo<T> {
   }
 
   shift(): void {
-    this.#head++
+    // What was taken out must not be kept alive from here.
+    this.#items[this.#head++] = undefined
     if (this.#head === this.#items.length) this.#reset()
     else if (this.#head > wornOut && this.#head * 2 > this.#items.length) this.#compact()
   }
@@ -27,7 +28,7 @@ export class Fifo<T> {
 
   /** Empties it and gives what was in it. */
   drain(): T[] {
-    const items = this.#items.slice(this.#head)
+    const items = this.#items.slice(this.#head) as T[]
     this.#reset()
     return items
   }

@@ -95,12 +95,12 @@ function parseCredentials({ username, password }: MemcachedOptions, protocol: 'b
   if (typeof username !== 'string' || typeof password !== 'string' || username === '') {
     throw new BadConfigError('memcachedStore: `username` and `password` are strings and go together')
   }
-  const unfit = protocol === 'binary' ? /\0/ : /[\0\r\n]/
-  if (unfit.test(username + password) || (protocol === 'meta' && username.includes(' '))) {
+  const unfit = protocol === 'binary' ? /\0/ : /[\0\r\n ]/
+  if (unfit.test(username + password)) {
     throw new BadConfigError(
       protocol === 'binary'
         ? 'memcachedStore: SASL PLAIN has no room for a NUL character in `username` or `password`'
-        : 'memcachedStore: memcached -Y has no room for line ends in `username` or `password`, nor for a space in `username`',
+        : 'memcachedStore: memcached -Y has no room for spaces and line ends in `username` or `password`',
     )
   }
   return { username, password }
