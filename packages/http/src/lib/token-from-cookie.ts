@@ -3,8 +3,8 @@ import { cookieValues } from './cookie-header.js'
 import { createCookiePolicy } from './cookie-policy.js'
 
 /**
- * The session token in a `Cookie` header, for where no adapter runs, such as a WebSocket upgrade: `sessions.resume(token)` or
- * `sessions.open(token)` go on from there. Give the same options as to the adapter.
+ * The session token in a `Cookie` header, for where no adapter runs, such as a WebSocket upgrade: `sessions.resume(token)`
+ * goes on from there. Give the same options as to the adapter.
  *
  * Undefined if there is no such cookie, or if there are several that differ: which one is the visitor's cannot be told here.
  *
@@ -13,8 +13,8 @@ import { createCookiePolicy } from './cookie-policy.js'
  * @throws {BadConfigError} (`BAD_CONFIG`) for options that cannot work.
  *
  * @example
- * server.on('upgrade', async (request, socket, head) => {
- *   const session = await sessions.open(tokenFromCookie(request.headers.cookie))
+ * server.on('upgrade', (request, socket, head) => {
+ *   const session = sessions.resume(tokenFromCookie(request.headers.cookie))
  * })
  */
 export function tokenFromCookie(header: string | undefined, options: SessionOptions = {}): string | undefined {

@@ -9,7 +9,7 @@ export function newSessions() {
   return { store, clock, sessions: shopSessions(store, clock), admins: adminSessions(store, clock) }
 }
 
-export class TestClock {
+class TestClock {
   #now = Date.UTC(2030, 0)
 
   now(): number {

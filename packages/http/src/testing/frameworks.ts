@@ -33,11 +33,7 @@ const staticFolder = fileURLToPath(new URL('./static/', import.meta.url))
 
 type ExpressHandler = (req: ExpressRequest, res: ExpressResponse, next: NextFunction) => Promise<void>
 
-export function expressApp(
-  framework: typeof express,
-  shop: Shop,
-  wrap: (handler: ExpressHandler) => ExpressHandler,
-): RequestListener {
+function expressApp(framework: typeof express, shop: Shop, wrap: (handler: ExpressHandler) => ExpressHandler): RequestListener {
   const app = framework()
   app.set('trust proxy', 'loopback')
   app.use(expressSession(shop.sessions, shop.options))
@@ -48,7 +44,7 @@ export function expressApp(
 }
 
 /** Express 4 does not look at what a handler returns. */
-export function passRejections(handler: ExpressHandler): ExpressHandler {
+function passRejections(handler: ExpressHandler): ExpressHandler {
   return async (req, res, next) => handler(req, res, next).catch(next)
 }
 

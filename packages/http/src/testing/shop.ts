@@ -4,7 +4,7 @@ import type { SessionOptions } from '../lib/carrier.js'
 import type { ScriptedStore } from './scripted-store.js'
 
 /** What a handler is given, whatever the framework. */
-export interface Visit {
+interface Visit {
   readonly session: ShopSession
   /** The session of the second schema, by `sessionOf`. */
   readonly admin: () => AdminSession
@@ -36,7 +36,7 @@ export interface Framework {
 export type ShopSessions = ReturnType<typeof shopSessions>
 export type ShopSession = SessionOf<ShopSessions>
 export type AdminSessions = ReturnType<typeof adminSessions>
-export type AdminSession = SessionOf<AdminSessions>
+type AdminSession = SessionOf<AdminSessions>
 
 export const adminCookie = 'admin'
 
