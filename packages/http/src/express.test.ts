@@ -3,7 +3,7 @@ import { sessionOf } from '@fieldwise/http'
 import { expressSession } from '@fieldwise/http/express'
 import express, { type Express } from 'express'
 import express4 from 'express4'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { collectWarnings, inProduction, newSessions } from './testing/app.js'
 import { listen } from './testing/frameworks.js'
 import { Visitor } from './testing/visitor.js'
@@ -152,6 +152,27 @@ test('it needs nothing of Express: a plain server works, and one with TLS is kno
   expect((await plain.get('/')).setCookies).toEqual([expect.stringMatching(/^session=/)])
   const secure = await visit(answerWith(true))
   expect((await secure.get('/')).setCookies).toEqual([expect.stringMatching(/^__Host-session=/)])
+})
+
+test('a token is judged as of the arrival of its request, however late the session is first used', async () => {
+  const { app, sessions, clock, visitor } = await newApp()
+  const own = await sessions.create({ username: 'ada' })
+  visitor.cookies.set('session', own.token ?? '')
+  app.get('/upload', async (req, res) => {
+    await own.regenerate()
+    // Longer than a token from before a rotation is known as such.
+    const now = performance.now()
+    const spy = vi.spyOn(performance, 'now').mockImplementation(() => now + 61_000)
+    clock.advance(61_000)
+    const error = await sessionOf(req, sessions)
+      .set('username', 'late')
+      .catch((thrown) => thrown)
+    spy.mockRestore()
+    res.send(`${error?.code} ${error?.reason}`)
+  })
+  const answer = await visitor.get('/upload')
+  expect(answer.body).toBe('SESSION_GONE superseded')
+  expect(answer.setCookies).toEqual([])
 })
 
 test('in Express 4 a rejection that the handler does not pass on is unhandled, and the visitor waits', async () => {

@@ -61,8 +61,6 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
   }
 
   changed(change: TokenChange): void {
-    // Too late, because nobody awaited the write: the session was told so by `writeNotAwaited`.
-    if (this.#wire.headersSent()) return
     // A cookie without Max-Age has nothing to renew.
     if (change.type === 'renewed' && !change.persist) return
     this.#change = change
