@@ -252,8 +252,7 @@ class FieldWrite {
   /** The item is stored; one that is not listed yet is listed before anybody is told (W2). `until` is how long it lives at least. */
   #finish(reading: Reading, item: Item | undefined, until: number): boolean | Promise<boolean> {
     const isListed = item === undefined || reading.header?.value.manifest.has(this.#field)
-    if (!isListed) return this.#list(reading, item.birth, until).then(() => this.#succeed(reading))
-    return this.#succeed(reading)
+    return isListed ? this.#succeed(reading) : this.#list(reading, item.birth, until).then((listed) => this.#succeed(listed))
   }
 
   #succeed(reading: Reading): true {
@@ -261,7 +260,8 @@ class FieldWrite {
     return true
   }
 
-  async #list(reading: Reading, birth: Buffer, until: number): Promise<void> {
+  /** Resolves with the reading as it is with the field listed. */
+  async #list(reading: Reading, birth: Buffer, until: number): Promise<Reading> {
     const listing = (header: Header): Header => {
       const listed = header.manifest.get(this.#field)
       if (listed?.equals(birth)) return header
@@ -270,7 +270,8 @@ class FieldWrite {
       return { ...withField(header, this.#field, birth), fieldsUntil: Math.min(header.fieldsUntil, until) }
     }
     try {
-      await this.#headers.change(this.#sid, listing, this.#deadline, this.#what, reading)
+      const value = await this.#headers.change(this.#sid, listing, this.#deadline, this.#what, reading)
+      return { ...reading, header: reading.header && { ...reading.header, value } }
     } catch (error) {
       // Once the item is stored, nothing may say that nothing was stored.
       throw afterOpen(this.#what, error)

@@ -4,7 +4,7 @@ import { encodeHeader, type Header, headerName, mostFields } from './header.js'
 import { headerLife } from './lifetime.js'
 import { Patience } from './patience.js'
 import { type LostField, type Reader, type Reading, unavailable } from './reader.js'
-import type { StoreAnswer } from './store.js'
+import type { StoreAnswer, StoreRequest } from './store.js'
 
 /**
  * A change of a header, as a function that may run several times: it gets the header as it stands, and returns the one to store, or the
@@ -46,20 +46,32 @@ export class Headers {
    * @throws {OutcomeUnknownError} or {StoreUnavailableError} when the store did not confirm.
    */
   async end(sid: string, fields: Iterable<string>, deadline: Deadline): Promise<void> {
-    const { keys } = this.#core
-    const all = [keys.header(sid), ...Array.from(fields, (field) => keys.field(sid, field))]
-    const requests = all.map((key) => ({ op: 'delete' as const, key }))
+    const known = new Set(fields)
+    const key = this.#core.keys.header(sid)
+    const requests: StoreRequest[] = [{ op: 'get', key }, { op: 'delete', key }, ...this.#deletions(sid, known)]
     const patience = new Patience(this.#core, deadline)
     let isOpen = false
     // A delete may be sent again (W7): no sid is ever used twice.
     for (;;) {
-      const answer = (await send(this.#core, sid, requests, deadline)).answers[0] as StoreAnswer
-      if (answer.result === 'done' || answer.result === 'missing') return
+      const [before, answer] = (await send(this.#core, sid, requests, deadline)).answers as [StoreAnswer, StoreAnswer]
+      if (answer.result === 'done' || answer.result === 'missing') return this.#clearUp(sid, before, known, deadline)
       if (answer.result === 'open') isOpen = true
       const error = 'error' in answer ? answer.error : undefined
       if (!isOpen) throw unavailable(error)
       if (!(await patience.pause())) throw new OutcomeUnknownError('the end of this session', error)
     }
+  }
+
+  /** Deletes the fields that were listed since the caller saw the header. They could not be reached any more, but need not stay. */
+  async #clearUp(sid: string, header: StoreAnswer, known: ReadonlySet<string>, deadline: Deadline): Promise<void> {
+    if (header.result !== 'found') return
+    const listed = this.#reader.manifest(sid, header.value)
+    const left = listed.filter((field) => !known.has(field))
+    if (left.length > 0) await send(this.#core, sid, this.#deletions(sid, left), deadline)
+  }
+
+  #deletions(sid: string, fields: Iterable<string>): StoreRequest[] {
+    return Array.from(fields, (field) => ({ op: 'delete', key: this.#core.keys.field(sid, field) }))
   }
 
   /**

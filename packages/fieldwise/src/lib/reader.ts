@@ -130,6 +130,16 @@ export class Reader {
     return reading.header === undefined || this.#missing(reading, fields) === undefined
   }
 
+  /** What the bytes of a header list; nothing where they cannot be read. */
+  manifest(sid: string, header: Buffer): string[] {
+    try {
+      return [...this.#headers.decode(sid, header).manifest.keys()]
+    } catch (error) {
+      if (isFieldwiseError(error, 'SEAL_BROKEN')) return []
+      throw error
+    }
+  }
+
   /** The item of a field as the session stands; undefined where nothing is there. @throws {SealBrokenError} */
   item(reading: Reading, field: string): Item | undefined {
     const plain = this.#plain(reading, field)

@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { abortable } from './abort.js'
-import { type Core, type Deadline, readDeadline, writeDeadline } from './core.js'
+import { type Core, readDeadline, writeDeadline } from './core.js'
 import { createEngine, type Engine } from './engine.js'
 import { BadArgumentError, BadConfigError, ClosedError, isFieldwiseError } from './errors.js'
 import { entriesOf, SessionFacade } from './facade.js'
@@ -8,7 +8,6 @@ import type { Defaulted, Fields } from './fields.js'
 import type { SessionHost } from './host.js'
 import { Keys } from './keys.js'
 import { memoryStore } from './memory-store.js'
-import type { Reader } from './reader.js'
 import { type Runtime, systemRuntime } from './runtime.js'
 import { compileSchema } from './schema.js'
 import { createSealer, noSealing } from './sealing.js'
@@ -143,10 +142,9 @@ class SessionsFacade {
   async revoke(sid: string, options: OperationOptions = {}): Promise<void> {
     return this.#run(options, async () => {
       if (!isSid(sid)) throw new BadArgumentError('revoke needs the id of a session')
-      const { core, reader, headers } = this.#engine
+      const { core, headers } = this.#engine
       if (!core.store.holds(sid)) return
-      const deadline = writeDeadline(core)
-      await headers.end(sid, await listedFields(reader, sid, deadline), deadline)
+      await headers.end(sid, [], writeDeadline(core))
     })
   }
 
@@ -196,16 +194,6 @@ function createCore(runtime: Runtime, options: SessionsOptions<z.ZodObject>): Co
   store.start?.({ clock: options.clock ?? Date, monotonic: runtime.monotonic })
   retain(store)
   return { store, runtime, schema, sealer, keys: new Keys(prefix), ids: new WriteIds(runtime), settings }
-}
-
-/** What a header lists; nothing where it cannot be read, which is no reason not to end its session. */
-async function listedFields(reader: Reader, sid: string, deadline: Deadline): Promise<string[]> {
-  try {
-    return [...((await reader.read(sid, [], deadline)).header?.value.manifest.keys() ?? [])]
-  } catch (error) {
-    if (isFieldwiseError(error, 'SEAL_BROKEN')) return []
-    throw error
-  }
 }
 
 function encodeAll(core: Core, values: Record<string, unknown>): Map<string, string> {
