@@ -28,7 +28,7 @@ async function race(total) {
   const ends = await Promise.allSettled(lanes.map((lane) => lane.run(total)))
   racing = false
   button.disabled = false
-  paintSoon()
+  paint(performance.now())
   const failed = ends.some((end) => end.status === 'rejected')
   verdict.textContent = failed ? 'The race was broken off: a server does not answer.' : lanes.map(sentence).join(' ')
   for (const { lane, canvas } of sides) canvas.setAttribute('aria-label', sentence(lane))
@@ -48,6 +48,7 @@ function paintSoon() {
 
 /** @param {number} now */
 function paint(now) {
+  cancelAnimationFrame(frame)
   frame = 0
   const moving = sides.map(({ lane, meadow }) => meadow.draw(lane, now))
   for (const { section, lane } of sides) write(section, lane)

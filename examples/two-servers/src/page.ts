@@ -40,20 +40,22 @@ export function page({ site, town, title, body, seen, path, script }: Page): str
 </head>
 <body class="${site}">
   <a class="skip" href="#content">Skip to the content</a>
-  <header class="top">
-    <a class="brand" href="${www}/"><img src="/public/mark.svg" alt="" width="32" height="32"><span>Fieldwise</span></a>
-    <nav aria-label="Pages">
-      ${link('Shop', 'www', '/', www)}
-      ${link('Avatar', 'avatar', '/', avatar)}
-      ${link('Race', 'www', '/race', www)}
-    </nav>
-    ${seen && account(seen)}
+  <header>
+    <div class="top">
+      <a class="brand" href="${www}/"><img src="/public/mark.svg" alt="" width="32" height="32"><span>Fieldwise</span></a>
+      <nav aria-label="Pages">
+        ${link('Shop', 'www', '/', www)}
+        ${link('Avatar', 'avatar', '/', avatar)}
+        ${link('Race', 'www', '/race', www)}
+      </nav>
+      ${seen && account(seen)}
+    </div>
+    <p class="where">
+      <span>This page: <strong>${new URL(town.addresses.fieldwise[site]).host}</strong></span>
+      <span>process ${process.pid}</span>
+      <span>store: ${town.storeName}</span>
+    </p>
   </header>
-  <p class="where">
-    <span>This page: <strong>${new URL(town.addresses.fieldwise[site]).host}</strong></span>
-    <span>process ${process.pid}</span>
-    <span>store: ${town.storeName}</span>
-  </p>
   <main id="content" tabindex="-1">
 ${body}
   </main>

@@ -19,7 +19,7 @@ export interface Order {
 export type Ports = Readonly<Partial<Record<Site, number>>>
 
 /** The servers of one process. */
-export interface Sites {
+interface Sites {
   readonly apps: Readonly<Record<Site, RequestListener>>
   /** Ends the connections to the store. */
   close(): Promise<void>

@@ -7,8 +7,12 @@ export function shopPage(town: Town, seen: Seen): string {
   const body = html`
     <div class="hero">
       <h1>Seeds for a wild meadow</h1>
-      <p>Fill the cart and log in. Then visit the <a href="${town.addresses.fieldwise.avatar}/">avatar server</a>:
-        another server on another port, and it knows you already.</p>
+      <p>Fill the cart and log in. Then go to the avatar server: another server on another port, and it knows you already.
+        The race shows what happens to a session when many requests change it at once.</p>
+      <p class="ways">
+        <a class="button" href="/race">See the race</a>
+        <a class="button quiet" href="${town.addresses.fieldwise.avatar}/">Go to the avatar server</a>
+      </p>
     </div>
     <div class="columns">
       <ul class="goods">${goods.map(offer)}</ul>

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { expressSession } from '@fieldwise/http/express'
-import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response, type Router } from 'express'
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response, type Router } from 'express'
 import { isFieldwiseError } from 'fieldwise'
 import { account } from './account.js'
 import { type Addresses, domain, type Site } from './addresses.js'
@@ -63,15 +63,29 @@ function onlyUnderOwnName(origin: string): RequestHandler {
   }
 }
 
-function failures(site: Site, town: Town) {
-  return (error: unknown, _request: Request, response: Response, next: NextFunction) => {
+function failures(site: Site, town: Town): ErrorRequestHandler {
+  return (error, _request, response, next) => {
     if (response.headersSent) return next(error)
-    if (isFieldwiseError(error, 'SESSION_GONE')) return sorry(response, site, town, 409, 'Your session ended meanwhile')
-    if (isFieldwiseError(error, 'FIELD_INVALID')) return sorry(response, site, town, 400, 'That value does not fit')
-    if (isFieldwiseError(error, 'STORE_UNAVAILABLE')) return sorry(response, site, town, 503, 'The session store does not answer')
-    console.error(error)
-    sorry(response, site, town, 500, 'Something went wrong')
+    const status = statusOf(error)
+    if (status === 500) console.error(error)
+    // A store that does not answer brings its Retry-After along.
+    if (error instanceof Error && 'headers' in error) response.set(error.headers)
+    sorry(response, site, town, status, messages[status] ?? 'This request cannot be understood')
   }
+}
+
+/** Errors of the store and of Express's own parts know their status. */
+function statusOf(error: unknown): number {
+  if (isFieldwiseError(error, 'SESSION_GONE')) return 409
+  if (isFieldwiseError(error, 'FIELD_INVALID')) return 400
+  return error instanceof Error && 'status' in error ? Number(error.status) : 500
+}
+
+const messages: Readonly<Record<number, string>> = {
+  400: 'That value does not fit',
+  409: 'Your session ended meanwhile',
+  500: 'Something went wrong',
+  503: 'The session store does not answer',
 }
 
 function sorry(response: Response, site: Site, town: Town, status: number, what: string): void {
