@@ -40,11 +40,11 @@ export class BinaryWire implements Wire {
   async greet(deadline: number): Promise<ServerFacts> {
     if (this.#credentials !== undefined) await this.#logIn(this.#credentials, deadline)
     const [[version], general, settings] = await Promise.all([
-      this.#ask(deadline, Opcode.version),
-      this.#ask(deadline, Opcode.stat),
-      this.#ask(deadline, Opcode.stat, 'settings'),
+      this.#ask(deadline, { opcode: Opcode.version, judge: succeeds }),
+      this.#ask(deadline, { opcode: Opcode.stat, judge: succeeds }),
+      this.#ask(deadline, { opcode: Opcode.stat, key: 'settings', judge: succeeds }),
     ])
-    return serverFacts(succeeded(version).val.toString('latin1'), statsOf(general), statsOf(settings))
+    return serverFacts(textOf(version), statsOf(general), statsOf(settings))
   }
 
   flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Exchange {
@@ -53,7 +53,7 @@ export class BinaryWire implements Wire {
 
   ping(deadline: number, done: Done): Exchange {
     const resolve = (_replies: unknown, at: number): void => done.resolve(at)
-    return new BinaryCommand(this, { opcode: Opcode.noop, key: '', value: '' }, deadline, { ...done, resolve })
+    return new BinaryCommand(this, { opcode: Opcode.noop, judge: succeeds }, deadline, { ...done, resolve })
   }
 
   /** The number of the next request. memjs counts in signed 32-bit numbers and would be below zero after 2^31 requests. */
@@ -70,21 +70,29 @@ export class BinaryWire implements Wire {
 
   /** SASL PLAIN (RFC 4616). A server without SASL needs no login and is not shown the password. */
   async #logIn({ username, password }: Credentials, deadline: number): Promise<void> {
-    const [offer] = await this.#ask(deadline, Opcode.saslList)
+    const [offer] = await this.#ask(deadline, { opcode: Opcode.saslList, judge: succeedsIfKnown })
     if (offer?.header.status === Status.unknownCommand) return
-    if (!succeeded(offer).val.toString('latin1').split(' ').includes('PLAIN')) {
+    if (!textOf(offer).split(' ').includes('PLAIN')) {
       throw new WireError("offers no SASL PLAIN: add it to mech_list in the server's SASL configuration")
     }
-    const [answer] = await this.#ask(deadline, Opcode.saslAuth, 'PLAIN', `\0${username}\0${password}`)
-    if (answer?.header.status === Status.authFailed) throw new WireError('refuses this username and password')
-    succeeded(answer)
+    const value = `\0${username}\0${password}`
+    await this.#ask(deadline, { opcode: Opcode.saslAuth, key: 'PLAIN', value, judge: logsIn })
   }
 
-  #ask(deadline: number, opcode: number, key = '', value = ''): Promise<memjs.Response[]> {
+  #ask(deadline: number, command: Command): Promise<memjs.Response[]> {
     return new Promise((resolve, reject) => {
-      this.host.ask(new BinaryCommand(this, { opcode, key, value }, deadline, { resolve, reject }))
+      this.host.ask(new BinaryCommand(this, command, deadline, { resolve, reject }))
     })
   }
+}
+
+/** A command that is no part of a session. */
+interface Command {
+  readonly opcode: number
+  readonly key?: string
+  readonly value?: string
+  /** Called with the status of each reply. @throws {WireError} when it is the end of this connection. */
+  judge(status: number): void
 }
 
 /** What memjs takes for its server: it hands over the bytes to send and whom to call, and gives up nothing to memjs's own ideas. */
@@ -228,7 +236,7 @@ class BinaryCommand implements Exchange {
   complete = false
   deadline: number
   readonly #wire: BinaryWire
-  readonly #command: { opcode: number; key: string; value: string }
+  readonly #command: Command
   readonly #done: { resolve(replies: memjs.Response[], at: number): void; reject(error: FieldwiseError): void }
   readonly #replies: memjs.Response[] = []
   #performed: Performed<number> | undefined
@@ -236,7 +244,7 @@ class BinaryCommand implements Exchange {
 
   constructor(
     wire: BinaryWire,
-    command: { opcode: number; key: string; value: string },
+    command: Command,
     deadline: number,
     done: { resolve(replies: memjs.Response[], at: number): void; reject(error: FieldwiseError): void },
   ) {
@@ -247,7 +255,7 @@ class BinaryCommand implements Exchange {
   }
 
   encode(out: Bytes[]): void {
-    const { opcode, key, value } = this.#command
+    const { opcode, key = '', value = '' } = this.#command
     this.#opaque = this.#wire.nextOpaque()
     const bytes = memjs.Utils.makeRequestBuffer(opcode, key, none, value, this.#opaque)
     this.#performed = this.#wire.perform<number>(bytes, this.#opaque, (error, at) => this.#finish(error, at))
@@ -258,10 +266,10 @@ class BinaryCommand implements Exchange {
   read(bytes: Buffer, start: number): number {
     const reply = readReply(bytes, start, this.#command.opcode, this.#opaque, largestCommandReply)
     if (typeof reply === 'number') return reply
+    this.#command.judge(reply.header.status)
     this.#replies.push(reply)
     if (this.#replies.length > mostStats) throw new WireError('sends statistics without end')
-    const ended = reply.header.totalBodyLength === 0 || reply.header.status !== Status.ok
-    this.complete = this.#command.opcode !== Opcode.stat || ended
+    this.complete = this.#command.opcode !== Opcode.stat || reply.header.totalBodyLength === 0
     return start + headerLength + reply.header.totalBodyLength
   }
 
@@ -371,22 +379,34 @@ function successOf(wire: BinaryWire, request: StoreRequest, reply: memjs.Respons
   return { result: 'found', value: reply.val, version: version satisfies Version }
 }
 
-function succeeded(reply: memjs.Response | undefined): memjs.Response {
-  if (reply?.header.status === Status.ok) return reply
-  throw new WireError(explainStatus(reply?.header.status))
+function succeeds(status: number): void {
+  if (status !== Status.ok) throw new WireError(explainStatus(status))
+}
+
+function succeedsIfKnown(status: number): void {
+  if (status !== Status.unknownCommand) succeeds(status)
+}
+
+function logsIn(status: number): void {
+  if (status === Status.authFailed) throw new WireError('refuses this username and password')
+  succeeds(status)
+}
+
+function textOf(reply: memjs.Response | undefined): string {
+  return reply?.val.toString('latin1') ?? ''
 }
 
 function statsOf(replies: readonly memjs.Response[]): Stats {
-  return new Map(replies.map((reply) => [succeeded(reply).key.toString('latin1'), reply.val.toString('latin1')]))
+  return new Map(replies.map((reply) => [reply.key.toString('latin1'), textOf(reply)]))
 }
 
-function explainStatus(status: number | undefined): string {
+function explainStatus(status: number): string {
   switch (status) {
     case Status.authFailed:
       return 'asks for a password (SASL): give username and password'
     case Status.unknownCommand:
       return 'does not know a command that sessions need: is a proxy in between? Connect to memcached itself'
     default:
-      return `answered with status 0x${(status ?? 0).toString(16)}, which does not belong to the request`
+      return `answered with status 0x${status.toString(16)}, which does not belong to the request`
   }
 }

@@ -94,6 +94,9 @@ export class Connection implements WireHost {
     exchange.encode(bytes)
     exchange.calledAt = this.#options.monotonic()
     this.#push(exchange, exchange.calledAt)
+    // One write for all that is asked at once: a second one, to a server that has hung up, would fail before its last words are read.
+    this.#socket.cork()
+    process.nextTick(() => this.#socket.uncork())
     this.#write(bytes)
   }
 
@@ -105,7 +108,7 @@ export class Connection implements WireHost {
     const socket = this.#socket
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('drain', () => this.#scheduleFlush())
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(explainSocketError(error), error))
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(explainSocketError(error) ?? this.#closedBy(), error))
     socket.on('end', () => this.#fail(this.#closedBy()))
     socket.on('close', () => this.#fail(this.#closedBy()))
   }
@@ -295,7 +298,8 @@ function isText(bytes: Bytes): bytes is string {
   return typeof bytes === 'string'
 }
 
-function explainSocketError(error: NodeJS.ErrnoException): string {
+/** What a socket's error means, unless it just says that the connection was cut. */
+function explainSocketError(error: NodeJS.ErrnoException): string | undefined {
   switch (error.code) {
     case 'ECONNREFUSED':
       return 'refuses connections: is memcached running there?'
@@ -308,8 +312,22 @@ function explainSocketError(error: NodeJS.ErrnoException): string {
       return 'cannot be found: its host name does not resolve'
     case 'ECONNRESET':
     case 'EPIPE':
-      return 'cut the connection'
+      return undefined
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return 'shows a TLS certificate for another host name: connect by the name that it is for, or set tls: { servername }'
+    case 'EPROTO':
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return 'does not speak TLS: start it with memcached -Z, or leave out tls'
     default:
-      return `cannot be reached (${error.code ?? error.name})`
+      return explainOtherError(error.code ?? error.name)
   }
+}
+
+/** Node passes OpenSSL's verification results on as codes, some thirty of them. */
+function explainOtherError(code: string): string {
+  if (/CERT|CRL|SIGNATURE|ISSUER/.test(code)) {
+    return `shows a TLS certificate that is not trusted (${code}): give the authority that signed it as tls: { ca }`
+  }
+  return `cannot be reached (${code})`
 }

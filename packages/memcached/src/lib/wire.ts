@@ -91,7 +91,7 @@ export function explainForeign(text: string): string {
   if (text.startsWith('HTTP/')) return 'is not memcached: an HTTP server answers on this port'
   if (text.startsWith('\x15\x03')) return "expects TLS: use { protocol: 'meta', tls: true }"
   if (text.startsWith('CLIENT_ERROR unauthenticated')) {
-    return "asks for a password (memcached -Y): give { protocol: 'meta', username, password }"
+    return "asks for a password (memcached -Y): give username and password, with protocol: 'meta'"
   }
   return 'sent what the memcached protocol does not allow here'
 }
