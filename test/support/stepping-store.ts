@@ -1,4 +1,5 @@
 import { StoreUnavailableError } from '../../packages/fieldwise/src/lib/errors.js'
+import type { Runtime } from '../../packages/fieldwise/src/lib/runtime.js'
 import type {
   Flight,
   Store,
@@ -21,15 +22,17 @@ export class SteppingStore implements Store {
   readonly held: HeldFlight[] = []
   /** Every flight that left, in order. */
   readonly flights: (readonly StoreRequest[])[] = []
-  /** Why every flight is refused, while there is a reason. */
+  /** While there is one: flights are refused at once, or are never answered, so that they end by their deadlines. */
   outage: 'refused' | 'silent' | undefined
   /** Values larger than this are refused, keys included. */
   largest: number | undefined
   readonly #inner: Store
+  readonly #runtime: Pick<Runtime, 'monotonic' | 'sleep'>
   #connection = 0
 
-  constructor(inner: Store, traits: Partial<StoreTraits> = {}) {
+  constructor(inner: Store, runtime: Pick<Runtime, 'monotonic' | 'sleep'>, traits: Partial<StoreTraits> = {}) {
     this.#inner = inner
+    this.#runtime = runtime
     this.traits = { ...inner.traits, ...traits }
   }
 
@@ -61,15 +64,17 @@ export class SteppingStore implements Store {
     return this.largest === undefined ? this.#inner.largestValue(sid, keyLength) : this.largest - keyLength
   }
 
-  now(sid: string, deadline: number): Promise<number> {
-    if (this.outage !== undefined) return Promise.reject(cut())
+  async now(sid: string, deadline: number): Promise<number> {
+    if (this.outage === 'silent') await this.#runtime.sleep(deadline - this.#runtime.monotonic())
+    if (this.outage !== undefined) throw cut()
     return this.#inner.now(sid, deadline)
   }
 
-  async flight(sid: string, requests: readonly StoreRequest[]): Promise<Flight> {
+  async flight(sid: string, requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
     this.flights.push(requests)
     if (this.outage === 'refused') return this.#failed(requests, 'unsent')
-    if (!this.holding && this.outage === undefined) return this.#carryOut(sid, requests)
+    if (this.outage === 'silent') return this.#wait(requests, deadline)
+    if (!this.holding) return this.#carryOut(sid, requests)
     return new Promise((resolve) => {
       const execute = (request: StoreRequest) => this.#carryOut(sid, [request])
       const end = (result: 'unsent' | 'open') => {
@@ -118,6 +123,11 @@ export class SteppingStore implements Store {
     const { life, ...rest } = answer
     const told = this.traits.reportsLife && life !== undefined ? { ...rest, life } : rest
     return { ...told, version: new HeldVersion(answer.version, this, this.#connection) }
+  }
+
+  async #wait(requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
+    await this.#runtime.sleep(deadline - this.#runtime.monotonic())
+    return this.#failed(requests, 'open')
   }
 
   #failed(requests: readonly StoreRequest[], result: 'unsent' | 'open'): Flight {

@@ -4,8 +4,8 @@ import { memoryStore } from '../../packages/fieldwise/src/lib/memory-store.js'
 import { createSessionsOn, type Sessions } from '../../packages/fieldwise/src/lib/sessions.js'
 import type { SessionsOptions } from '../../packages/fieldwise/src/lib/settings.js'
 import type { Store, StoreTraits } from '../../packages/fieldwise/src/lib/store.js'
-import { SteppingStore } from './stepping-store.js'
-import { VirtualTime } from './virtual-time.js'
+import { type HeldFlight, SteppingStore } from './stepping-store.js'
+import { turn, VirtualTime } from './virtual-time.js'
 
 /** One memory store that several processes share, each over a connection of its own, and one time for all. */
 export class World {
@@ -15,8 +15,19 @@ export class World {
   /** Another web server. */
   process<S extends z.ZodObject>(schema: S, options: ProcessOptions<S> = {}): Process<S> {
     const { traits, ...rest } = options
-    const store = new SteppingStore(this.shared, traits)
+    const store = new SteppingStore(this.shared, this.time.runtime, traits)
     return { store, sessions: createSessionsOn(this.time.runtime, { schema, store, ...rest }) }
+  }
+
+  /** The next flight that a process holds with this in it, such as `replace visits`. Time passes until it leaves. */
+  async next(process: { readonly store: SteppingStore }, what: string): Promise<HeldFlight> {
+    for (let round = 0; round < 100; round++) {
+      await turn()
+      const flight = process.store.held.find((held) => String(held).includes(what))
+      if (flight !== undefined) return flight
+      if (!this.time.wakeNext()) break
+    }
+    throw new Error(`No flight with '${what}' leaves; held are: ${process.store.held.join('; ')}`)
   }
 
   /** What is stored under a whole key, without a trace in anybody's log. */

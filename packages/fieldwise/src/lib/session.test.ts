@@ -448,6 +448,14 @@ describe('after destroy was acknowledged', () => {
     for (const name of ['username', 'visits']) expect(await world.stored(`${one.id}:${name}`)).toBeUndefined()
   })
 
+  test('no field stays behind, whoever stored it and whenever', async () => {
+    const there = await world.process(schema).sessions.open(session.token as string)
+    await session.set('visits', 1)
+    await there?.set('points', 2)
+    await session.destroy()
+    for (const name of ['username', 'visits', 'points']) expect(await stored(name)).toBeUndefined()
+  })
+
   test('destroy again says that it is gone already', async () => {
     await session.destroy()
     await expect(session.destroy()).rejects.toMatchObject({ code: 'SESSION_GONE' })

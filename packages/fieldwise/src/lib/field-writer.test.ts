@@ -1,0 +1,678 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { turn } from '../../../../test/support/virtual-time.js'
+import { type Process, World } from '../../../../test/support/world.js'
+import { decodeHeader } from './header.js'
+import { decodeItem } from './item.js'
+import type { SessionOf } from './sessions.js'
+
+const schema = z.object({
+  visits: z.int().default(0),
+  points: z.int().default(0),
+  cart: z.array(z.string()).default([]),
+  note: z.string(),
+})
+type Web = Process<typeof schema>
+
+let world: World
+let web: Web
+let session: SessionOf<Web['sessions']>
+/** The same session, seen by another process. */
+let other: Web
+let there: SessionOf<Web['sessions']>
+
+beforeEach(async () => {
+  world = new World()
+  web = world.process(schema)
+  other = world.process(schema)
+  session = await web.sessions.create({ visits: 0, note: 'first' })
+  there = await opened(other)
+  web.store.takeLog()
+})
+
+async function opened(process: Web): Promise<typeof session> {
+  const one = await process.sessions.open(session.token as string)
+  if (one === null) throw new Error('the session is not there')
+  return one
+}
+
+const writes = () => web.store.log.filter((request) => !request.startsWith('get'))
+
+async function manifest(): Promise<ReadonlyMap<string, Buffer>> {
+  return decodeHeader((await world.stored(`${session.id}:@`)) as Buffer).manifest
+}
+
+async function itemOf(field: string) {
+  return decodeItem(field, (await world.stored(`${session.id}:${field}`)) as Buffer)
+}
+
+describe('updates of one field from one process', () => {
+  test('of one tick run in order over one read and go out as one swap', async () => {
+    const results = await Promise.all(Array.from({ length: 64 }, () => session.increment('visits')))
+    expect(results).toEqual(Array.from({ length: 64 }, (_, index) => index + 1))
+    expect(web.store.log).toEqual(['get visits', 'get @', 'replace visits'])
+  })
+
+  test('of different requests are combined just the same', async () => {
+    const facades = await Promise.all(Array.from({ length: 8 }, () => opened(web)))
+    web.store.takeLog()
+    const results = await Promise.all(facades.map((one) => one.increment('visits')))
+    expect(results).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(writes()).toEqual(['replace visits'])
+  })
+
+  test('that come while a swap is under way wait for it, and go together', async () => {
+    web.store.holding = true
+    const first = session.increment('visits')
+    await (await world.next(web, 'get visits')).deliver()
+    const swap = await world.next(web, 'replace visits')
+    const later = Promise.all([session.increment('visits'), session.increment('visits'), session.increment('visits')])
+    await turn()
+    expect(web.store.held).toEqual([swap])
+    await web.store.release()
+    expect([await first, await later]).toEqual([1, [2, 3, 4]])
+    expect(writes()).toEqual(['replace visits', 'replace visits'])
+  })
+
+  test('join only a batch whose read has not left: what was acknowledged before is seen (W8)', async () => {
+    web.store.holding = true
+    const first = session.increment('visits')
+    const read = await world.next(web, 'get visits')
+    await read.step()
+    await there.increment('visits', 10)
+    const seen: number[] = []
+    const second = session.update('visits', (visits) => {
+      seen.push(visits)
+      return visits
+    })
+    await web.store.release()
+    await world.time.run(Promise.all([first, second]))
+    expect(seen).toEqual([11])
+  })
+
+  test('each resolve with the value after their own function, and share nothing', async () => {
+    const shared = ['tea']
+    const [one, two, three] = await Promise.all([
+      session.update('cart', () => shared),
+      session.update('cart', (cart) => {
+        cart.push('coffee')
+      }),
+      session.update('cart', (cart) => [...cart, 'milk']),
+    ])
+    expect([one, two, three]).toEqual([['tea'], ['tea', 'coffee'], ['tea', 'coffee', 'milk']])
+    expect(shared).toEqual(['tea'])
+    one?.push('changed in place')
+    expect(await session.get('cart')).toEqual(['tea', 'coffee', 'milk'])
+  })
+
+  test('fail alone: what throws, does not fit or is too large is left out', async () => {
+    const failure = new Error('mine')
+    const results = await Promise.allSettled([
+      session.update('cart', (cart) => [...cart, 'tea']),
+      session.update('cart', (cart) => {
+        cart.push('never')
+        throw failure
+      }),
+      session.update('cart', () => [5] as never),
+      session.update('cart', (cart) => [...cart, 'x'.repeat(2 ** 20)]),
+      session.update('cart', (async () => []) as never),
+      session.update('cart', (cart) => [...cart, 'coffee']),
+    ])
+    expect(
+      results.map((result) => (result.status === 'fulfilled' ? result.value : (result.reason.code ?? result.reason))),
+    ).toEqual([['tea'], failure, 'FIELD_INVALID', 'VALUE_TOO_LARGE', 'BAD_ARGUMENT', ['tea', 'coffee']])
+    expect(await session.get('cart')).toEqual(['tea', 'coffee'])
+  })
+
+  test('are mixed with set, delete and take in the order in which they were called', async () => {
+    const results = await Promise.all([
+      session.increment('visits', 5),
+      session.take('visits'),
+      session.increment('visits'),
+      session.set('visits', 40),
+      session.increment('visits', 2),
+      session.delete('visits'),
+      session.take('visits'),
+    ])
+    expect(results).toEqual([5, 5, 1, undefined, 42, undefined, undefined])
+    expect(await session.has('visits')).toBe(false)
+  })
+
+  test('of different fields do not wait for each other', async () => {
+    web.store.holding = true
+    const stuck = session.increment('visits')
+    const swift = session.set('note', 'second')
+    await turn()
+    const held = web.store.held.find((flight) => String(flight).includes('replace any note'))
+    await held?.deliver()
+    await swift
+    await web.store.release()
+    await stuck
+  })
+})
+
+describe('writers of several processes', () => {
+  test('of one field, 8 processes at once: every result once, and none lost', async () => {
+    const processes = await Promise.all(Array.from({ length: 8 }, () => opened(world.process(schema))))
+    const calls = processes.flatMap((one) => Array.from({ length: 25 }, () => one.increment('visits')))
+    const results = await world.time.run(Promise.all(calls))
+    expect(results.sort((one, two) => one - two)).toEqual(Array.from({ length: 200 }, (_, index) => index + 1))
+    expect(await session.get('visits')).toBe(200)
+  })
+
+  test('of first writes of one field: one adds, the others build on it', async () => {
+    const processes = await Promise.all(Array.from({ length: 8 }, () => opened(world.process(schema))))
+    const results = await world.time.run(Promise.all(processes.map((one) => one.increment('points'))))
+    expect(results.sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(await session.get('points')).toBe(8)
+  })
+
+  test('of first writes of different fields: both are listed', async () => {
+    web.store.holding = true
+    other.store.holding = true
+    const [here, elsewhere] = [session.increment('points'), there.set('cart', ['tea'])]
+    for (const process of [web, other]) await (await world.next(process, 'get')).deliver()
+    for (const process of [web, other]) await (await world.next(process, 'add')).deliver()
+    const [mine, theirs] = [await world.next(web, 'replace @'), await world.next(other, 'replace @')]
+    await theirs.deliver()
+    await mine.deliver()
+    await Promise.all([web.store.release(), other.store.release()])
+    await world.time.run(Promise.all([here, elsewhere]))
+    expect([...(await manifest()).keys()].sort()).toEqual(['cart', 'note', 'points', 'visits'])
+    expect(await session.getMany(['points', 'cart'])).toEqual({ points: 1, cart: ['tea'] })
+  })
+})
+
+describe('an update whose answer was lost (W4)', () => {
+  let runs: number
+  let update: Promise<number>
+  beforeEach(async () => {
+    runs = 0
+    web.store.holding = true
+    update = session.update('visits', (visits) => {
+      runs++
+      return visits + 1
+    })
+    update.catch(() => {})
+    await (await world.next(web, 'get visits')).deliver()
+  })
+
+  test('but was applied: its id is there, and it is done', async () => {
+    await (await world.next(web, 'replace visits')).loseAnswer()
+    await web.store.release()
+    web.store.holding = false
+    expect(await world.time.run(update)).toBe(1)
+    expect([runs, await session.get('visits')]).toEqual([1, 1])
+  })
+
+  test('and was not applied: the same bytes go out again, and the function does not run again', async () => {
+    ;(await world.next(web, 'replace visits')).loseRequest()
+    await (await world.next(web, 'get visits')).deliver()
+    const again = await world.next(web, 'replace visits')
+    const [first, second] = web.store.flights.flat().flatMap((request) => (request.op === 'replace' ? [request.value] : []))
+    expect(second).toEqual(first)
+    web.store.holding = false
+    await again.deliver()
+    expect(await world.time.run(update)).toBe(1)
+    expect([runs, await session.get('visits')]).toEqual([1, 1])
+  })
+
+  test('and is carried out late: once, whichever of the two comes first', async () => {
+    const arrive = (await world.next(web, 'replace visits')).delay()
+    await (await world.next(web, 'get visits')).deliver()
+    const again = await world.next(web, 'replace visits')
+    await arrive()
+    await again.deliver()
+    await web.store.release()
+    web.store.holding = false
+    expect(await world.time.run(update)).toBe(1)
+    expect([runs, await session.get('visits')]).toEqual([1, 1])
+  })
+
+  test('and is carried out after it was sent again: the late one changes nothing', async () => {
+    const arrive = (await world.next(web, 'replace visits')).delay()
+    await web.store.release()
+    web.store.holding = false
+    expect(await world.time.run(update)).toBe(1)
+    await arrive()
+    expect(await session.get('visits')).toBe(1)
+    expect(await session.increment('visits')).toBe(2)
+    await arrive()
+    expect(await session.get('visits')).toBe(2)
+  })
+
+  test('was applied, and others have written since: its id is among the earlier ones', async () => {
+    await (await world.next(web, 'replace visits')).loseAnswer()
+    await there.increment('visits', 10)
+    await (await opened(world.process(schema))).increment('visits', 100)
+    await web.store.release()
+    web.store.holding = false
+    expect(await world.time.run(update)).toBe(1)
+    expect([runs, await session.get('visits')]).toEqual([1, 111])
+  })
+
+  test('was not applied, and others have written since: it runs again over that', async () => {
+    const arrive = (await world.next(web, 'replace visits')).delay()
+    await there.increment('visits', 10)
+    await web.store.release()
+    web.store.holding = false
+    expect(await world.time.run(update)).toBe(11)
+    await arrive()
+    expect([runs, await session.get('visits')]).toEqual([2, 11])
+  })
+
+  test.each([true, false])('and nobody can tell (applied: %s): OUTCOME_UNKNOWN', async (isApplied) => {
+    const swap = await world.next(web, 'replace visits')
+    if (isApplied) await swap.loseAnswer()
+    else swap.loseRequest()
+    // A blind write carries no ids of those before it.
+    await there.set('visits', 50)
+    await web.store.release()
+    web.store.holding = false
+    await expect(world.time.run(update)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    expect([runs, await session.get('visits')]).toEqual([1, 50])
+  })
+
+  test('holds back those that come meanwhile, and they build on it', async () => {
+    ;(await world.next(web, 'replace visits')).loseRequest()
+    const later = session.increment('visits', 10)
+    await web.store.release()
+    web.store.holding = false
+    expect(await world.time.run(Promise.all([update, later]))).toEqual([1, 11])
+    expect(runs).toBe(1)
+  })
+
+  test('ends in OUTCOME_UNKNOWN when the store stays away, never in "nothing was stored" (W5)', async () => {
+    ;(await world.next(web, 'replace visits')).loseRequest()
+    web.store.outage = 'refused'
+    await web.store.release()
+    await expect(world.time.run(update)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  })
+
+  test('ends in OUTCOME_UNKNOWN when its time is up', async () => {
+    for (let attempt = 0; attempt < 60; attempt++) {
+      await turn()
+      web.store.held[0]?.loseRequest()
+      await world.time.advance(50)
+    }
+    await expect(update).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  })
+
+  test('ends in SESSION_GONE when the session has ended', async () => {
+    ;(await world.next(web, 'replace visits')).loseRequest()
+    await there.destroy()
+    await web.store.release()
+    web.store.holding = false
+    await expect(world.time.run(update)).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'destroyed' })
+  })
+})
+
+describe('a first write whose answer was lost', () => {
+  let write: Promise<number>
+  beforeEach(async () => {
+    web.store.holding = true
+    write = session.increment('points')
+    write.catch(() => {})
+    await (await world.next(web, 'get points')).deliver()
+  })
+
+  async function goOn(): Promise<void> {
+    await web.store.release()
+    web.store.holding = false
+  }
+
+  test('but was applied: it is listed, and done', async () => {
+    await (await world.next(web, 'add points')).loseAnswer()
+    await goOn()
+    expect(await world.time.run(write)).toBe(1)
+    expect(await session.get('points')).toBe(1)
+    expect((await manifest()).get('points')).toEqual((await itemOf('points')).birth)
+  })
+
+  test('and was not applied: it is sent again under another birth (R2)', async () => {
+    ;(await world.next(web, 'add points')).loseRequest()
+    await goOn()
+    expect(await world.time.run(write)).toBe(1)
+    const births = web.store.flights
+      .flat()
+      .flatMap((request) => (request.op === 'add' ? [decodeItem('points', request.value).birth] : []))
+    expect(births).toHaveLength(2)
+    expect(births[1]).not.toEqual(births[0])
+    expect((await manifest()).get('points')).toEqual(births[1])
+  })
+
+  test('and is carried out after the item of the second attempt was evicted: it is not taken for it', async () => {
+    const arrive = (await world.next(web, 'add points')).delay()
+    await goOn()
+    expect(await world.time.run(write)).toBe(1)
+    await session.increment('points', 10)
+    await world.evict(`${session.id}:points`)
+    await arrive()
+    await expect(session.get('points')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'lost', field: 'points' })
+  })
+
+  test('while another process was first: OUTCOME_UNKNOWN, since it could have been there in between', async () => {
+    ;(await world.next(web, 'add points')).loseRequest()
+    await there.increment('points', 10)
+    await goOn()
+    await expect(world.time.run(write)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    expect(await session.get('points')).toBe(10)
+  })
+})
+
+describe('a first write', () => {
+  test('stores the item first, then lists it', async () => {
+    await session.increment('points')
+    expect(web.store.log).toEqual(['get points', 'get @', 'add points', 'replace @'])
+  })
+
+  test('is not told to anybody before it is listed: until then the field reads as unset', async () => {
+    web.store.holding = true
+    const write = session.increment('points')
+    await (await world.next(web, 'get points')).deliver()
+    await (await world.next(web, 'add points')).deliver()
+    const listing = await world.next(web, 'replace @')
+    expect([await there.get('points'), await there.has('points')]).toEqual([0, false])
+    await listing.deliver()
+    await write
+    expect(await there.get('points')).toBe(1)
+  })
+
+  test('that was stored but never listed is built on by the next writer, who lists it', async () => {
+    web.store.holding = true
+    const write = session.increment('points')
+    write.catch(() => {})
+    await (await world.next(web, 'get points')).deliver()
+    await (await world.next(web, 'add points')).deliver()
+    const listing = (await world.next(web, 'replace @')).delay()
+    web.store.outage = 'refused'
+    await web.store.release()
+    await expect(world.time.run(write)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    expect(await there.increment('points', 10)).toBe(11)
+    expect(await there.get('points')).toBe(11)
+    await listing()
+    expect(await there.get('points')).toBe(11)
+  })
+
+  test.each([
+    [
+      'the store goes away',
+      () => {
+        web.store.outage = 'refused'
+      },
+    ],
+    [
+      'the header’s swap cannot be sent',
+      async () => {
+        ;(await world.next(web, 'replace @')).refuse()
+        web.store.outage = 'refused'
+      },
+    ],
+  ])('once its item is stored is OUTCOME_UNKNOWN, never "nothing was stored": %s (W2)', async (_what, fail) => {
+    web.store.holding = true
+    const write = session.increment('points')
+    write.catch(() => {})
+    await (await world.next(web, 'get points')).deliver()
+    await (await world.next(web, 'add points')).deliver()
+    await fail()
+    await web.store.release()
+    await expect(world.time.run(write)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  })
+
+  test('whose session ends before it is listed is SESSION_GONE, and revives nothing', async () => {
+    web.store.holding = true
+    const write = session.increment('points')
+    await (await world.next(web, 'get points')).deliver()
+    await (await world.next(web, 'add points')).deliver()
+    await there.destroy()
+    const outcome = expect(world.time.run(write)).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'destroyed' })
+    await web.store.release()
+    web.store.holding = false
+    await outcome
+    expect(await other.sessions.open(session.token as string)).toBeNull()
+  })
+
+  test('that finds the field listed under another birth is OUTCOME_UNKNOWN (W2)', async () => {
+    web.store.holding = true
+    const write = session.increment('points')
+    const outcome = expect(write).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    await (await world.next(web, 'get points')).deliver()
+    await (await world.next(web, 'add points')).deliver()
+    await world.evict(`${session.id}:points`)
+    await there.increment('points', 10)
+    await web.store.release()
+    await world.time.run(outcome)
+    expect(await there.get('points')).toBe(10)
+  })
+
+  test('that would make the manifest too long is refused before anything is stored', async () => {
+    const open = world.process(z.object({}).catchall(z.int()))
+    const names = Array.from({ length: 999 }, (_, index) => `field${index}`)
+    const one = await open.sessions.create(Object.fromEntries(names.map((name) => [name, 0])) as never)
+    await one.set('field999', 0)
+    open.store.takeLog()
+    await expect(one.set('field1000', 0)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+    expect(open.store.log.filter((request) => !request.startsWith('get'))).toEqual([])
+    expect(await one.get('field999')).toBe(0)
+  })
+
+  test('that would make the header too large is refused before anything is stored (W10)', async () => {
+    const open = world.process(z.object({}).catchall(z.int()))
+    const one = await open.sessions.create({ first: 0 } as never)
+    open.store.largest = `${one.id}:@`.length + 65 + 10 + 6
+    await expect(one.set('second', 0)).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE', field: 'header' })
+    expect(await world.stored(`${one.id}:second`)).toBeUndefined()
+    open.store.largest = undefined
+    expect(await one.getAll()).toEqual({ first: 0 })
+  })
+})
+
+describe('a blind set whose answer was lost (W6)', () => {
+  let write: Promise<void>
+  beforeEach(() => {
+    web.store.holding = true
+    write = session.set('note', 'second')
+    write.catch(() => {})
+  })
+
+  async function goOn(): Promise<void> {
+    await web.store.release()
+    web.store.holding = false
+  }
+
+  test('but was applied is done', async () => {
+    await (await world.next(web, 'replace any note')).loseAnswer()
+    await goOn()
+    await world.time.run(write)
+    expect(await session.get('note')).toBe('second')
+    expect(writes()).toEqual(['replace any note'])
+  })
+
+  test('was applied, and others have built on it since: done', async () => {
+    await (await world.next(web, 'replace any note')).loseAnswer()
+    await there.update('note', (note) => `${note} and third`)
+    await goOn()
+    await world.time.run(write)
+    expect(await session.get('note')).toBe('second and third')
+  })
+
+  test('and was not applied is OUTCOME_UNKNOWN, and is never sent again', async () => {
+    ;(await world.next(web, 'replace any note')).loseRequest()
+    await goOn()
+    await expect(world.time.run(write)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    expect(writes()).toEqual(['replace any note'])
+    expect(await session.get('note')).toBe('first')
+  })
+
+  test('and the store stays away: OUTCOME_UNKNOWN by the deadline of the call', async () => {
+    ;(await world.next(web, 'replace any note')).loseRequest()
+    const began = world.time.clock.now()
+    web.store.outage = 'refused'
+    await web.store.release()
+    await expect(world.time.run(write)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    expect(world.time.clock.now() - began).toBeLessThanOrEqual(2_000)
+  })
+
+  test('and the session has ended: SESSION_GONE', async () => {
+    await (await world.next(web, 'replace any note')).loseAnswer()
+    await there.destroy()
+    await goOn()
+    await expect(world.time.run(write)).rejects.toMatchObject({ code: 'SESSION_GONE' })
+  })
+})
+
+describe('a blind set', () => {
+  test('that never left is STORE_UNAVAILABLE, and nothing was stored', async () => {
+    web.store.outage = 'refused'
+    await expect(session.set('note', 'second')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    expect(await there.get('note')).toBe('first')
+  })
+
+  test('over an item that was evicted finds the loss', async () => {
+    await world.evict(`${session.id}:note`)
+    await expect(session.set('note', 'second')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'lost', field: 'note' })
+    expect(await other.sessions.open(session.token as string)).toBeNull()
+  })
+
+  test('into a session that ended in between is SESSION_GONE, whatever it left behind', async () => {
+    web.store.holding = true
+    const write = session.set('note', 'second')
+    const flight = await world.next(web, 'replace any note')
+    await flight.step()
+    await there.destroy()
+    await flight.step()
+    await expect(write).rejects.toMatchObject({ code: 'SESSION_GONE' })
+  })
+
+  test('keeps the birth of the item it replaces', async () => {
+    const { birth } = await itemOf('note')
+    await session.set('note', 'second')
+    expect((await itemOf('note')).birth).toEqual(birth)
+    expect((await manifest()).get('note')).toEqual(birth)
+  })
+
+  test('lives as long as the session does by now, where that was given a longer idle time', async () => {
+    const late = await opened(web)
+    await there.regenerate({ lifetime: { idle: '6h' } })
+    await late.set('note', 'second')
+    expect(await world.life(`${session.id}:note`)).toBeGreaterThan(18 * 3_600_000)
+  })
+})
+
+describe('a hot field', () => {
+  test('ends in UPDATE_CONFLICT after as many attempts as were allowed, and nothing is stored', async () => {
+    const patient = world.process(schema, { retry: { attempts: 5 } })
+    const one = await opened(patient)
+    patient.store.takeLog()
+    patient.store.holding = true
+    const update = one.increment('visits', 1_000)
+    const outcome = expect(update).rejects.toMatchObject({ code: 'UPDATE_CONFLICT', field: 'visits' })
+    for (let attempt = 0; attempt < 5; attempt++) {
+      await (await world.next(patient, 'get visits')).deliver()
+      const swap = await world.next(patient, 'replace visits')
+      await there.increment('visits')
+      await swap.deliver()
+    }
+    await world.time.run(outcome)
+    expect(patient.store.log.filter((request) => request === 'replace visits')).toHaveLength(5)
+    expect(await session.get('visits')).toBe(5)
+  })
+
+  test('ends in UPDATE_CONFLICT at the deadline', async () => {
+    const patient = world.process(schema, { retry: { attempts: 1_000_000, deadline: '300ms' } })
+    const one = await opened(patient)
+    const began = world.time.clock.now()
+    patient.store.holding = true
+    const update = one.increment('visits', 1_000)
+    let isSettled = false
+    const outcome = expect(update)
+      .rejects.toMatchObject({ code: 'UPDATE_CONFLICT' })
+      .finally(() => {
+        isSettled = true
+      })
+    while (!isSettled) {
+      await turn()
+      const held = patient.store.held[0]
+      if (held && String(held).includes('replace')) await there.increment('visits')
+      await held?.deliver()
+      if (!held) world.time.wakeNext()
+    }
+    await outcome
+    expect(world.time.clock.now() - began).toBeLessThanOrEqual(300)
+    expect(await session.get('visits')).toBeLessThan(1_000)
+  })
+
+  test('the deadline runs from the call, waiting behind a write that hangs included (W9)', async () => {
+    web.store.holding = true
+    const stuck = expect(session.increment('visits')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await world.time.advance(1_000)
+    const began = world.time.clock.now()
+    const outcome = expect(session.increment('visits')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await world.time.advance(2_000)
+    await outcome
+    expect(world.time.clock.now() - began).toBe(2_000)
+    await web.store.release()
+    await stuck
+  })
+})
+
+describe("a field that is declared 'absent' (R5)", () => {
+  const lost = { cart: 'absent' } as const
+
+  test('is unset when its item is gone, and the session lives on', async () => {
+    const shop = world.process(schema, { lost })
+    const one = await opened(shop)
+    await one.set('cart', ['tea'])
+    await world.evict(`${session.id}:cart`)
+    expect(await one.get('cart')).toEqual([])
+    expect(await one.update('cart', (cart) => [...cart, 'coffee'])).toEqual(['coffee'])
+    expect(await one.get('cart')).toEqual(['coffee'])
+    expect(await one.getAll()).toMatchObject({ cart: ['coffee'], note: 'first' })
+  })
+
+  test('whose first write is open and missing afterwards is OUTCOME_UNKNOWN: it could have been stored and evicted', async () => {
+    const shop = world.process(schema, { lost })
+    const one = await opened(shop)
+    shop.store.holding = true
+    const write = one.update('cart', (cart) => [...cart, 'tea'])
+    write.catch(() => {})
+    await (await world.next(shop, 'get cart')).deliver()
+    ;(await world.next(shop, 'add cart')).loseRequest()
+    await shop.store.release()
+    shop.store.holding = false
+    await expect(world.time.run(write)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  })
+
+  test('whose update is open and missing afterwards is OUTCOME_UNKNOWN', async () => {
+    const shop = world.process(schema, { lost })
+    const one = await opened(shop)
+    await one.set('cart', ['tea'])
+    shop.store.holding = true
+    const write = one.update('cart', (cart) => [...cart, 'coffee'])
+    write.catch(() => {})
+    await (await world.next(shop, 'get cart')).deliver()
+    await (await world.next(shop, 'replace cart')).loseAnswer()
+    await world.evict(`${session.id}:cart`)
+    await shop.store.release()
+    shop.store.holding = false
+    await expect(world.time.run(write)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  })
+})
+
+describe('take whose answer was lost', () => {
+  test.each([
+    ['but was applied', (swap: { loseAnswer(): Promise<void> }) => swap.loseAnswer()],
+    ['and was not applied', (swap: { loseRequest(): void }) => swap.loseRequest()],
+  ])('%s: exactly one taker gets the value', async (_what, lose) => {
+    web.store.holding = true
+    const mine = session.take('note')
+    await (await world.next(web, 'get note')).deliver()
+    await lose(await world.next(web, 'replace note'))
+    await web.store.release()
+    web.store.holding = false
+    const taken = await world.time.run(Promise.allSettled([mine, there.take('note')]))
+    const got = taken.filter((result) => result.status === 'fulfilled' && result.value === 'first')
+    expect(got).toHaveLength(1)
+    expect(await session.has('note')).toBe(false)
+  })
+})
