@@ -26,6 +26,8 @@ export interface FoundItem {
   /** As stored, still sealed. */
   readonly bytes: Buffer
   readonly version: Version
+  /** The bytes unsealed, once they were asked for: its birth and its value are read apart, and opening is most of the cost of either. */
+  plain?: Buffer
 }
 
 /**
@@ -156,7 +158,9 @@ export class Reader {
 
   #plain(reading: Reading, field: string): Buffer | undefined {
     const item = reading.items.get(field)
-    return item && this.#core.sealer.open(reading.sid, field, item.bytes)
+    if (item === undefined) return undefined
+    item.plain ??= this.#core.sealer.open(reading.sid, field, item.bytes)
+    return item.plain
   }
 
   #missing(reading: Reading, fields: readonly string[]): string | undefined {

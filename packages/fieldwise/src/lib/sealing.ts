@@ -58,6 +58,8 @@ const sealedVersion1 = 0x81
 const idLength = 4
 const nonceLength = 12
 const tagLength = 16
+/** Makes anything but a whole tag an error: shorter ones could be guessed (NIST SP 800-38D, appendix C). */
+const wholeTag = { authTagLength: tagLength }
 const headLength = 1 + idLength + nonceLength
 
 class GcmSealer implements Sealer {
@@ -81,7 +83,7 @@ class GcmSealer implements Sealer {
     sealed.writeUInt32BE(this.#first.id, 1)
     const nonce = this.#runtime.bytes(nonceLength)
     nonce.copy(sealed, 1 + idLength)
-    const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: tagLength })
+    const cipher = createCipheriv('aes-256-gcm', key, nonce, wholeTag)
     cipher.setAAD(additionalData(binding, name))
     cipher.update(plain).copy(sealed, headLength)
     cipher.final()
@@ -109,8 +111,7 @@ class GcmSealer implements Sealer {
 /** The bytes that only this very item authenticates, or nothing. */
 function decrypted({ key, binding }: SessionKey, name: string, stored: Buffer): Buffer | undefined {
   const end = stored.length - tagLength
-  // `authTagLength` makes anything but a whole tag an error: short ones could be guessed (NIST SP 800-38D, appendix C).
-  const decipher = createDecipheriv('aes-256-gcm', key, stored.subarray(1 + idLength, headLength), { authTagLength: tagLength })
+  const decipher = createDecipheriv('aes-256-gcm', key, stored.subarray(1 + idLength, headLength), wholeTag)
   decipher.setAAD(additionalData(binding, name))
   decipher.setAuthTag(stored.subarray(end))
   const plain = decipher.update(stored.subarray(headLength, end))
@@ -128,7 +129,7 @@ class MasterKey {
   readonly id: number
   readonly #secret: KeyObject
   readonly #prefix: string
-  /** Deriving costs more than sealing, and a request opens several items of one session. The least recently used first. */
+  /** Deriving costs more than opening, and a request opens several items of one session. The oldest first. */
   readonly #recent = new Map<string, SessionKey>()
 
   constructor(bytes: Buffer, prefix: string) {
@@ -138,10 +139,11 @@ class MasterKey {
   }
 
   forSession(sid: string): SessionKey {
-    const key = this.#recent.get(sid) ?? this.#derive(sid)
-    this.#recent.delete(sid)
+    const recent = this.#recent.get(sid)
+    if (recent !== undefined) return recent
+    const key = this.#derive(sid)
+    if (this.#recent.size === mostRecent) this.#recent.delete(this.#recent.keys().next().value as string)
     this.#recent.set(sid, key)
-    if (this.#recent.size > mostRecent) this.#recent.delete(this.#recent.keys().next().value as string)
     return key
   }
 
@@ -169,7 +171,12 @@ function derived(secret: KeyObject, purpose: readonly string[], length: number):
 }
 
 function additionalData(binding: Buffer, name: string): Buffer {
-  return Buffer.concat([binding, lengthPrefixed([Buffer.from(name)])])
+  const length = Buffer.byteLength(name)
+  const data = Buffer.allocUnsafe(binding.length + 4 + length)
+  binding.copy(data)
+  data.writeUInt32BE(length, binding.length)
+  data.write(name, binding.length + 4)
+  return data
 }
 
 /** Each part after its length, so that no two lists of parts give the same bytes. */
