@@ -29,7 +29,7 @@ describe('npm start', () => {
   })
   afterAll(async () => {
     await browser?.close()
-    await demo?.stop()
+    await demo?.[Symbol.asyncDispose]()
   })
   beforeEach(async () => {
     visitor = await browser.newContext()
@@ -176,42 +176,31 @@ describe('npm start', () => {
 
 describe('a memcached that was there before', () => {
   it('may go away and come back: until then there is a page that says so', async () => {
-    const memcached = await Memcached.start()
-    const demo = await Demo.start(['--store', memcached.address])
-    try {
-      await memcached.stop()
-      const answer = await ask(demo.shop)
-      expect(answer.status).toBe(503)
-      expect(answer.headers['retry-after']).toBeDefined()
-      expect(answer.body).toContain('The session store does not answer')
-      await memcached.start()
-      await expect.poll(async () => (await ask(demo.shop)).status).toBe(200)
-    } finally {
-      await demo.stop()
-      await memcached[Symbol.asyncDispose]()
-    }
+    await using memcached = await Memcached.start()
+    await using demo = await Demo.start(['--store', memcached.address])
+    await memcached.stop()
+    const answer = await ask(demo.shop)
+    expect(answer.status).toBe(503)
+    expect(answer.headers['retry-after']).toBeDefined()
+    expect(answer.body).toContain('The session store does not answer')
+    await memcached.start()
+    await expect.poll(async () => (await ask(demo.shop)).status, { timeout: 10_000 }).toBe(200)
   })
 })
 
 describe('npm start -- --store memory', () => {
   it('runs both servers in one process, with one session', async () => {
-    const demo = await Demo.start(['--store', 'memory'])
-    const browser = await launchChromium()
-    try {
-      expect(demo.printed).toContain('the embedded memory store, one process')
-      const visitor = await browser.newContext()
-      await logIn(await open(visitor, demo.shop), 'Ada')
-      expect(await field(await open(visitor, demo.avatar), 'username')).toBe('Ada')
-    } finally {
-      await browser.close()
-      await demo.stop()
-    }
+    await using demo = await Demo.start(['--store', 'memory'])
+    expect(demo.printed).toContain('the embedded memory store, one process')
+    await using browser = await launchChromium()
+    const visitor = await browser.newContext()
+    await logIn(await open(visitor, demo.shop), 'Ada')
+    expect(await field(await open(visitor, demo.avatar), 'username')).toBe('Ada')
   })
 
   it('is what happens where memcached is not installed', async () => {
-    const demo = await Demo.start([], { PATH: folder })
+    await using demo = await Demo.start([], { PATH: folder })
     expect(demo.printed).toContain('the embedded memory store, one process')
-    await demo.stop()
   })
 })
 
@@ -250,7 +239,7 @@ describe('the command line of npm start', () => {
 
 describe('what npm start leaves behind', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('is nothing after %s', async (signal) => {
-    const demo = await Demo.start()
+    await using demo = await Demo.start()
     const children = demo.children()
     expect(children).toHaveLength(5)
     demo.process.kill(signal)
@@ -260,7 +249,7 @@ describe('what npm start leaves behind', () => {
   })
 
   it('is nothing after a server has died, and the exit code says so', async () => {
-    const demo = await Demo.start()
+    await using demo = await Demo.start()
     const children = demo.children()
     process.kill(children.at(-1) as number, 'SIGKILL')
     const [code] = await once(demo.process, 'exit')
@@ -269,16 +258,15 @@ describe('what npm start leaves behind', () => {
   })
 
   it('is nothing after a port that is taken, and the answer is a sentence', async () => {
-    const demo = await Demo.start()
+    await using demo = await Demo.start()
     const { printed, code } = await run(['--port', new URL(demo.shop).port])
     expect(printed).toMatch(/^Port \d+ or \d+ is in use; choose another one with --port\n$/)
     expect(code).toBe(1)
-    await demo.stop()
   })
 })
 
 /** The demo as a person starts it: the built program in a process of its own. */
-class Demo {
+class Demo implements AsyncDisposable {
   readonly shop: string
   readonly avatar: string
   readonly race: string
@@ -306,8 +294,8 @@ class Demo {
       .map(Number)
   }
 
-  async stop(): Promise<void> {
-    if (this.process.exitCode !== null) return
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return
     const ended = once(this.process, 'exit')
     this.process.kill('SIGINT')
     await ended
@@ -321,12 +309,21 @@ async function run(args: readonly string[]): Promise<{ printed: string; code: nu
 }
 
 function launch(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcessByStdio<null, Readable, Readable> {
-  return spawn(process.execPath, ['dist/main.js', ...args], {
+  const child = spawn(process.execPath, ['dist/main.js', ...args], {
     cwd: folder,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
 }
+
+/** Whatever ends the tests, no demo is left behind. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill()
+})
 
 function untilPrinted(child: ReturnType<typeof launch>, end: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -51,7 +51,8 @@ function fire(visitor: Visitor, server: string): Promise<number>[] {
   return Array.from({ length: connections / 2 }, async () => {
     let acknowledged = 0
     for (let sent = 0; sent < requests / connections; sent++) {
-      if ((await visitor.count(server)) !== undefined) acknowledged++
+      const answer = await visitor.count(server).catch(() => undefined)
+      if (answer !== undefined) acknowledged++
     }
     return acknowledged
   })
