@@ -64,7 +64,7 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
     // A cookie without Max-Age has nothing to renew.
     if (change.type === 'renewed' && !change.persist) return
     this.#change = change
-    if (change.type !== 'ended') this.#alertOf(this.#ownCookie())
+    this.#alertOf(this.#ownCookie())
     this.#wire.cookieChanged(this)
   }
 
@@ -97,7 +97,7 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
   }
 
   #ownCookie(): SessionCookie {
-    this.#cookie ??= this.#policy.secure === this.#policy.plain || this.#wire.secure() ? this.#policy.secure : this.#policy.plain
+    this.#cookie ??= this.#wire.secure() ? this.#policy.secure : this.#policy.plain
     return this.#cookie
   }
 }

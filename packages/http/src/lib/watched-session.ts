@@ -10,7 +10,7 @@ export interface Watcher {
 export function watchSession<S extends object>(session: S, watcher: Watcher): S {
   return new Proxy(session, {
     get(target, name) {
-      const member: unknown = Reflect.get(target, name, target)
+      const member: unknown = Reflect.get(target, name)
       if (typeof member !== 'function') return member
       return (...given: unknown[]) => {
         const result: unknown = Reflect.apply(member, target, given)

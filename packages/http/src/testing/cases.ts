@@ -71,6 +71,10 @@ export function routesOf(signal: Signal): Record<string, Handler> {
       session.increment('visits').catch(() => {})
       return { body: 'sent' }
     },
+    '/forgotten-read': ({ session }) => {
+      session.get('visits').catch(() => {})
+      return { body: 'sent' }
+    },
     '/stream-then-write': ({ session }) => streaming(signal, () => session.set('username', 'late')),
     '/stream-then-rotate': ({ session }) => streaming(signal, () => session.regenerate()),
     '/stream-then-end': ({ session }) => streaming(signal, () => session.destroy()),
@@ -356,8 +360,12 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'a write that was awaited is not warned of',
-    async run({ visitor, signal, warnings }) {
+    title: 'a write that was awaited is not warned of, nor a read that was not',
+    async run({ visitor, store, signal, warnings }) {
+      await visitor.get('/visit')
+      const release = store.hold()
+      await visitor.get('/forgotten-read')
+      release()
       await visitor.get('/write-then-stream', { onData: signal.open })
       await visitor.get('/login')
       await visitor.get('/logout')
