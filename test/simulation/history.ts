@@ -136,6 +136,11 @@ export function onField(operations: readonly Operation[], field: string): Operat
   })
 }
 
+/** What was done on one session, and what may have been: a call that succeeded without it, or on another one, tells nothing of it. */
+export function onSession(operations: readonly Operation[], sid: string): Operation[] {
+  return operations.filter((operation) => operation.outcome !== 'ok' || operation.session === sid)
+}
+
 export function describeOperation(operation: Operation): string {
   const value = operation.outcome === 'ok' && operation.value !== undefined ? ` ${JSON.stringify(operation.value)}` : ''
   const code = operation.code ? ` ${operation.code}` : ''

@@ -11,11 +11,13 @@ import ts from 'typescript'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const sources = ['packages/fieldwise/src', 'test/simulation']
 
+/** @typedef {{ file: string, from: string, to: string }} Replacement in a file of the core's `src/lib` */
+
 /**
  * A copy of the core and the simulation as JavaScript, in the repository's own layout.
  *
- * @param {{ file: string, from: string, to: string }[]} replacements made in the sources of the core; each must be found exactly once
- * @returns {string} the folder; {@link discard} it
+ * @param {readonly Replacement[]} replacements each must be found exactly once
+ * @returns {string} the folder, to be given to {@link discard}
  */
 export function compile(replacements = []) {
   const out = mkdtempSync(join(tmpdir(), 'fieldwise-simulation-'))
@@ -31,10 +33,16 @@ export function compile(replacements = []) {
   return out
 }
 
+/** @param {string} out */
 export function discard(out) {
   rmSync(out, { recursive: true })
 }
 
+/**
+ * @param {string} out
+ * @param {string} file
+ * @param {readonly Replacement[]} replacements
+ */
 function transpile(out, file, replacements) {
   const source = replacements
     .filter((replacement) => join('packages/fieldwise/src/lib', replacement.file) === file)
@@ -47,6 +55,10 @@ function transpile(out, file, replacements) {
   writeFileSync(target, outputText)
 }
 
+/**
+ * @param {string} source
+ * @param {Replacement} replacement
+ */
 function replaceOnce(source, { file, from, to }) {
   const parts = source.split(from)
   if (parts.length !== 2) throw new Error(`${file} holds this ${parts.length - 1} times, not once:\n${from}`)
@@ -58,7 +70,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const out = compile()
   try {
     const { main } = await import(join(out, `test/simulation/${program}.js`))
-    process.exitCode = await main(rest)
+    process.exitCode = await main(rest, { compile, discard, root })
   } finally {
     discard(out)
   }

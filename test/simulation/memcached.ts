@@ -7,7 +7,11 @@ export type Command = (StoreRequest & { readonly cas?: number }) | { readonly op
 export type Reply =
   | { readonly result: 'found'; readonly value: Buffer; readonly cas: number; readonly life: number }
   | { readonly result: 'time'; readonly seconds: number }
-  | { readonly result: 'stored' | 'done' | 'missing' | 'conflict' | 'refused' }
+  | { readonly result: 'stored' }
+  | { readonly result: 'done' }
+  | { readonly result: 'missing' }
+  | { readonly result: 'conflict' }
+  | { readonly result: 'refused' }
 
 interface Stored {
   value: Buffer

@@ -49,6 +49,8 @@ export class Network {
   readonly server: SimulatedMemcached
   readonly scheduler: Scheduler
   readonly random: Random
+  /** Told of every command that is carried out, and by whom it was sent. */
+  witness: ((endpoint: Endpoint, command: Command) => void) | undefined
   #open: Connection[] = []
 
   constructor(scheduler: Scheduler, random: Random, server: SimulatedMemcached) {
@@ -193,7 +195,10 @@ export class Connection {
   #deliver(packet: readonly Command[]): void {
     const { server } = this.#network
     if (this.#dropped || this.#run !== server.run) return
-    const replies = packet.map((command) => server.execute(command))
+    const replies = packet.map((command) => {
+      this.#network.witness?.(this.#endpoint, command)
+      return server.execute(command)
+    })
     this.#reply(replies)
   }
 

@@ -125,8 +125,8 @@ export class Visitor {
     return this.#record('getAll', '*', () => this.session.getAll())
   }
 
-  regenerate(): Promise<Operation> {
-    return this.#record('regenerate', '*', () => this.session.regenerate())
+  regenerate(options: Parameters<SimulatedSession['regenerate']>[0] = {}): Promise<Operation> {
+    return this.#record('regenerate', '*', () => this.session.regenerate(options))
   }
 
   destroy(): Promise<Operation> {

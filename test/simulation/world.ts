@@ -164,6 +164,7 @@ export class Host implements Endpoint {
 
   /** What a call that may die with this process comes to: its own outcome, or `whenCrashed`. */
   outlive<T>(call: Promise<T>, whenCrashed: T): Promise<T> {
+    if (this.crashed) return Promise.resolve(whenCrashed)
     return new Promise((resolve, reject) => {
       const tell = () => resolve(whenCrashed)
       this.#onCrash.add(tell)

@@ -1,8 +1,8 @@
 import { checkDeadlines, checkField } from '../checker.js'
-import { type History, type Operation, onField } from '../history.js'
+import { type History, type Operation, onField, onSession } from '../history.js'
 import { calm } from '../network.js'
 import type { Scenario } from '../scenario.js'
-import { defaultDeadlines, type ListField, listFields, type SimulatedSessions, sessionsOn, Visitor } from '../visitor.js'
+import { defaultDeadlines, listFields, type SimulatedSessions, sessionsOn, Visitor } from '../visitor.js'
 import { drawFaults } from '../weather.js'
 import type { Host, World } from '../world.js'
 
@@ -19,7 +19,7 @@ export const continuousUse: Scenario = {
     const found: string[] = []
     while (world.now < until && found.length === 0) found.push(...(await visit(world, history, use)))
     if (use.isLeftAlone) found.push(...(await leaveAlone(world, use)))
-    const inSession = history.operations.filter((operation) => operation.outcome !== 'ok' || operation.session === use.sid)
+    const inSession = onSession(history.operations, use.sid)
     return [
       ...found,
       ...listFields.flatMap((field) => checkField(onField(inSession, field))),

@@ -1,9 +1,13 @@
 import type { Scenario } from '../scenario.js'
 import { absentField } from './absent-field.js'
+import { browser } from './browser.js'
 import { continuousUse } from './continuous-use.js'
+import { createAndEnd } from './create-and-end.js'
+import { eviction } from './eviction.js'
+import { headerRaces } from './header-races.js'
 import { oneField } from './one-field.js'
 
-export const scenarios: readonly Scenario[] = [oneField, absentField, continuousUse]
+export const scenarios: readonly Scenario[] = [oneField, absentField, continuousUse, createAndEnd, browser, headerRaces, eviction]
 
 export function scenarioNamed(name: string): Scenario {
   const scenario = scenarios.find((one) => one.name === name)
