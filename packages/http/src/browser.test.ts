@@ -168,18 +168,8 @@ function makeCertificate(): { key: string; cert: string } {
   const key = join(folder, 'key.pem')
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
   try {
-    const cert = execFileSync('openssl', [
-      'req',
-      '-x509',
-      ...curve,
-      '-nodes',
-      '-days',
-      '1',
-      '-subj',
-      '/CN=shop.test',
-      '-keyout',
-      key,
-    ])
+    const rest = ['-nodes', '-days', '1', '-subj', '/CN=shop.test', '-keyout', key]
+    const cert = execFileSync('openssl', ['req', '-x509', ...curve, ...rest], { stdio: ['ignore', 'pipe', 'ignore'] })
     return { key: readFileSync(key, 'utf8'), cert: cert.toString() }
   } finally {
     rmSync(folder, { recursive: true })
