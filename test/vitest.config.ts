@@ -14,8 +14,9 @@ export default defineConfig({
       { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], globalSetup: ['test/support/build.ts'] } },
     ],
     // Real servers and browsers on a busy machine. A test that needs to be fast says so itself.
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
+    slowTestThreshold: 10_000,
     coverage: {
       provider: 'v8',
       include: ['packages/*/src/**/*.ts'],
