@@ -23,7 +23,7 @@ interface Stored {
 /** memcached as it was measured: one clock of whole seconds for all items, one counter of versions that starts anew with the program. */
 export class SimulatedMemcached {
   /** The largest value in bytes. */
-  readonly largest: number
+  largest: number
   /** How often it was started: a connection belongs to one run of the program. */
   run = 1
   readonly #items = new Map<string, Stored>()

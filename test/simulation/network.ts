@@ -73,6 +73,11 @@ export class Network {
     for (const connection of this.#open) connection.resetByServer()
   }
 
+  /** Resets the connections of one machine. */
+  cut(endpoint: Endpoint): void {
+    for (const connection of this.#open) if (connection.endpoint === endpoint) connection.resetByServer()
+  }
+
   delay(): number {
     return this.faults.latency * (0.2 - Math.log(1 - this.random.next()) * 0.8)
   }
@@ -101,7 +106,7 @@ const lost: Fate = { kind: 'lost' }
 /** One TCP connection. Each direction delivers what was sent in order, or a prefix of it. */
 export class Connection {
   readonly #network: Network
-  readonly #endpoint: Endpoint
+  readonly endpoint: Endpoint
   readonly #peer: Peer
   /** Answers that have arrived: taken in order, however the events that announce them are shuffled. */
   readonly #inbox: (readonly Reply[])[] = []
@@ -118,7 +123,7 @@ export class Connection {
 
   constructor(network: Network, endpoint: Endpoint, peer: Peer) {
     this.#network = network
-    this.#endpoint = endpoint
+    this.endpoint = endpoint
     this.#peer = peer
     this.#dial()
   }
@@ -148,7 +153,7 @@ export class Connection {
   }
 
   #dial(): void {
-    const fate = this.#network.fate(this.#endpoint)
+    const fate = this.#network.fate(this.endpoint)
     if (fate.kind === 'lost') {
       this.#deaf = true
       return
@@ -176,7 +181,7 @@ export class Connection {
 
   #sendPacket(packet: readonly Command[]): void {
     if (this.#deaf) return
-    const fate = this.#network.fate(this.#endpoint)
+    const fate = this.#network.fate(this.endpoint)
     if (fate.kind === 'arrives') return this.#deliverAfter(fate.delay, packet)
     this.#deaf = true
     if (fate.kind === 'lost') return
@@ -196,7 +201,7 @@ export class Connection {
     const { server } = this.#network
     if (this.#dropped || this.#run !== server.run) return
     const replies = packet.map((command) => {
-      this.#network.witness?.(this.#endpoint, command)
+      this.#network.witness?.(this.endpoint, command)
       return server.execute(command)
     })
     this.#reply(replies)
@@ -204,7 +209,7 @@ export class Connection {
 
   #reply(replies: readonly Reply[]): void {
     if (this.#mute || this.#closed) return
-    const fate = this.#network.fate(this.#endpoint)
+    const fate = this.#network.fate(this.endpoint)
     if (fate.kind === 'arrives') return this.#receiveAfter(fate.delay, replies)
     this.#mute = true
     // A loss begins somewhere in the stream: the answers before it still arrive.
@@ -217,7 +222,7 @@ export class Connection {
     const { scheduler } = this.#network
     this.#reachesClient = Math.max(this.#reachesClient, scheduler.now + delay)
     this.#inbox.push(replies)
-    scheduler.at(this.#reachesClient, () => this.#receive(), this.#endpoint)
+    scheduler.at(this.#reachesClient, () => this.#receive(), this.endpoint)
   }
 
   #receive(): void {
@@ -236,6 +241,6 @@ export class Connection {
     const act = () => {
       if (!this.#closed) what()
     }
-    this.#network.scheduler.after(this.#network.delay(), act, this.#endpoint)
+    this.#network.scheduler.after(this.#network.delay(), act, this.endpoint)
   }
 }

@@ -137,6 +137,8 @@ function travel(world: World): Promise<void> {
 
 async function answer(world: World, scene: Scene, page: Page, request: Request, visitor: Visitor): Promise<void> {
   const { random } = world
+  // A request may come long before its session is used: an upload, for one.
+  if (random.chance(0.1)) await world.sleep(random.between(0, 40_000))
   const did = async (operation: Promise<Operation>) => {
     request.operations.push(await operation)
   }
@@ -199,8 +201,22 @@ function rotationsOf(cookie: string, scene: Scene): Rotation[] {
   return scene.rotations.filter((rotation) => sidOf(rotation.old) === sidOf(cookie))
 }
 
-/** What a request with an old cookie may do: nothing; for a minute it sets no cookie either; afterwards it begins anew. */
 function checkRequest(request: Request, scene: Scene): string[] {
+  return [...checkVerified(request), ...checkOld(request, scene)]
+}
+
+/** Whoever was verified before a rotation goes on. */
+function checkVerified(request: Request): string[] {
+  const first = request.operations.findIndex(
+    (operation) => operation.outcome === 'ok' && operation.session === sidOf(request.cookie),
+  )
+  const later = first === -1 ? [] : request.operations.slice(first + 1)
+  const refused = later.find((operation) => operation.reason === 'superseded')
+  return refused ? [`interrupted: #${refused.id} was superseded in a request that had been verified`] : []
+}
+
+/** What a request with an old cookie may do: nothing; for a minute it sets no cookie either; afterwards it begins anew. */
+function checkOld(request: Request, scene: Scene): string[] {
   const replaced = scene.rotations.find((rotation) => rotation.old === request.cookie)
   if (!replaced || request.arrived < replaced.ended) return []
   const isInGrace = request.arrivedAt < replaced.endedAt + scene.grace * 1_000 + clockSlack && scene.grace > 0

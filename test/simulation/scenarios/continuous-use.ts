@@ -43,6 +43,8 @@ interface Use {
   readonly isLeftAlone: boolean
   /** How many visits in a row met faults. */
   dirty: number
+  /** The connection was cut behind the last visit. */
+  wasCut: boolean
 }
 
 /** What server times may be off by, as two processes read them: the server's clock counts whole seconds. */
@@ -59,7 +61,19 @@ async function begin(world: World): Promise<Use> {
   const session = await (systems[0] as SimulatedSessions).create({})
   const [token, sid] = [session.token as string, session.id as string]
   const isLeftAlone = random.chance(0.3)
-  return { token, sid, idle, absolute, created: world.now, hosts, systems, isLeftAlone, lastClean: world.now, dirty: 0 }
+  return {
+    token,
+    sid,
+    idle,
+    absolute,
+    created: world.now,
+    hosts,
+    systems,
+    isLeftAlone,
+    lastClean: world.now,
+    dirty: 0,
+    wasCut: false,
+  }
 }
 
 /** Waits, then uses the session in one request. */
@@ -71,6 +85,9 @@ async function visit(world: World, history: History, use: Use): Promise<string[]
   const index = random.below(use.hosts.length)
   if (isDirty) trouble(world, use.hosts[index] as Host)
   const operations = await Promise.all(calls(world, visitorOf(history, use, index)))
+  use.wasCut = !isDirty && !use.isLeftAlone && !use.wasCut && random.chance(0.3)
+  // Right behind the answer, in the middle of a renewal. It may be cut once, not twice in a row.
+  if (use.wasCut) world.later(random.between(0, 3), () => world.network.cut(use.hosts[index] as Host))
   // What follows an answer, a renewal, still belongs to the visit.
   await world.sleep(Math.min(200, use.idle / 20))
   world.setFaults(calm)

@@ -55,7 +55,9 @@ function begin(world: World): Scene {
   const hosts = Array.from({ length: 2 + random.below(3) }, () => world.host({ traits }))
   const forger = world.host({ traits })
   world.setFaults(drawFaults(random))
-  return { hosts, systems: hosts.map((host) => sessionsOn(host)), forger, span: random.pick([3, 30, 300, 3_000]) }
+  // A field that may be absent shows an end that goes through the fields before the header.
+  const options = { lost: random.pick(['end', 'end', 'absent'] as const) }
+  return { hosts, systems: hosts.map((host) => sessionsOn(host, options)), forger, span: random.pick([3, 30, 300, 3_000]) }
 }
 
 /** Creates outright or by first writes, two at once now and then, and again after a failure, as a visitor who clicks again. */
