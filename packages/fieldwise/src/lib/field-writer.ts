@@ -1,4 +1,4 @@
-import { type Core, type Deadline, longestCall, send, writeDeadline } from './core.js'
+import { type Core, type Deadline, longestCall, readDeadline, send } from './core.js'
 import type { Edit } from './edit.js'
 import {
   isFieldwiseError,
@@ -15,6 +15,7 @@ import { fieldLife } from './lifetime.js'
 import { Patience } from './patience.js'
 import { LostField, type Reader, type Reading } from './reader.js'
 import type { StoreAnswer, StoreRequest, Version } from './store.js'
+import { Watch } from './watch.js'
 
 /**
  * Writes fields. A process has at most one write of a field under way; the edits that wait meanwhile are combined: they run in order
@@ -25,12 +26,14 @@ export class FieldWriter {
   readonly #reader: Reader
   readonly #headers: Headers
   readonly #lanes = new Map<string, Edit[]>()
-  readonly #watched = new WeakSet<Edit[]>()
+  /** Over the edits that wait behind a write of their field. */
+  readonly #watch: Watch<Edit>
 
   constructor(core: Core, reader: Reader, headers: Headers) {
     this.#core = core
     this.#reader = reader
     this.#headers = headers
+    this.#watch = new Watch(core.runtime, (edit) => edit.fail(waitedTooLong()))
   }
 
   /** Takes an edit of a session whose token was verified. How it ends is told to the edit. */
@@ -38,27 +41,12 @@ export class FieldWriter {
     const key = `${sid}:${edit.field}`
     const lane = this.#lanes.get(key)
     if (lane === undefined) void this.#drive(sid, key, [edit])
-    else this.#join(key, lane, edit)
+    else this.#join(lane, edit)
   }
 
-  #join(key: string, lane: Edit[], edit: Edit): void {
+  #join(lane: Edit[], edit: Edit): void {
     lane.push(edit)
-    if (!this.#watched.has(lane)) void this.#watch(key, lane)
-  }
-
-  /** Ends the edits whose time is up while they wait behind a write that hangs (W9). One watch for as long as there is the lane. */
-  async #watch(key: string, lane: Edit[]): Promise<void> {
-    const { runtime } = this.#core
-    this.#watched.add(lane)
-    while (this.#lanes.get(key) === lane) {
-      const earliest = Math.min(writeDeadline(this.#core), ...lane.map((edit) => edit.deadline))
-      await runtime.sleep(Math.max(0, earliest - runtime.monotonic()), true)
-      const now = runtime.monotonic()
-      for (const edit of lane.filter((one) => now >= one.deadline)) {
-        lane.splice(lane.indexOf(edit), 1)
-        edit.fail(waitedTooLong())
-      }
-    }
+    this.#watch.add(edit)
   }
 
   async #drive(sid: string, key: string, lane: Edit[]): Promise<void> {
@@ -67,6 +55,7 @@ export class FieldWriter {
     await Promise.resolve()
     while (lane.length > 0) {
       const edits = takeBatch(lane)
+      for (const edit of edits) this.#watch.remove(edit)
       await new FieldWrite(this.#core, this.#reader, this.#headers, sid, edits).run()
     }
     this.#lanes.delete(key)
@@ -112,7 +101,7 @@ class FieldWrite {
       if (known && (await this.#replaceBlindly(known))) return
       await this.#attemptAll()
     } catch (error) {
-      this.#fail(error instanceof LostField ? await this.#headers.endLost(error, writeDeadline(this.#core)) : error)
+      this.#fail(error instanceof LostField ? await this.#headers.endLost(error, readDeadline(this.#core)) : error)
     }
   }
 

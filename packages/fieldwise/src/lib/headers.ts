@@ -5,6 +5,7 @@ import { headerLife } from './lifetime.js'
 import { Patience } from './patience.js'
 import { type LostField, type Reader, type Reading, unavailable } from './reader.js'
 import type { StoreAnswer, StoreRequest } from './store.js'
+import { Watch } from './watch.js'
 
 /**
  * A change of a header, as a function that may run several times: it gets the header as it stands, and returns the one to store, or the
@@ -18,10 +19,13 @@ export class Headers {
   readonly #core: Core
   readonly #reader: Reader
   readonly #lanes = new Map<string, Waiting[]>()
+  /** Over the changes that wait behind a swap of their header. */
+  readonly #watch: Watch<Waiting>
 
   constructor(core: Core, reader: Reader) {
     this.#core = core
     this.#reader = reader
+    this.#watch = new Watch(core.runtime, (one) => one.reject(unavailable(undefined)))
   }
 
   /**
@@ -35,8 +39,9 @@ export class Headers {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { change, deadline, what, seen, resolve, reject }
       const lane = this.#lanes.get(sid)
-      if (lane) lane.push(waiting)
-      else this.#drive(sid, [waiting])
+      if (lane === undefined) return this.#drive(sid, [waiting])
+      lane.push(waiting)
+      this.#watch.add(waiting)
     })
   }
 
@@ -105,6 +110,7 @@ export class Headers {
       await Promise.resolve()
       for (let lane = first; lane.length > 0; lane = this.#lanes.get(sid) as Waiting[]) {
         this.#lanes.set(sid, [])
+        for (const one of lane) this.#watch.remove(one)
         await this.#apply(sid, lane)
       }
       this.#lanes.delete(sid)
@@ -113,7 +119,7 @@ export class Headers {
   }
 
   async #apply(sid: string, lane: Waiting[]): Promise<void> {
-    let waiting = lane
+    let waiting = this.#dropLate(lane, false)
     let seen = lane.findLast((one) => one.seen)?.seen
     let isOpen = false
     const patience = new Patience(this.#core, Math.max(...lane.map((one) => one.deadline)))
