@@ -56,7 +56,6 @@ export function expressSession<F extends object, D extends keyof F>(
 }
 
 function expressWire(req: SessionRequest, res: ServerResponse): Wire {
-  let awaitsHeaders = false
   return {
     cookieHeader: () => req.headers.cookie,
     secure: () => req.secure ?? 'encrypted' in req.socket,
@@ -64,11 +63,7 @@ function expressWire(req: SessionRequest, res: ServerResponse): Wire {
     headersSent: () => res.headersSent,
     // Not before the headers leave: Express's error handler removes every header that is set by then, an app may still replace
     // Set-Cookie as a whole, and its Cache-Control may be yet to come. Only responses that change the cookie are hooked.
-    cookieChanged(exchange) {
-      if (awaitsHeaders) return
-      awaitsHeaders = true
-      onHeaders(res, () => exchange.writeTo(nodeHeaders(res)))
-    },
+    cookieChanged: (exchange) => onHeaders(res, () => exchange.writeTo(nodeHeaders(res))),
   }
 }
 

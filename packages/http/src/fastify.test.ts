@@ -31,6 +31,13 @@ test('it reaches routes outside and inside of other plugins, and the 404 handler
   expect((await visitor.get('/nowhere')).body).toBe('nobody 0')
 })
 
+test('Fastify knows it by its name', async () => {
+  const { app } = await newApp()
+  await app.ready()
+  expect(app.hasPlugin('@fieldwise/http')).toBe(true)
+  expect(app.printPlugins()).toContain('@fieldwise/http')
+})
+
 test('a hook that runs after ours may still begin a session', async () => {
   const { app, sessions } = await newApp()
   app.addHook('onSend', async (request) => {

@@ -98,9 +98,8 @@ function writeCookie<F extends object, D extends keyof F>(exchange: Exchange<F, 
   try {
     exchange.writeTo(webHeaders(response.headers))
     return response
-  } catch (error) {
+  } catch {
     // The headers of a redirect, or of a response that fetch() gave, are immutable, and nothing tells so but the attempt.
-    if (!(error instanceof TypeError)) throw error
     const copy = new Response(response.body, response)
     exchange.writeTo(webHeaders(copy.headers))
     return copy

@@ -30,7 +30,6 @@ export function honoSession<F extends object, D extends keyof F>(
 ): MiddlewareHandler<SessionEnv<F, D>> {
   const carrier = new Carrier(sessions, options)
   return async function fieldwiseSession(c, next) {
-    if (carrier.find(c) !== undefined) return next()
     let answered = false
     const exchange = carrier.begin(
       c,

@@ -38,7 +38,7 @@ function createAlerts(): Alerts {
   return {
     plainHttp: (cookie) => warn('FIELDWISE_PLAIN_HTTP', plainHttp(cookie.name)),
     cookieSet(cookie, hostname) {
-      if (hostname === undefined || hosts.has(hostname) || hosts.size === mostHosts) return
+      if (hostname === undefined || hosts.size === mostHosts) return
       hosts.add(hostname)
       void explainHosts(cookie, hostname, [...hosts]).then((message) => message && warn('FIELDWISE_COOKIE_HOST', message), ignore)
     },
