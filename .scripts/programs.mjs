@@ -19,7 +19,7 @@ export function installPrograms() {
   const packages = missing.flatMap((program) => program.packages)
   const prefix = privileges()
   if (prefix === undefined || !onPath('apt-get')) giveUp(`The tests need ${names}.`, packages)
-  console.log(`Installing ${names} (${packages.join(' ')})`)
+  console.error(`Installing ${names} (${packages.join(' ')})`)
   const apt = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-o', 'DPkg::Lock::Timeout=120']
   const done = succeeds([...apt, 'update']) && succeeds([...apt, 'install', '-y', '--no-install-recommends', ...packages])
   if (!done || !missing.every((program) => program.isThere())) giveUp(`${names}: installing failed.`, packages)

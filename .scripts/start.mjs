@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { build, install, must, root } from './workspace.mjs'
 
 await install()
+console.error('Building')
 must(await build(), 'The build failed.')
 
 // In this process, so that signals and the exit code are the demo's own.

@@ -8,7 +8,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 /** Installs what the lockfile names, or ends this process. If all of it is there already, that is seen without the network. */
 export async function install() {
   if (isInstalled()) return
-  console.log('Installing dependencies')
+  console.error('Installing dependencies')
   const installed = await run('npx --yes pnpm@12 install --frozen-lockfile')
   must(installed, 'Installing failed. It needs the npm registry once; once it has succeeded, starting does not.')
 }
