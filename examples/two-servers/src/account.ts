@@ -6,9 +6,9 @@ export function account(): Router {
 
   router.post('/login', async (request, response) => {
     const username = String(request.body?.username ?? '').trim()
-    await request.session.set('username', username)
-    // A new right deserves a new secret: whoever knew the cookie from before the login has nothing in hand afterwards.
+    // A new right deserves a new secret, and gets it first: whoever knew the cookie from before the login has nothing in hand.
     await request.session.regenerate()
+    await request.session.set('username', username)
     response.redirect(303, '/')
   })
 

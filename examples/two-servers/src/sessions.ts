@@ -12,8 +12,15 @@ const schema = z.object({
 })
 
 export function openSessions(memcached: string | undefined) {
-  return createSessions({ schema, store: memcached === undefined ? memoryStore() : memcachedStore(memcached) })
+  return createSessions({
+    schema,
+    store: memcached === undefined ? memoryStore() : memcachedStore(memcached, { timeout: patience }),
+    retry: { deadline: patience },
+  })
 }
+
+/** Everything runs on one computer, and one that is busy for a second is no outage. In production the defaults are better: half a second, and two. */
+const patience = '5s'
 
 export type Sessions = ReturnType<typeof openSessions>
 export type Visitor = SessionOf<Sessions>

@@ -18,7 +18,7 @@ export function webServer(site: Site, town: Town, sessions: Sessions, pages: Rou
   app.use(safeHeaders(town.addresses))
   app.use(onlyUnderOwnName(origins[site]))
   app.use('/public', express.static(publicFolder))
-  app.use(onlyFromPagesOf(origins))
+  app.use(onlyForThisVisitor, onlyFromPagesOf(origins))
   app.use(expressSession(sessions, { cookie: { domain, secure: false } }))
   app.use(express.urlencoded({ extended: false, limit: '1kb' }))
   app.use(account(), race(origins), pages)
@@ -61,6 +61,12 @@ function onlyUnderOwnName(origin: string): RequestHandler {
     if (request.headers.host === host) return next()
     response.status(421).type('text').send(`This server answers at ${origin}/\n`)
   }
+}
+
+/** Every answer from here on depends on who asks. */
+const onlyForThisVisitor: RequestHandler = (_request, response, next) => {
+  response.set('Cache-Control', 'private, no-cache')
+  next()
 }
 
 function failures(site: Site, town: Town): ErrorRequestHandler {
