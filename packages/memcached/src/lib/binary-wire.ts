@@ -10,9 +10,8 @@ import {
   type Credentials,
   type Done,
   type Exchange,
-  explainForeign,
   type Fate,
-  longestForeign,
+  readForeign,
   type ServerFacts,
   type Wire,
   WireError,
@@ -62,9 +61,16 @@ export class BinaryWire implements Wire {
     return this.#client.seq >>> 0
   }
 
-  /** Has memjs carry `bytes` to its server, the {@link Port}, and call back with what is answered there. */
-  perform<Reply>(bytes: Buffer, opaque: number, settle: (error: FieldwiseError | null, reply: Reply) => void): Performed<Reply> {
-    this.#client.perform('', bytes, opaque, settle as (error: Error | null, ...rest: unknown[]) => void)
+  /**
+   * Has memjs carry requests to its server, the {@link Port}, and call back with what is answered there. memjs hands on what it is given
+   * without a look, so the parts need not be joined yet.
+   */
+  perform<Reply>(
+    parts: readonly Buffer[],
+    opaque: number,
+    settle: (error: FieldwiseError | null, reply: Reply) => void,
+  ): Performed<Reply> {
+    this.#client.perform('', parts as unknown as Buffer, opaque, settle as (error: Error | null, ...rest: unknown[]) => void)
     return this.#port.take<Reply>()
   }
 
@@ -101,7 +107,7 @@ class Port {
   readonly port = 0
   #respond: ((reply: never) => void) | undefined
   #reject: ((error: FieldwiseError) => void) | undefined
-  #bytes: Buffer | undefined
+  #parts: readonly Buffer[] = []
 
   onResponse(_opaque: number, respond: (reply: never) => void): void {
     this.#respond = respond
@@ -111,19 +117,19 @@ class Port {
     this.#reject = reject
   }
 
-  write(bytes: Buffer): void {
-    this.#bytes = bytes
+  write(parts: readonly Buffer[]): void {
+    this.#parts = parts
   }
 
   close(): void {}
 
   take<Reply>(): Performed<Reply> {
-    return { bytes: this.#bytes, respond: this.#respond, reject: this.#reject } as Performed<Reply>
+    return { parts: this.#parts, respond: this.#respond, reject: this.#reject } as Performed<Reply>
   }
 }
 
 interface Performed<Reply> {
-  readonly bytes: Buffer
+  readonly parts: readonly Buffer[]
   respond(reply: Reply): void
   reject(error: FieldwiseError): void
 }
@@ -192,9 +198,10 @@ class BinaryFlight extends FlightExchange {
     const parts: Buffer[] = []
     super.encode(parts)
     if (parts.length === 0) return
-    const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
-    this.#performed = this.#wire.perform<number>(bytes, this.#opaque, (_error, at) => this.finish(this.#failure, at))
-    out.push(this.#performed.bytes)
+    this.#performed = this.#wire.perform<number>(parts, this.#opaque, (error, at) =>
+      this.finish(this.#failure, error === null ? at : this.host.serverTime()),
+    )
+    for (const part of this.#performed.parts) out.push(part)
   }
 
   override settle(at: number): void {
@@ -209,10 +216,10 @@ class BinaryFlight extends FlightExchange {
     this.#performed.reject(error)
   }
 
-  protected encodeRequest(request: StoreRequest, out: Bytes[]): void {
+  protected encodeRequest(request: StoreRequest, keyLength: number, out: Bytes[]): void {
     const opaque = this.#wire.nextOpaque()
     if (this.#opaque < 0) this.#opaque = opaque
-    out.push(requestBytes(request, opaque, this.host))
+    out.push(request.op === 'get' ? getBytes(request.key, keyLength, opaque) : requestBytes(request, opaque, this.host))
   }
 
   protected readReply(request: StoreRequest, bytes: Buffer, start: number): number {
@@ -258,8 +265,8 @@ class BinaryCommand implements Exchange {
     const { opcode, key = '', value = '' } = this.#command
     this.#opaque = this.#wire.nextOpaque()
     const bytes = memjs.Utils.makeRequestBuffer(opcode, key, none, value, this.#opaque)
-    this.#performed = this.#wire.perform<number>(bytes, this.#opaque, (error, at) => this.#finish(error, at))
-    out.push(this.#performed.bytes)
+    this.#performed = this.#wire.perform<number>([bytes], this.#opaque, (error, at) => this.#finish(error, at))
+    out.push(...this.#performed.parts)
   }
 
   /** Statistics come as one reply each and end with an empty one; everything else is one reply. */
@@ -303,6 +310,28 @@ const opcodes: Readonly<Record<StoreRequest['op'], number>> = {
   touch: Opcode.touch,
 }
 
+/**
+ * A get, written into a copy of the frame that memjs builds for a key of this length. memjs takes 1.7 µs to build a request, most of it
+ * for two zeroed buffers, and a session's reads are the hot path.
+ */
+function getBytes(key: string, keyLength: number, opaque: number): Buffer {
+  const frame = getFrames[keyLength] ?? makeGetFrame(keyLength)
+  const bytes = Buffer.allocUnsafe(headerLength + keyLength)
+  bytes.set(frame)
+  bytes.writeUInt32BE(opaque, 12)
+  bytes.write(key, headerLength, keyLength === key.length ? 'latin1' : 'utf8')
+  return bytes
+}
+
+const getFrames: Buffer[] = []
+
+function makeGetFrame(keyLength: number): Buffer {
+  const whole = memjs.Utils.makeRequestBuffer(Opcode.get, Buffer.alloc(keyLength), none, none, 0)
+  const frame = whole.subarray(0, headerLength)
+  getFrames[keyLength] = frame
+  return frame
+}
+
 /** Replace, not set, carries a version: a set that the server refuses, out of memory for one, deletes the old item. */
 function requestBytes(request: StoreRequest, opaque: number, host: WireHost): Buffer {
   const value = 'value' in request ? request.value : none
@@ -342,13 +371,6 @@ function readReply(bytes: Buffer, start: number, opcode: number, opaque: number,
 }
 
 const responseMagic = 0x81
-
-/** A server that does not speak the binary protocol says so in a line of text. */
-function readForeign(bytes: Buffer, start: number): number {
-  const text = bytes.toString('latin1', start, start + longestForeign)
-  if (!text.includes('\n') && text.length < longestForeign && !text.startsWith('\x15\x03')) return -(bytes.length - start + 1)
-  throw new WireError(explainForeign(text))
-}
 
 function answerOf(wire: BinaryWire, request: StoreRequest, reply: memjs.Response): StoreAnswer {
   switch (reply.header.status) {

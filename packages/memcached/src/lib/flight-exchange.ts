@@ -1,5 +1,6 @@
 import type { FieldwiseError } from 'fieldwise'
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
+import { keyLength } from './key.js'
 import { refusalOf } from './refusal.js'
 import type { Bytes, Exchange, Fate, WireHost } from './wire.js'
 
@@ -32,8 +33,9 @@ export abstract class FlightExchange implements Exchange {
   encode(out: Bytes[]): void {
     for (let index = 0; index < this.#requests.length; index++) {
       const request = this.#requests[index] as StoreRequest
-      const refusal = refusalOf(request, this.host.itemSizeMax) ?? this.#refuseStale(request)
-      if (refusal === undefined) this.encodeRequest(request, out)
+      const length = keyLength(request.key)
+      const refusal = refusalOf(request, length, this.host.itemSizeMax) ?? this.#refuseStale(request)
+      if (refusal === undefined) this.encodeRequest(request, length, out)
       else this.#answers[index] = refusal
     }
     this.#skipRefused()
@@ -53,7 +55,8 @@ export abstract class FlightExchange implements Exchange {
     if (!this.settled) this.finish({ result: fate, error }, this.host.serverTime())
   }
 
-  protected abstract encodeRequest(request: StoreRequest, out: Bytes[]): void
+  /** `keyLength` is in bytes, so it equals the number of characters exactly when the key is ASCII. */
+  protected abstract encodeRequest(request: StoreRequest, keyLength: number, out: Bytes[]): void
 
   /** Reads the reply to `request` and hands what it says to {@link answer}. Gives what {@link read} gives. */
   protected abstract readReply(request: StoreRequest, bytes: Buffer, start: number): number

@@ -1,4 +1,4 @@
-import { explainForeign, longestForeign, WireError } from './wire.js'
+import { explainForeign, readForeign, WireError } from './wire.js'
 
 /** The two letters that a meta reply begins with, as one number (protocol.txt, "Meta Commands"). */
 export const Code = {
@@ -110,32 +110,6 @@ export class MetaReply {
     if (this.#at + 1 >= bytes.length) return -(bytes.length - start + 1)
     if (bytes[this.#at + 1] !== lf) throw malformed()
     return this.#at + 2
-  }
-}
-
-/** A reply of another protocol, or an error: neither says which request it belongs to. */
-function readForeign(bytes: Buffer, start: number): number {
-  const text = bytes.toString('latin1', start, Math.min(bytes.length, start + longestForeign))
-  if (!text.includes('\n') && text.length < longestForeign) return -(bytes.length - start + 1)
-  throw new ForeignLine(text)
-}
-
-/** A line that is no meta reply. `text` stays inside: it may hold anything. */
-export class ForeignLine extends WireError {
-  readonly #text: string
-
-  constructor(text: string) {
-    super(explainForeign(text))
-    this.#text = text
-  }
-
-  startsWith(prefix: string): boolean {
-    return this.#text.startsWith(prefix)
-  }
-
-  /** Where the line ends, counted from its start. */
-  get length(): number {
-    return this.#text.indexOf('\n') + 1
   }
 }
 

@@ -2,7 +2,7 @@ import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
 import { exptime } from './expiry.js'
 import { conflict, done, FlightExchange, missing, stored } from './flight-exchange.js'
-import { Code, ForeignLine, MetaReply } from './meta-reply.js'
+import { Code, MetaReply } from './meta-reply.js'
 import { tooLarge, unsent } from './refusal.js'
 import { type Stats, serverFacts } from './server-facts.js'
 import {
@@ -11,6 +11,7 @@ import {
   type Done,
   type Exchange,
   type Fate,
+  ForeignLine,
   type ServerFacts,
   type Wire,
   WireError,
@@ -95,10 +96,12 @@ class MetaFlight extends FlightExchange {
     this.#wire = wire
   }
 
-  protected encodeRequest(request: StoreRequest, out: Bytes[]): void {
+  protected encodeRequest(request: StoreRequest, keyLength: number, out: Bytes[]): void {
     const opaque = this.#wire.nextOpaque()
     if (this.#opaque < 0) this.#opaque = opaque
-    out.push(inBytes(lineOf(request, opaque, this.host)))
+    const line = lineOf(request, opaque, this.host)
+    // Text leaves as one byte a character, so a key beyond ASCII is encoded here.
+    out.push(keyLength === request.key.length ? line : Buffer.from(line))
     if ('value' in request) out.push(request.value, '\r\n')
   }
 
@@ -226,12 +229,6 @@ function lineOf(request: StoreRequest, opaque: number, host: WireHost): string {
 
 function condition(version: Version | undefined): string {
   return version === undefined ? 'MR' : `C${(version as MetaVersion).cas}`
-}
-
-/** Text leaves as one byte a character, so a key beyond ASCII is encoded first. */
-function inBytes(line: string): Bytes {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is asked for
-  return /^[\x00-\x7f]*$/.test(line) ? line : Buffer.from(line)
 }
 
 const meanings: Readonly<Record<StoreRequest['op'], Readonly<Record<number, StoreAnswer>>>> = {

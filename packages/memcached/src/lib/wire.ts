@@ -80,8 +80,39 @@ export interface Done {
 /** What came cannot be what was due. The message says what it looks like and what to do; it never repeats what came. */
 export class WireError extends Error {}
 
-/** How much of a foreign answer is waited for, and looked at, in bytes. */
-export const longestForeign = 128
+/**
+ * What comes instead of a reply when the server does not speak the protocol: a line of text. As long as it is not all there, minus the
+ * number of bytes needed to tell what it is.
+ *
+ * @throws {ForeignLine} once it is there.
+ */
+export function readForeign(bytes: Buffer, start: number): number {
+  const text = bytes.toString('latin1', start, start + longestForeign)
+  if (text.includes('\n') || text.length === longestForeign || text.startsWith(tlsAlert)) throw new ForeignLine(text)
+  return -(text.length + 1)
+}
+
+const longestForeign = 128
+const tlsAlert = '\x15\x03'
+
+/** A line that is no reply. Its text stays inside: it may hold anything. */
+export class ForeignLine extends WireError {
+  readonly #text: string
+
+  constructor(text: string) {
+    super(explainForeign(text))
+    this.#text = text
+  }
+
+  startsWith(prefix: string): boolean {
+    return this.#text.startsWith(prefix)
+  }
+
+  /** The length of the line with its end. */
+  get length(): number {
+    return this.#text.indexOf('\n') + 1
+  }
+}
 
 /** Says what a server is that answers in something else than the protocol, as far as its first bytes show. */
 export function explainForeign(text: string): string {
@@ -89,7 +120,7 @@ export function explainForeign(text: string): string {
     return 'has no connection left: raise its limit (memcached -c) or run fewer processes'
   }
   if (text.startsWith('HTTP/')) return 'is not memcached: an HTTP server answers on this port'
-  if (text.startsWith('\x15\x03')) return "expects TLS: use { protocol: 'meta', tls: true }"
+  if (text.startsWith(tlsAlert)) return "expects TLS: use { protocol: 'meta', tls: true }"
   if (text.startsWith('CLIENT_ERROR unauthenticated')) {
     return "asks for a password (memcached -Y): give username and password, with protocol: 'meta'"
   }

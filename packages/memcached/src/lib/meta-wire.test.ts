@@ -1,0 +1,203 @@
+import { inspect } from 'node:util'
+import type { Flight, StoreRequest } from 'fieldwise/store-contract'
+import { describe, expect, test } from 'vitest'
+import { told } from '../../../../test/support/flights.js'
+import { MetaWire } from './meta-wire.js'
+import { type Bytes, WireError, type WireHost } from './wire.js'
+
+const now = Date.UTC(2026, 0, 1)
+const value = Buffer.from('value')
+
+function wire(itemSizeMax = 1_048_576): MetaWire {
+  const host: WireHost = { serverTime: () => now, itemSizeMax, ask: () => {} }
+  return new MetaWire(host, undefined)
+}
+
+function flight(requests: readonly StoreRequest[], on = wire()) {
+  let resolve: (flight: Flight) => void = () => {}
+  const answers = new Promise<Flight>((settle) => {
+    resolve = settle
+  })
+  const exchange = on.flight(requests, Number.POSITIVE_INFINITY, (result) => resolve(result))
+  const out: Bytes[] = []
+  exchange.encode(out)
+  return { exchange, text: out.map((part) => part.toString()).join(''), answers }
+}
+
+const get: StoreRequest = { op: 'get', key: 'k' }
+const add: StoreRequest = { op: 'add', key: 'k', value, life: 60_000 }
+const replace: StoreRequest = { op: 'replace', key: 'k', value, life: 60_000 }
+const remove: StoreRequest = { op: 'delete', key: 'k' }
+const touch: StoreRequest = { op: 'touch', key: 'k', life: 60_000 }
+
+async function answerTo(request: StoreRequest, reply: string) {
+  const { exchange, answers } = flight([request])
+  const bytes = Buffer.from(reply, 'latin1')
+  expect(exchange.read(bytes, 0)).toBe(bytes.length)
+  expect(exchange.complete).toBe(true)
+  exchange.settle(now)
+  return (await answers).answers[0]
+}
+
+describe('what leaves over the meta protocol', () => {
+  test.each<[StoreRequest, string]>([
+    [get, 'mg k v c t O1\r\n'],
+    [{ op: 'get', key: 'é' }, 'mg é v c t O1\r\n'],
+    [add, 'ms k 5 ME T60 O1\r\nvalue\r\n'],
+    [replace, 'ms k 5 MR T60 O1\r\nvalue\r\n'],
+    [remove, 'md k O1\r\n'],
+    [touch, 'mg k T60 O1\r\n'],
+    [{ ...touch, life: 1 }, 'mg k T1 O1\r\n'],
+    [{ ...add, life: 31 * 86_400_000 }, `ms k 5 ME T${now / 1_000 + 1 + 31 * 86_400} O1\r\nvalue\r\n`],
+  ])('%j', (request, text) => {
+    expect(flight([request]).text).toBe(text)
+  })
+
+  test('a key beyond ASCII leaves as UTF-8, though text leaves as Latin-1', () => {
+    const out: Bytes[] = []
+    wire()
+      .flight([{ op: 'delete', key: 'é日' }], 1, () => {})
+      .encode(out)
+    expect(out).toEqual([Buffer.from('md é日 O1\r\n', 'utf8')])
+  })
+
+  test('a value leaves as it is, whatever is in it', () => {
+    const out: Bytes[] = []
+    const bytes = Buffer.from('a\r\nversion\r\n')
+    wire()
+      .flight([{ ...add, value: bytes }], 1, () => {})
+      .encode(out)
+    expect(out).toEqual(['ms k 12 ME T60 O1\r\n'.replace('12', '12'), bytes, '\r\n'])
+  })
+
+  test('requests are numbered on and on', () => {
+    const on = wire()
+    flight([get, get], on)
+    expect(flight([get, get], on).text).toBe('mg k v c t O3\r\nmg k v c t O4\r\n')
+  })
+
+  test.each(['1', '999999999999999', '1000000000000000', '18446744073709551615'])(
+    'version %s goes back as it was read',
+    async (cas) => {
+      const on = wire()
+      const read = flight([get], on)
+      read.exchange.read(Buffer.from(`VA 1 c${cas} t1 O1\r\nx\r\n`), 0)
+      read.exchange.settle(now)
+      const [answer] = (await read.answers).answers
+      const version = answer?.result === 'found' ? answer.version : {}
+      expect(flight([{ ...replace, version }], on).text).toBe(`ms k 5 C${cas} T60 O2\r\nvalue\r\n`)
+      for (const [stale, other] of [
+        [version, wire()],
+        [{}, on],
+      ] as const) {
+        const { text, exchange, answers } = flight([{ ...replace, version: stale }], other)
+        expect([text, exchange.complete]).toEqual(['', true])
+        exchange.settle(now)
+        expect((await answers).answers).toEqual([{ result: 'conflict' }])
+      }
+    },
+  )
+})
+
+describe('what a meta reply means', () => {
+  test.each<[StoreRequest, string, string]>([
+    [get, 'VA 5 c7 t60 O1\r\nvalue\r\n', 'found value'],
+    [get, 'VA 0 c7 t60 O1\r\n\r\n', 'found '],
+    [get, 'VA 5 O1 t60 c7\r\nvalue\r\n', 'found value'],
+    [get, 'VA 5 kxyz c7 t-1 O1 W Z X\r\n\r\nEN\r\r\n', 'found \r\nEN\r'],
+    [get, 'EN O1\r\n', 'missing'],
+    [add, 'HD O1\r\n', 'stored'],
+    [add, 'NS O1\r\n', 'conflict'],
+    [add, 'SERVER_ERROR out of memory storing object\r\n', 'unsent STORE_UNAVAILABLE'],
+    [add, 'SERVER_ERROR object too large for cache\r\n', 'unsent VALUE_TOO_LARGE'],
+    [replace, 'HD O1\r\n', 'stored'],
+    [replace, 'NS O1\r\n', 'missing'],
+    [replace, 'NF O1\r\n', 'missing'],
+    [replace, 'EX O1\r\n', 'conflict'],
+    [remove, 'HD O1\r\n', 'done'],
+    [remove, 'NF O1\r\n', 'missing'],
+    [touch, 'HD O1\r\n', 'done'],
+    [touch, 'EN O1\r\n', 'missing'],
+  ])('%j %j', async (request, reply, answer) => {
+    expect(told(await answerTo(request, reply))).toBe(answer)
+  })
+
+  test('a remaining life is told in milliseconds, none as endless', async () => {
+    expect(await answerTo(get, 'VA 1 c7 t60 O1\r\nx\r\n')).toMatchObject({ life: 60_000 })
+    expect(await answerTo(get, 'VA 1 c7 t0 O1\r\nx\r\n')).toMatchObject({ life: 0 })
+    expect(await answerTo(get, 'VA 1 c7 t-1 O1\r\nx\r\n')).toMatchObject({ life: Number.POSITIVE_INFINITY })
+  })
+
+  test.each<[string, StoreRequest, string, RegExp]>([
+    ['another number', get, 'EN O2\r\n', /another request/],
+    ['no number', get, 'EN\r\n', /another request/],
+    ['a number that is none', get, 'EN Ox\r\n', /does not allow/],
+    ['an endless number', get, `EN O${'1'.repeat(21)}\r\n`, /does not allow/],
+    ['no version', get, 'VA 1 t1 O1\r\nx\r\n', /-C/],
+    ['version 0', get, 'VA 1 c0 t1 O1\r\nx\r\n', /-C/],
+    ['a value to a delete', remove, 'VA 1 c7 t1 O1\r\nx\r\n', /does not fit/],
+    ['"stored" to a get', get, 'HD O1\r\n', /does not fit/],
+    ['"not found" to a get', get, 'NF O1\r\n', /does not fit/],
+    ['"exists" to an add', add, 'EX O1\r\n', /does not fit/],
+    ['a value that does not end where it should', get, 'VA 1 c7 t1 O1\r\nxyz', /does not fit/],
+    ['a value that ends in half a line end', get, 'VA 1 c7 t1 O1\r\nx\rz', /does not fit/],
+    ['more than an item', get, 'VA 1048577 c7 t1 O1\r\n', /larger than any item/],
+    ['a size that is none', get, 'VA -1 c7 t1 O1\r\n', /does not allow/],
+    ['a bare line feed', get, 'EN O1\n\r\n', /does not allow/],
+    ['a bare carriage return', get, 'EN O1\r\r\n', /does not allow/],
+    ['a line without end', get, `EN k${'x'.repeat(1_100)}`, /does not allow/],
+    ['an error', get, 'ERROR\r\n', /does not allow/],
+    ['a client error', add, 'CLIENT_ERROR bad data chunk\r\n', /does not allow/],
+    ['another server error', add, 'SERVER_ERROR busy\r\n', /does not allow/],
+    ['a refusal to store, to a get', get, 'SERVER_ERROR out of memory storing object\r\n', /does not allow/],
+    ['a question for a password', get, 'CLIENT_ERROR unauthenticated\r\n', /asks for a password/],
+    ['too many connections', get, 'ERROR Too many open connections\r\n', /no connection left/],
+    ['HTTP', get, 'HTTP/1.1 400 Bad Request\r\n', /HTTP server/],
+    ['a TLS alert', get, '\x15\x03\x03\0\x02\x02\x28', /expects TLS/],
+    ['the binary protocol', get, `\x81${'\0'.repeat(200)}`, /does not allow/],
+  ])('%s is the end of the connection', (_what, request, reply, message) => {
+    const { exchange } = flight([request])
+    const error = thrownBy(() => exchange.read(Buffer.from(reply, 'latin1'), 0))
+    expect(error).toBeInstanceOf(WireError)
+    expect(String(error)).toMatch(message)
+  })
+
+  test('a reply that is not all there asks for more, and for a value at once for all of it', () => {
+    for (const line of ['EN O1\r\n', 'VA 5 c7 t60 O1\r\n', 'VA 5 c18446744073709551615 t-1 O1\r\n']) {
+      const { exchange } = flight([get])
+      const reply = Buffer.from(line.startsWith('VA') ? `${line}value\r\n` : line)
+      const stream = Buffer.concat([Buffer.from('###'), reply])
+      for (let end = 4; end < 3 + line.length; end++)
+        expect(exchange.read(stream.subarray(0, end), 3)).toBe(-Math.max(4, end - 3 + 1))
+      for (let end = 3 + line.length; end < stream.length; end++)
+        expect(exchange.read(stream.subarray(0, end), 3)).toBe(-reply.length)
+      expect(exchange.read(stream, 3)).toBe(stream.length)
+    }
+  })
+
+  test('a refusal in its turn leaves the next reply where it is', async () => {
+    const { exchange, answers } = flight([add, get])
+    const replies = Buffer.from('SERVER_ERROR out of memory storing object\r\nEN O2\r\n')
+    exchange.read(replies, exchange.read(replies, 0))
+    exchange.settle(now)
+    expect((await answers).answers.map(told)).toEqual(['unsent STORE_UNAVAILABLE', 'missing'])
+  })
+
+  test('text from a server is never repeated in an error', () => {
+    for (const text of ['canary\r\n', 'SERVER_ERROR canary\r\n', 'VA canary\r\n', 'EN canary']) {
+      const { exchange } = flight([get])
+      const error = thrownBy(() => exchange.read(Buffer.from(text.padEnd(2_000, ' ')), 0))
+      expect(error).toBeInstanceOf(WireError)
+      expect(inspect(error, { showHidden: true, depth: 9 })).not.toContain('canary')
+    }
+  })
+})
+
+function thrownBy(act: () => unknown): unknown {
+  try {
+    act()
+  } catch (error) {
+    return error
+  }
+  return undefined
+}
