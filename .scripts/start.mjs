@@ -1,5 +1,6 @@
 // npm start: from a bare clone to the running demo.
 import './node-version.mjs'
+import './end-with-npm.mjs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, install, must, root } from './workspace.mjs'

@@ -1,5 +1,6 @@
 // npm test: from a bare clone to the whole suite. Arguments go to vitest: `npm test -- packages/http`.
 import './node-version.mjs'
+import './end-with-npm.mjs'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { installPrograms } from './programs.mjs'
