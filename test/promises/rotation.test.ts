@@ -1,0 +1,191 @@
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { isFieldwiseError } from '../../packages/fieldwise/src/lib/errors.js'
+import type { TokenChange } from '../../packages/fieldwise/src/lib/host.js'
+import type { RegenerateOptions } from '../../packages/fieldwise/src/lib/session.js'
+import { resumeFor, type SessionOf } from '../../packages/fieldwise/src/lib/sessions.js'
+import { everyChoice, interleave, interleaveWithFault } from '../support/interleavings.js'
+import { report, scaled } from '../support/scale.js'
+import { turn } from '../support/virtual-time.js'
+import { type Process, World } from '../support/world.js'
+
+const schema = z.object({ username: z.string(), visits: z.int().default(0) })
+type Web = Process<typeof schema>
+type Session = SessionOf<Web['sessions']>
+type Drive = (world: World, stores: Web['store'][], work: Promise<unknown>) => Promise<void>
+const minute = 60_000
+
+/** A visitor with one cookie: every response that sets one replaces it. */
+class Browser {
+  token: string
+  /** All tokens that were issued, in order. */
+  readonly issued: string[] = []
+
+  constructor(token: string) {
+    this.token = token
+  }
+
+  /** A request that leaves now, with the cookie as it is. */
+  request(process: Web): Session {
+    const changed = (change: TokenChange) => {
+      if (change.type === 'ended') throw new Error('the cookie was cleared')
+      if (change.type === 'issued') this.issued.push(change.token)
+      this.token = change.token
+    }
+    return resumeFor(process.sessions, [this.token], { beforeChange() {}, changed })
+  }
+}
+
+/** What another request of the visitor does beside the one that rotates. */
+interface Deed {
+  readonly what: string
+  run(session: Session): Promise<unknown>
+  /** How often `visits` was counted, if this was acknowledged. */
+  readonly counts?: number
+}
+
+const deeds: readonly Deed[] = [
+  { what: 'a read', run: (session) => session.get('username') },
+  { what: 'a read of all', run: (session) => session.getAll() },
+  { what: 'a first write', run: (session) => session.increment('visits'), counts: 1 },
+  { what: 'a blind write', run: (session) => session.set('username', 'ada') },
+  { what: 'another rotation', run: (session) => session.regenerate() },
+  { what: 'a rotation with grace', run: (session) => session.regenerate({ grace: '10s' }) },
+  { what: 'a rotation with a longer life', run: (session) => session.regenerate({ lifetime: { idle: '1h' } }) },
+]
+
+interface Scene {
+  readonly deed: Deed
+  readonly inOneProcess: boolean
+  /** The other request was verified before; it does not come with nothing but its token. */
+  readonly isVerified: boolean
+  readonly options?: RegenerateOptions
+  /** The cookie has a Max-Age, and the header is due to be touched. */
+  readonly isPersistent?: boolean
+}
+
+async function play(scene: Scene, drive: Drive): Promise<void> {
+  const world = new World()
+  const here = world.process(schema)
+  const there = scene.inOneProcess ? here : world.process(schema)
+  const made = await here.sessions.create({ username: 'ada' }, { persist: scene.isPersistent ?? false })
+  const old = made.token as string
+  const browser = new Browser(old)
+  if (scene.isPersistent) await world.time.advance(10 * minute)
+  const [login, other] = [browser.request(here), browser.request(there)]
+  if (scene.isVerified) await other.has('username')
+  await turn()
+  const stores = [...new Set([here.store, there.store])]
+  for (const store of stores) store.holding = true
+  const rotating = settled(login.regenerate(scene.options))
+  const doing = settled(scene.deed.run(other))
+  await drive(world, stores, Promise.all([rotating, doing]))
+  for (const store of stores) store.holding = false
+  const outcome = { rotated: await rotating, done: await doing }
+  for (const { error } of Object.values(outcome)) if (error !== undefined && !isFieldwiseError(error)) throw error
+  await check(world, here, { scene, old, browser, made, ...outcome })
+}
+
+interface Played {
+  readonly scene: Scene
+  readonly old: string
+  readonly browser: Browser
+  readonly made: Session
+  readonly rotated: { readonly error?: unknown }
+  readonly done: { readonly error?: unknown }
+}
+
+async function check(world: World, process: Web, { scene, old, browser, made, rotated, done }: Played): Promise<void> {
+  if (browser.issued.length > 1) throw new Error('two requests issued a cookie')
+  const { visits, username } = await made.getAll()
+  if (username !== 'ada') throw new Error('a field was changed by the rotation')
+  if (scene.deed.counts !== undefined && done.error === undefined && visits !== 1)
+    throw new Error('an acknowledged write is lost')
+  if (done.error !== undefined && !isFieldwiseError(done.error, 'OUTCOME_UNKNOWN') && visits !== 0)
+    throw new Error('a failed write was applied')
+  if (browser.issued.length === 1) {
+    if ((await process.sessions.open(browser.token)) === null) throw new Error('the visitor was logged out')
+    await world.time.advance(10_000)
+    if ((await process.sessions.open(old)) !== null) throw new Error('the old token still opens the session')
+    return
+  }
+  // The answer was lost: with luck nothing was changed; otherwise the visitor begins anew, after a minute at the latest.
+  if (rotated.error === undefined && done.error === undefined) throw new Error('nobody issued a cookie')
+  await world.time.advance(minute)
+  await browser.request(process).set('username', 'ada')
+  if ((await process.sessions.open(browser.token)) === null) throw new Error('the visitor is locked out')
+}
+
+function settled(work: Promise<unknown>): Promise<{ readonly error?: unknown }> {
+  return work.then(
+    () => ({}),
+    (error) => ({ error }),
+  )
+}
+
+/** All of them at full size; in the suite each kind of process and of scene once. */
+function scenesOf(deed: Deed): Scene[] {
+  const all = [false, true].flatMap((inOneProcess) =>
+    [false, true].flatMap((isVerified): Scene[] => [
+      { deed, inOneProcess, isVerified },
+      { deed, inOneProcess, isVerified, options: { grace: '10s' } },
+      { deed, inOneProcess, isVerified, isPersistent: true },
+    ]),
+  )
+  const isOne = ({ inOneProcess, isVerified, options, isPersistent }: Scene) =>
+    options || isPersistent ? !inOneProcess && isVerified : inOneProcess !== isVerified
+  return scaled(1) > 1 ? all : all.filter(isOne)
+}
+
+describe('a rotation logs nobody out and locks nobody out, and ends the old token', () => {
+  // The last one stores every field anew, and alone takes as long as all others together.
+  test.each(scaled(1) > 1 ? deeds : deeds.slice(0, -1))(
+    'in every order of its requests and those of $what, and with every fault',
+    async (deed) => {
+      let plays = 0
+      for (const scene of scenesOf(deed)) {
+        plays += await everyChoice((choose) => play(scene, (world, stores, work) => interleave(world, stores, work, choose)))
+        plays += await everyChoice((choose) =>
+          play(scene, (world, stores, work) => interleaveWithFault(world, stores, work, choose)),
+        )
+      }
+      report(`a rotation and ${deed.what}: 0 visitors logged out or locked out in ${plays} orders`)
+      expect(plays).toBeGreaterThan(10)
+    },
+  )
+})
+
+describe('a late request', () => {
+  const late: readonly (readonly [what: string, run: (session: Session) => Promise<unknown>])[] = [
+    ['reads', (session) => session.getAll()],
+    ['writes', (session) => session.set('username', 'eve')],
+    ['rotates', (session) => session.regenerate()],
+    ['logs out', (session) => session.destroy()],
+  ]
+
+  test.each(late)('that %s with the old cookie never replaces the newer one, nor harms the session', async (_what, run) => {
+    const count = scaled(100)
+    for (let round = 0; round < count; round++) {
+      const world = new World()
+      const web = world.process(schema)
+      const made = await web.sessions.create({ username: 'ada' })
+      const browser = new Browser(made.token as string)
+      const [login, request] = [browser.request(web), browser.request(web)]
+      await login.regenerate()
+      await world.time.advance((round * 59_999) / count)
+      const another = browser.token === made.token ? undefined : resumeFor(web.sessions, [made.token as string], refusing)
+      await settled(run(request))
+      await settled(run(another as Session))
+      expect(browser.issued).toEqual([browser.token])
+      expect(await (await web.sessions.open(browser.token))?.get('username')).toBe('ada')
+    }
+    report(`late requests: 0 of ${2 * count} replaced a cookie`)
+  })
+
+  const refusing = {
+    beforeChange() {},
+    changed() {
+      throw new Error('a late request sent a cookie')
+    },
+  }
+})
