@@ -59,6 +59,7 @@ describe('the line', () => {
     expect(production().secure.set('T', 1_800_000)).toContain('; Max-Age=1800;')
     expect(production().secure.set('T', 1_001)).toContain('; Max-Age=2;')
     expect(production().secure.set('T', 1)).toContain('; Max-Age=1;')
+    expect(production().secure.set('T', 0)).toContain('; Max-Age=1;')
   })
 
   test('that clears has the attributes of the one that sets, or browsers keep the cookie', () => {
@@ -110,6 +111,7 @@ describe('a contradiction is BAD_CONFIG', () => {
     ['a domain with a port', { domain: 'example.com:443' }],
     ['a domain that adds an attribute', { domain: 'example.com; Path=/' }],
     ['an empty domain', { domain: '' }],
+    ['a domain longer than any host name', { domain: `${'long-label.'.repeat(30)}com` }],
     ['a domain that is only a dot', { domain: '.' }],
     ['an unknown SameSite', { sameSite: 'Lax' as 'lax' }],
     ['a Secure that is not a boolean', { secure: 'auto' as never }],

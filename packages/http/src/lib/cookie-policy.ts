@@ -177,8 +177,8 @@ function createCookie(options: CookieOptions, secure: boolean): SessionCookie {
     domain,
     secure,
     set: (token, maxAge) =>
-      stringifySetCookie({ ...attributes, value: token, ...(maxAge === undefined ? {} : { maxAge: seconds(maxAge) }) }, verbatim),
-    clear: () => stringifySetCookie({ ...attributes, value: '', maxAge: 0 }, verbatim),
+      stringifySetCookie({ ...attributes, value: token, ...(maxAge === undefined ? {} : { maxAge: seconds(maxAge) }) }),
+    clear: () => stringifySetCookie({ ...attributes, value: '', maxAge: 0 }),
   }
 }
 
@@ -192,6 +192,3 @@ function cookieName({ name, domain, path = '/' }: CookieOptions, secure: boolean
 function seconds(milliseconds: number): number {
   return Math.max(1, Math.ceil(milliseconds / 1_000))
 }
-
-// A token is made of octets that a cookie value may have; percent-encoding it would give one token two spellings.
-const verbatim = { encode: (value: string) => value }
