@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
+/** Without network npm would say so after a minute, and nothing at all under `npm start --silent`. */
+const npmSettings = { npm_config_loglevel: 'error', npm_config_fetch_retry_mintimeout: '1000' }
+
 /** Installs what the lockfile names, or ends this process. If all of it is there already, that is seen without the network. */
 export async function install() {
   if (isInstalled()) return
@@ -52,7 +55,8 @@ function contentOf(path) {
  */
 function run(command) {
   const PATH = [join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter)
-  const child = spawn(command, { cwd: root, shell: true, env: { ...process.env, PATH }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = { ...process.env, PATH, ...npmSettings }
+  const child = spawn(command, { cwd: root, shell: true, env, stdio: ['ignore', 'pipe', 'pipe'] })
   /** @type {Buffer[]} */
   const chunks = []
   child.stdout.on('data', (chunk) => chunks.push(chunk))
