@@ -53,23 +53,24 @@ export class FieldWriter {
     this.#lanes.set(key, lane)
     // Edits of one tick are combined.
     await Promise.resolve()
+    let seen = commonReading(lane)
     while (lane.length > 0) {
-      const edits = takeBatch(lane)
+      const edits = lane.splice(0)
       for (const edit of edits) this.#watch.remove(edit)
-      await new FieldWrite(this.#core, this.#reader, this.#headers, sid, edits).run()
+      await new FieldWrite(this.#core, this.#reader, this.#headers, sid, edits, seen).run()
+      seen = undefined
     }
     this.#lanes.delete(key)
   }
 }
 
 /**
- * The edits for the next write. An edit joins only a batch whose read has not left (W8), so one that brings a reading of its own goes
- * alone, with those that brought the same.
+ * The reading with which these edits opened their session, if it is one and the same: then it serves them all. An edit joins only a batch
+ * whose read has not left (W8), so edits with readings of their own are better off with a new one that they share.
  */
-function takeBatch(lane: Edit[]): Edit[] {
-  const seen = lane[0]?.seen
-  const other = lane.findIndex((edit) => edit.seen !== seen)
-  return lane.splice(0, other === -1 ? lane.length : other)
+function commonReading(edits: readonly Edit[]): Reading | undefined {
+  const seen = edits[0]?.seen
+  return edits.every((edit) => edit.seen === seen) ? seen : undefined
 }
 
 /** One combined write of one field, from its read to the answer for each of its edits. One write id serves all attempts (W8). */
@@ -80,17 +81,20 @@ class FieldWrite {
   readonly #sid: string
   readonly #field: string
   readonly #id: Buffer
+  /** A reading to begin with, that no edit is younger than. */
+  #seen: Reading | undefined
   #edits: Edit[]
   /** An attempt whose answer was lost. While there is one, the functions do not run again. */
   #open: OpenAttempt | undefined
   #attempts = 0
 
-  constructor(core: Core, reader: Reader, headers: Headers, sid: string, edits: Edit[]) {
+  constructor(core: Core, reader: Reader, headers: Headers, sid: string, edits: Edit[], seen: Reading | undefined) {
     this.#core = core
     this.#reader = reader
     this.#headers = headers
     this.#sid = sid
     this.#edits = edits
+    this.#seen = seen
     this.#field = (edits[0] as Edit).field
     this.#id = core.ids.next()
   }
@@ -106,11 +110,10 @@ class FieldWrite {
   }
 
   async #attemptAll(): Promise<void> {
-    let seen = this.#edits[0]?.seen
     let patience: Patience | undefined
     while (this.#dropSettled()) {
-      const reading = seen ?? (await this.#read())
-      seen = undefined
+      const reading = this.#seen ?? (await this.#read())
+      this.#seen = undefined
       if (reading !== undefined && (await this.#attempt(reading))) return
       if (++this.#attempts >= this.#core.settings.attempts && !this.#open) throw this.#conflict()
       patience ??= new Patience(this.#core, latest(this.#edits))
@@ -269,7 +272,7 @@ class FieldWrite {
 
   /** The header that all edits have seen the field listed in, if none of them looks at the value before. */
   #knownToAll(): Header | undefined {
-    if (!this.#edits.every((edit) => edit.isBlind && !edit.seen)) return undefined
+    if (this.#seen || !this.#edits.every((edit) => edit.isBlind)) return undefined
     if (this.#mayBeAbsent || this.#core.settings.expires(this.#field) !== undefined) return undefined
     const known = this.#edits.at(-1)?.known
     return known?.manifest.has(this.#field) ? known : undefined
