@@ -47,6 +47,15 @@ describe('the repository', () => {
       )
     expect(links.filter(({ path, link }) => !existsSync(join(root, dirname(path), link)))).toEqual([])
   })
+
+  test('names in its documents no file that is gone', () => {
+    const named = texts
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((path) =>
+        [...read(path).matchAll(/`((?:packages|examples|test|\.scripts|\.ci)\/[\w@./-]+)`/g)].map((match) => match[1] as string),
+      )
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([])
+  })
 })
 
 describe('the arrows between packages point one way', () => {
