@@ -25,11 +25,32 @@ export interface Created {
 export async function createSession(core: Core, values: ReadonlyMap<string, string>, options: NewSession): Promise<Created> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await attemptCreation(core, values, options)
+      const sid = core.store.place(uuid({ random: core.runtime.bytes(16) }))
+      return await attemptCreation(core, { sid, secret: newSecret(core.runtime) }, values, options)
     } catch (error) {
       const isFinal = attempt === mostAttempts || core.runtime.monotonic() >= options.deadline
       if (isFinal || !isFieldwiseError(error, 'STORE_UNAVAILABLE')) throw error
     }
+  }
+}
+
+/**
+ * Stores a new session under a token of the caller's own. There is one attempt: the same id must never be tried again (C1). Undefined
+ * where a session has this id already, which is left as it is.
+ *
+ * @throws {StoreUnavailableError} when it cannot be told to be stored.
+ */
+export async function createSessionUnder(
+  core: Core,
+  token: Token,
+  values: ReadonlyMap<string, string>,
+  options: NewSession,
+): Promise<Created | undefined> {
+  try {
+    return await attemptCreation(core, token, values, options)
+  } catch (error) {
+    if (error instanceof Taken) return undefined
+    throw error
   }
 }
 
@@ -41,10 +62,14 @@ export interface NewSession {
 
 const mostAttempts = 3
 
-async function attemptCreation(core: Core, values: ReadonlyMap<string, string>, options: NewSession): Promise<Created> {
+async function attemptCreation(
+  core: Core,
+  token: Token,
+  values: ReadonlyMap<string, string>,
+  options: NewSession,
+): Promise<Created> {
   const { store, runtime, keys } = core
-  const sid = store.place(uuid({ random: runtime.bytes(16) }))
-  const token = { sid, secret: newSecret(runtime) }
+  const { sid } = token
   const at = await store.now(sid, Math.min(options.deadline, runtime.monotonic() + store.traits.timeout))
   const items = new Map(Array.from(values, ([field, json]) => [field, newItem(core, field, json, at)]))
   const header = newHeader(core, token, items, at, options)
@@ -53,8 +78,16 @@ async function attemptCreation(core: Core, values: ReadonlyMap<string, string>, 
   const { answers } = await send(core, sid, adds, options.deadline)
   const failed = answers.find((answer) => answer.result !== 'stored')
   if (failed === undefined) return { token, header, at }
+  if (answers.at(-1)?.result === 'conflict') throw new Taken()
   await discard(core, sid, adds, options.deadline)
   throw 'error' in failed ? unavailable(failed.error) : new StoreUnavailableError('The new session could not be stored')
+}
+
+/** There is a header under this id, of another session: nothing of it may be touched. */
+class Taken extends StoreUnavailableError {
+  constructor() {
+    super('Another session has the id of the new one')
+  }
 }
 
 function newItem(core: Core, field: string, json: string, at: number): Item {

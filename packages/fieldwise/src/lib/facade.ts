@@ -1,12 +1,13 @@
 import { inspect } from 'node:util'
 import { abortable } from './abort.js'
 import { readDeadline, writeDeadline } from './core.js'
+import type { Duration } from './duration.js'
 import { Edit } from './edit.js'
 import type { Engine } from './engine.js'
 import { BadArgumentError, ClosedError } from './errors.js'
 import type { Reading } from './reader.js'
 import type { CompiledField } from './schema.js'
-import type { OperationOptions, RegenerateOptions } from './session.js'
+import type { OperationOptions, RegenerateOptions, Session } from './session.js'
 import { parseTerms } from './settings.js'
 import type { SessionState, Visit } from './visit.js'
 
@@ -66,20 +67,24 @@ export class SessionFacade {
   getAll(options?: OperationOptions): Promise<Record<string, unknown>> {
     return this.#run(options, async () => {
       const { schema } = this.#engine.core
-      const known = new Set(schema.names)
-      // The fields of a catchall are known by the manifest alone, so the header has to be seen first.
-      if (schema.open) {
-        await this.#read([])
-        for (const name of this.#visit.listed) known.add(name)
-      }
-      const names = [...known]
-      const values = await this.#read(names)
-      const present = names.filter((name) => schema.names.includes(name) || values.get(name) !== undefined)
+      const stored = await this.#readStored()
+      const names = new Set([...schema.names, ...stored.keys()])
       return collect(
-        present.map((name) => schema.field(name)),
-        values,
+        Array.from(names, (name) => schema.field(name)),
+        stored,
       )
     })
+  }
+
+  /** The JSON of every field that is stored. */
+  storedJson(options?: OperationOptions): Promise<ReadonlyMap<string, string>> {
+    return this.#run(options, () => this.#readStored())
+  }
+
+  /** How long this session lives unused from now on; in milliseconds, undefined is the default. */
+  keepFor(idle: number | undefined, options?: OperationOptions): Promise<void> {
+    const { core } = this.#engine
+    return this.#run(options, () => this.#visit.keepFor(idle ?? core.settings.lifetime.idle, writeDeadline(core)))
   }
 
   has(name: string, options?: OperationOptions): Promise<boolean> {
@@ -175,6 +180,15 @@ export class SessionFacade {
     return new Map(names.map((name) => [name, reading && this.#engine.reader.json(reading, name)]))
   }
 
+  /** Fields of a catchall are known by the manifest alone, so they are read when the header was seen. */
+  async #readStored(): Promise<Map<string, string>> {
+    const { names, open } = this.#engine.core.schema
+    const values = await this.#read(names)
+    const others = open ? this.#visit.listed.filter((name) => !names.includes(name)) : []
+    if (others.length > 0) for (const [name, json] of await this.#read(others)) values.set(name, json)
+    return new Map([...values].filter((entry): entry is [string, string] => entry[1] !== undefined))
+  }
+
   #unload(name: string): Reading | undefined {
     const reading = this.#preloaded.get(name)
     if (reading === undefined) return undefined
@@ -216,6 +230,36 @@ export class SessionFacade {
     const writing = this.#visit.write(edits, edits[0]?.deadline ?? 0)
     return options?.signal ? givenUpWith(options.signal, edits, writing) : writing
   }
+}
+
+/**
+ * The JSON text of every field of a session that is stored, without the defaults of those that are not. Fields of a catchall are read in a
+ * second round trip.
+ *
+ * @throws as `getAll`, save that nothing is held against the schema.
+ */
+export function storedJson<F extends object, D extends keyof F>(session: Session<F, D>): Promise<ReadonlyMap<string, string>> {
+  return facadeOf(session).storedJson()
+}
+
+/**
+ * How long a stored session lives without being used, from now on; left out, as long as the sessions of its `createSessions` do. Costs
+ * nothing where it is that long already.
+ *
+ * @throws `BAD_CONFIG` for more than the session's absolute lifetime.
+ *
+ * @example
+ * const session = await sessions.create()
+ * await keepFor(session, '2h')
+ */
+export function keepFor<F extends object, D extends keyof F>(session: Session<F, D>, idle?: Duration): Promise<void> {
+  const terms = idle === undefined ? {} : parseTerms('regenerate', { lifetime: { idle } })
+  return facadeOf(session).keepFor(terms.lifetime?.idle)
+}
+
+function facadeOf(session: object): SessionFacade {
+  if (session instanceof SessionFacade) return session
+  throw new BadArgumentError('This needs a session of createSessions')
 }
 
 /** The names and values that a caller hands in; a `Map`, an array or a class would silently be taken for nothing. */

@@ -8,13 +8,14 @@ import type { Defaulted, Fields } from './fields.js'
 import type { SessionHost } from './host.js'
 import { Keys } from './keys.js'
 import { memoryStore } from './memory-store.js'
+import { isHomeUp, tokenOfId } from './own-id.js'
 import { type Runtime, systemRuntime } from './runtime.js'
 import { compileSchema } from './schema.js'
 import { createSealer, noSealing } from './sealing.js'
 import type { CreateOptions, OperationOptions, Session } from './session.js'
 import { parseSettings, parseTerms, type SessionsOptions } from './settings.js'
 import type { Store } from './store.js'
-import { isSid, parseToken, type Token } from './token.js'
+import { formatToken, isSid, parseToken, type Token } from './token.js'
 import { Visit } from './visit.js'
 import { WriteIds } from './write-ids.js'
 
@@ -91,8 +92,59 @@ export function resumeFor<F extends object, D extends keyof F>(
   tokens: readonly string[],
   host: SessionHost,
 ): Session<F, D> {
-  if (!(sessions instanceof SessionsFacade)) throw new BadArgumentError('This needs what createSessions returned')
-  return sessions.resumeAny(tokens, host) as unknown as Session<F, D>
+  return facadeOf(sessions).resumeAny(tokens, host) as unknown as Session<F, D>
+}
+
+/**
+ * The token of the session that is kept under an id of the caller's own, such as the one that another library puts into its cookie. Whoever
+ * has the id has the session, so ids must be as hard to guess as a token. What is stored leads back to neither.
+ *
+ * With several memcached servers a session is found by its id alone, so its server follows from the id and the list of servers: one
+ * more server takes over its share of the ids, and the sessions under those are not found any more.
+ *
+ * @throws `BAD_ARGUMENT` for an id that is not a string, or is empty.
+ *
+ * @example
+ * const session = sessions.resume(tokenUnder(sessions, 'an id of your own'))
+ */
+export function tokenUnder<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): string {
+  return facadeOf(sessions).tokenUnder(id)
+}
+
+/**
+ * Stores a new session under an id of the caller's own; `null` where a session has it already, which is left as it is. Call it once
+ * for each id, whatever the outcome: a packet of a call that failed may still arrive, and what was ended could come to life again.
+ *
+ * @throws `FIELD_INVALID`, `VALUE_TOO_LARGE`, `STORE_UNAVAILABLE`.
+ *
+ * @example
+ * const session = await createUnder(sessions, 'an id of your own', { username: 'ada' })
+ */
+export function createUnder<F extends object, D extends keyof F>(
+  sessions: Sessions<F, D>,
+  id: string,
+  values: Partial<F> = {},
+  options: CreateOptions = {},
+): Promise<Session<F, D> | null> {
+  return facadeOf(sessions).createUnder(id, values as Record<string, unknown>, options) as Promise<Session<F, D> | null>
+}
+
+/** Whether a session could be created under this id now: nothing is known against the server that would hold it. No I/O. */
+export function canCreateUnder<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): boolean {
+  return facadeOf(sessions).canCreateUnder(id)
+}
+
+/**
+ * The value of a field that a piece of JSON text stands for, as it would be if that were stored.
+ *
+ * @throws `FIELD_INVALID`; `BAD_ARGUMENT` for a name that is not a field.
+ */
+export function valueOfJson<F extends object, D extends keyof F, K extends keyof F & string>(
+  sessions: Sessions<F, D>,
+  name: K,
+  json: string,
+): F[K] {
+  return facadeOf(sessions).valueOfJson(name, json) as F[K]
 }
 
 class SessionsFacade {
@@ -139,6 +191,29 @@ class SessionsFacade {
     return new SessionFacade(this.#engine, new Visit(this.#engine, tokensOf(tokens), host))
   }
 
+  tokenUnder(id: string): string {
+    return formatToken(tokenOfId(this.#engine.core.store, id))
+  }
+
+  async createUnder(id: string, values: Record<string, unknown>, options: CreateOptions): Promise<SessionFacade | null> {
+    return this.#run(options, async () => {
+      const { core } = this.#engine
+      const visit = new Visit(this.#engine, [])
+      const token = tokenOfId(core.store, id)
+      const terms = parseTerms('create', options)
+      const isCreated = await visit.createUnder(token, encodeAll(core, values), terms, readDeadline(core))
+      return isCreated ? new SessionFacade(this.#engine, visit) : null
+    })
+  }
+
+  canCreateUnder(id: string): boolean {
+    return isHomeUp(this.#engine.core.store, id)
+  }
+
+  valueOfJson(name: string, json: string): unknown {
+    return this.#engine.core.schema.field(name).decode(json)
+  }
+
   async revoke(sid: string, options: OperationOptions = {}): Promise<void> {
     return this.#run(options, async () => {
       if (!isSid(sid)) throw new BadArgumentError('revoke needs the id of a session')
@@ -182,6 +257,11 @@ class SessionsFacade {
   #assertOpen(): void {
     if (this.#engine.activity.isClosed) throw new ClosedError('This session store')
   }
+}
+
+function facadeOf(sessions: object): SessionsFacade {
+  if (sessions instanceof SessionsFacade) return sessions
+  throw new BadArgumentError('This needs what createSessions returned')
 }
 
 function createCore(runtime: Runtime, options: SessionsOptions<z.ZodObject>): Core {

@@ -40,7 +40,12 @@ export function formatToken(token: Token): string {
 }
 
 export function newSecret(runtime: Runtime): Secret {
-  const text = runtime.bytes(32).toString('base64url')
+  return secretOf(runtime.bytes(32))
+}
+
+/** The secret that 32 bytes are. */
+export function secretOf(bytes: Buffer): Secret {
+  const text = bytes.toString('base64url')
   return { text, hash: hashSecret(text) }
 }
 

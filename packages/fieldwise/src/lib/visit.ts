@@ -1,5 +1,5 @@
 import { type Deadline, readDeadline } from './core.js'
-import { createSession } from './creation.js'
+import { type Created, createSession, createSessionUnder, type NewSession } from './creation.js'
 import { type Edit, settled } from './edit.js'
 import type { Engine } from './engine.js'
 import { isFieldwiseError, SessionGoneError } from './errors.js'
@@ -104,16 +104,14 @@ export class Visit {
 
   /** Stores this session now, with the JSON given for each field. */
   async create(values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<void> {
-    const { core, renewals } = this.#engine
-    const lifetime = { ...core.settings.lifetime, ...terms.lifetime }
-    assertLifetime(lifetime)
-    assertGrace(terms.grace, lifetime.idle)
-    this.#host?.beforeChange()
-    const { token, header, at } = await createSession(core, values, { lifetime, persist: terms.persist ?? false, deadline })
-    this.#held = { token, header, at, monotonic: core.runtime.monotonic() }
-    this.#state = 'stored'
-    renewals.noteLife(token.sid, header, at)
-    this.#announce('issued')
+    this.#begin(await createSession(this.#engine.core, values, this.#newSession(terms, deadline)))
+  }
+
+  /** Stores this session now under a token of the caller's own. False where another session has its id. */
+  async createUnder(token: Token, values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<boolean> {
+    const created = await createSessionUnder(this.#engine.core, token, values, this.#newSession(terms, deadline))
+    if (created) this.#begin(created)
+    return created !== undefined
   }
 
   /** Changes the secret. A session that is still new is stored by it. */
@@ -128,6 +126,21 @@ export class Visit {
       this.#rotation = undefined
     })
     return this.#rotation
+  }
+
+  /** Changes how long the session lives unused. No input or output where it is that long already. */
+  async keepFor(idle: number, deadline: Deadline): Promise<void> {
+    if (this.#state === 'unopened') await this.#open([], deadline)
+    const { token, header: before } = this.#expectHeld()
+    if (before.idle === idle) return
+    assertTerms(before, { lifetime: { idle } })
+    const { headers, renewals } = this.#engine
+    const change = (header: Header): Header => (header.idle === idle ? header : { ...header, idle })
+    const header = await headers.change(token.sid, change, deadline, 'this change of the idle time').catch((error) => {
+      throw this.#noteEnd(error)
+    })
+    this.#hold(token, header, this.#serverTime())
+    if (header.idle > before.idle) await renewals.stretch(token.sid, header, deadline).catch(() => {})
   }
 
   /** Ends the session. Resolves when its header is gone. */
@@ -212,6 +225,21 @@ export class Visit {
   /** A renewal has found that a listed field is gone. */
   lost(error: Error): void {
     this.#noteEnd(error)
+  }
+
+  #newSession(terms: Terms, deadline: Deadline): NewSession {
+    const lifetime = { ...this.#engine.core.settings.lifetime, ...terms.lifetime }
+    assertLifetime(lifetime)
+    assertGrace(terms.grace, lifetime.idle)
+    this.#host?.beforeChange()
+    return { lifetime, persist: terms.persist ?? false, deadline }
+  }
+
+  #begin({ token, header, at }: Created): void {
+    this.#held = { token, header, at, monotonic: this.#engine.core.runtime.monotonic() }
+    this.#state = 'stored'
+    this.#engine.renewals.noteLife(token.sid, header, at)
+    this.#announce('issued')
   }
 
   async #createBy(edits: readonly Edit[], deadline: Deadline): Promise<void> {

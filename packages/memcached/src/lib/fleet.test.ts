@@ -84,6 +84,19 @@ describe('a fleet', () => {
     expect(share).toBeCloseTo(0.9, 1)
   })
 
+  test('knows the home of an id from the id alone: in every process, whatever is down, and never with weight 0', async () => {
+    const [a, b] = (await memcached(2)) as [Memcached, Memcached]
+    const store = storeFor({ a: a.address, b: b.address, c: 'tcp://10.0.0.3?weight=0' })
+    const uuids = Array.from({ length: 50 }, () => randomUUID())
+    const homes = uuids.map((uuid) => store.home?.(uuid))
+    expect(homes).toEqual(uuids.map((uuid) => store.place(uuid)))
+    expect(new Set(homes.map((sid) => label(sid as string)))).toEqual(new Set(['a', 'b']))
+    await b.stop()
+    await expect(store.check(performance.now() + 2_000)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    expect(uuids.map((uuid) => store.home?.(uuid))).toEqual(homes)
+    expect(new Set(uuids.map((uuid) => label(store.place(uuid))))).toEqual(new Set(['a']))
+  })
+
   test('with a dead server: its sessions fail at once, the others and new ones do not notice, and it comes back by itself', async () => {
     const [a, b, c] = (await memcached(3)) as [Memcached, Memcached, Memcached]
     const store = storeFor({ a: a.address, b: b.address, c: c.address })

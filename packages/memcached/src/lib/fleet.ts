@@ -31,6 +31,10 @@ export class Fleet implements Store {
     return `${uuid}~${this.#chooseFor(uuid).config.label}`
   }
 
+  home(uuid: string): string {
+    return `${uuid}~${choose(uuid, this.#takers).config.label}`
+  }
+
   holds(sid: string): boolean {
     return this.#serverOf(sid) !== undefined
   }
@@ -63,13 +67,18 @@ export class Fleet implements Store {
     for (const server of this.#servers) server.close()
   }
 
+  /** The servers that new sessions may be placed on. */
+  get #takers(): readonly Server[] {
+    return this.#servers.filter((server) => server.config.weight > 0)
+  }
+
   #serverOf(sid: string): Server | undefined {
     return this.#byLabel.get(sid.slice(sid.indexOf('~') + 1))
   }
 
   /** A living server. Where all are down, one that may be tried again, or any: its flights then say at once what is wrong. */
   #chooseFor(uuid: string): Server {
-    const takers = this.#servers.filter((server) => server.config.weight > 0)
+    const takers = this.#takers
     const up = takers.filter((server) => server.up)
     if (up.length === takers.length) return choose(uuid, takers)
     const due = takers.filter((server) => server.dueForTrial)
