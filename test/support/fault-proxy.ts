@@ -30,12 +30,23 @@ export type Fate =
   | 'lose'
   /** It and all that follows waits until `release`: then memcached carries it out, whether or not the client is still there. */
   | 'hold'
+  | Cut
+
+/** Something that happens at a byte of a request, or of its answer. 0 is before the first one. */
+export interface Cut {
+  readonly direction: Direction
+  readonly at: number
+  readonly act: Act
+}
 
 /** A request on its way. */
 export interface Passing {
   readonly link: Link
   readonly command: RequestFrame['command']
   readonly key: string
+  /** How many bytes the request takes, and how many its answer took, once it has come. */
+  readonly size: number
+  answerSize: number
 }
 
 export interface FaultProxyOptions {
@@ -343,7 +354,7 @@ class Exchanges {
   readonly #judge: (passing: Passing) => Fate
   #requests: Buffer = Buffer.alloc(0)
   #replies: Buffer = Buffer.alloc(0)
-  readonly #due: { readonly answeredBy: RequestFrame['answeredBy']; readonly fate: Fate }[] = []
+  readonly #due: Due[] = []
 
   constructor(protocol: Protocol, link: Link, judge: (passing: Passing) => Fate) {
     this.#protocol = protocol
@@ -356,13 +367,7 @@ class Exchanges {
     for (let frame = readRequest(this.#protocol, this.#requests); frame; frame = readRequest(this.#protocol, this.#requests)) {
       const bytes = this.#requests.subarray(0, frame.length)
       this.#requests = this.#requests.subarray(frame.length)
-      const { command, key, answeredBy } = frame
-      const fate = command === 'greeting' ? 'pass' : this.#judge({ link: this.#link, command, key })
-      if (fate !== 'pass') this.#link.noteFault()
-      if (fate === 'lose') return this.#link.reset()
-      if (fate === 'hold') this.#link.requests.stall()
-      this.#due.push({ answeredBy, fate })
-      this.#link.requests.push(bytes)
+      this.#takeRequest(frame, bytes)
     }
   }
 
@@ -374,10 +379,36 @@ class Exchanges {
       const bytes = this.#replies.subarray(0, length)
       this.#replies = this.#replies.subarray(length)
       this.#due.shift()
-      if (due.fate === 'swallow and reset') return this.#link.reset()
-      if (due.fate !== 'swallow') this.#link.replies.push(bytes)
+      due.passing.answerSize = length
+      this.#takeReply(due.fate, bytes)
     }
   }
+
+  #takeRequest({ command, key, length, answeredBy }: RequestFrame, bytes: Buffer): void {
+    const link = this.#link
+    const passing = { link, command, key, size: length, answerSize: 0 }
+    const fate = command === 'greeting' ? 'pass' : this.#judge(passing)
+    this.#due.push({ answeredBy, fate, passing })
+    if (typeof fate === 'object') {
+      if (fate.direction === 'requests') link.trap('requests', fate.at, fate.act)
+    } else if (fate !== 'pass') link.noteFault()
+    if (fate === 'lose') return link.reset()
+    if (fate === 'hold') link.requests.stall()
+    link.requests.push(bytes)
+  }
+
+  #takeReply(fate: Fate, bytes: Buffer): void {
+    const link = this.#link
+    if (fate === 'swallow and reset') return link.reset()
+    if (typeof fate === 'object' && fate.direction === 'replies') link.trap('replies', fate.at, fate.act)
+    if (fate !== 'swallow') link.replies.push(bytes)
+  }
+}
+
+interface Due {
+  readonly answeredBy: RequestFrame['answeredBy']
+  readonly fate: Fate
+  readonly passing: Passing
 }
 
 /** What the network does to a link, drawn from a seed. `often` is how many bytes pass, more or less, before something happens. */
