@@ -278,7 +278,7 @@ describe('prototype pollution', () => {
     const before = Object.getOwnPropertyNames(Object.prototype).sort()
     let sent = 0
     const ignore = () => {}
-    for (let round = 0; round < scaled(10); round++) {
+    for (let round = 0; round < scaled(16); round++) {
       for (const payload of payloads) {
         const value = () => {
           sent++
