@@ -39,6 +39,7 @@ export class Connection implements WireHost {
   #waiting: Exchange[] = []
   /** Sent, with replies due. */
   readonly #sent = new Fifo<Exchange>()
+  #clockReadAt = Number.NaN
   #ready = false
   #ended: FieldwiseError | undefined
   #flush: NodeJS.Immediate | undefined
@@ -126,7 +127,7 @@ export class Connection implements WireHost {
   #open(facts: ServerFacts): void {
     if (this.#ended !== undefined) return
     this.itemSizeMax = facts.itemSizeMax
-    this.clockOffset = this.#clockOffsetFrom(facts.time)
+    this.#setClock(facts.time, this.#options.clockOffset)
     this.#ready = true
     this.#options.onReady(this, facts)
     if (this.#idle) this.#socket.unref()
@@ -137,10 +138,19 @@ export class Connection implements WireHost {
    * The server tells its time in whole seconds, so each reading is a lower bound of it, less than a second too low. The highest of
    * several is the best; one that is lower by a second or more shows that the clock was set or the server is another one.
    */
-  #clockOffsetFrom(time: number): number {
-    const read = time * 1_000 - this.#options.monotonic()
-    const earlier = this.#options.clockOffset
-    return earlier !== undefined && earlier > read && earlier - read < 1_000 ? earlier : read
+  #setClock(time: number, earlier: number | undefined): void {
+    this.#clockReadAt = this.#options.monotonic()
+    const read = time * 1_000 - this.#clockReadAt
+    this.clockOffset = earlier !== undefined && earlier > read && earlier - read < 1_000 ? earlier : read
+  }
+
+  /** Two clocks drift apart by seconds a day, and a connection may live for months. */
+  #rereadClock(now: number): void {
+    this.#clockReadAt = now
+    this.wire.readTime(now + this.#options.timeout).then(
+      (time) => this.#setClock(time, this.clockOffset),
+      (error) => this.#refuse(error),
+    )
   }
 
   #refuse(error: unknown): void {
@@ -159,6 +169,7 @@ export class Connection implements WireHost {
     const bytes: Bytes[] = []
     for (const exchange of this.#waiting.splice(0)) this.#encode(exchange, now, bytes)
     if (bytes.length > 0) this.#write(bytes)
+    if (now - this.#clockReadAt > clockLife) this.#rereadClock(now)
     if (this.#idle) this.#socket.unref()
   }
 
@@ -292,6 +303,7 @@ export class Connection implements WireHost {
 
 const longestQueue = 10_000
 const keepAliveDelay = 30_000
+const clockLife = 600_000
 const joinedAtMost = 65_536
 
 function isText(bytes: Bytes): bytes is string {

@@ -15,8 +15,13 @@ export function serverFacts(version: string, general: Stats, settings: Stats): S
   return {
     version,
     itemSizeMax: wholeNumber(settings, 'item_size_max'),
-    time: wholeNumber(general, 'time'),
+    time: timeOf(general),
   }
+}
+
+/** The server's clock, as `stats` tells it. @throws {WireError} when it does not. */
+export function timeOf(general: Stats): number {
+  return wholeNumber(general, 'time')
 }
 
 /**

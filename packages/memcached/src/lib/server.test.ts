@@ -161,6 +161,23 @@ describe('a server', () => {
     expect(await server.now(Number.POSITIVE_INFINITY)).toBe(1_005_000)
   })
 
+  test('has its clock read anew every ten minutes of use, since two clocks drift apart', async () => {
+    const stats = { time: '1000' }
+    const fake = await ScriptedServer.start({ protocol: 'meta', stats, script: misses })
+    ends.push(() => fake[Symbol.asyncDispose]())
+    const { world, server, get } = scene(fake.address)
+    await get()
+    stats.time = '1606'
+    world.time += 600_000
+    await get()
+    expect(await server.now(Number.POSITIVE_INFINITY)).toBe(1_600_000)
+    world.time += 1
+    await get()
+    await get()
+    expect(await server.now(Number.POSITIVE_INFINITY)).toBe(1_606_000)
+    expect(world.dials).toBe(1)
+  })
+
   test('keeps what it learned of sizes while it is not connected', async () => {
     const fake = await ScriptedServer.start({
       protocol: 'meta',

@@ -59,6 +59,8 @@ export interface WireHost {
 export interface Wire {
   /** Logs in where credentials are given, and learns what the server is. */
   greet(deadline: number): Promise<ServerFacts>
+  /** The server's clock, read anew, in whole seconds since 1970. */
+  readTime(deadline: number): Promise<number>
   /** The exchange that carries a flight. */
   flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Exchange
   /** What a server is likely to be that takes a connection and then says nothing, or closes it. */

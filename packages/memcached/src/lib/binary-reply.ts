@@ -1,0 +1,61 @@
+import { parseReply, type Reply } from './memjs-client.js'
+import { readForeign, WireError } from './wire.js'
+
+/** The length of the header of requests and replies, in bytes. */
+export const headerLength = 24
+
+/** protocol_binary.h: the commands that are used here. */
+export const Opcode = {
+  get: 0x00,
+  add: 0x02,
+  replace: 0x03,
+  delete: 0x04,
+  noop: 0x0a,
+  version: 0x0b,
+  stat: 0x10,
+  touch: 0x1c,
+  saslList: 0x20,
+  saslAuth: 0x21,
+} as const
+
+/** protocol_binary.h: the answers that are told apart here. */
+export const Status = {
+  ok: 0x00,
+  missing: 0x01,
+  exists: 0x02,
+  tooLarge: 0x03,
+  authFailed: 0x20,
+  unknownCommand: 0x81,
+  outOfMemory: 0x82,
+} as const
+
+/** One reply; or, when it is not all there, minus the bytes needed. Everything is checked before memjs takes it apart. */
+export function readReply(bytes: Buffer, start: number, opcode: number, opaque: number, largest: number): Reply | number {
+  if (bytes[start] !== responseMagic) return readForeign(bytes, start)
+  const there = bytes.length - start
+  if (there < headerLength) return -headerLength
+  if (bytes[start + 1] !== opcode || bytes.readUInt32BE(start + 12) !== opaque) {
+    throw new WireError('answered another request than the one that was due')
+  }
+  const body = bytes.readUInt32BE(start + 8)
+  if (bytes.readUInt16BE(start + 2) + (bytes[start + 4] as number) > body) {
+    throw new WireError('sent an answer whose lengths contradict each other')
+  }
+  if (body > largest) throw new WireError('sent an answer that is larger than any item')
+  const length = headerLength + body
+  return there < length ? -length : parseReply(bytes.subarray(start, start + length))
+}
+
+const responseMagic = 0x81
+
+/** What a status means that does not belong to the request. */
+export function explainStatus(status: number): string {
+  switch (status) {
+    case Status.authFailed:
+      return 'asks for a password (SASL): give username and password'
+    case Status.unknownCommand:
+      return 'does not know a command that sessions need: is a proxy in between? Connect to memcached itself'
+    default:
+      return `answered with status 0x${status.toString(16)}, which does not belong to the request`
+  }
+}

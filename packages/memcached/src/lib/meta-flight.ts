@@ -1,0 +1,137 @@
+import { StoreUnavailableError } from 'fieldwise'
+import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
+import { exptime } from './expiry.js'
+import { conflict, done, FlightExchange, missing, stored } from './flight-exchange.js'
+import { Code, type MetaReply } from './meta-reply.js'
+import { tooLarge, unsent } from './refusal.js'
+import { type Bytes, ForeignLine, WireError, type WireHost } from './wire.js'
+
+/** What the flights of one connection share. */
+export interface MetaConnection {
+  readonly host: WireHost
+  /** The line that is being read. */
+  readonly reply: MetaReply
+  nextOpaque(): number
+}
+
+/** The requests of one flight as one piece of text, and their replies. */
+export class MetaFlight extends FlightExchange {
+  readonly #connection: MetaConnection
+  /** The number of the request whose reply is due. All requests of a flight are numbered in a row. */
+  #opaque = -1
+
+  constructor(
+    connection: MetaConnection,
+    requests: readonly StoreRequest[],
+    deadline: number,
+    resolve: (flight: Flight) => void,
+  ) {
+    super(connection.host, requests, deadline, resolve)
+    this.#connection = connection
+  }
+
+  protected encodeRequest(request: StoreRequest, keyLength: number, out: Bytes[]): void {
+    const opaque = this.#connection.nextOpaque()
+    if (this.#opaque < 0) this.#opaque = opaque
+    const line = lineOf(request, opaque, this.host)
+    // Text leaves as one byte a character, so a key beyond ASCII is encoded here.
+    out.push(keyLength === request.key.length ? line : Buffer.from(line))
+    if ('value' in request) out.push(request.value, '\r\n')
+  }
+
+  protected readReply(request: StoreRequest, bytes: Buffer, start: number): number {
+    const reply = this.#connection.reply
+    let end: number
+    try {
+      end = reply.read(bytes, start)
+    } catch (error) {
+      return start + this.#acceptRefusal(request, error)
+    }
+    if (end < 0) return end
+    if (reply.opaque !== this.#opaque) throw new WireError('answered another request than the one that was due')
+    return reply.code === Code.VA ? this.#readValue(request, bytes, start, end) : this.#readPlain(request, end)
+  }
+
+  protected isCurrent(version: Version): boolean {
+    return version instanceof MetaVersion && version.connection === this.#connection
+  }
+
+  #readValue(request: StoreRequest, bytes: Buffer, start: number, line: number): number {
+    const reply = this.#connection.reply
+    if (request.op !== 'get') throw unfit()
+    if (reply.size > this.host.itemSizeMax) throw new WireError('sent an answer that is larger than any item')
+    const end = line + reply.size + 2
+    if (end > bytes.length) return -(end - start)
+    if (bytes[end - 2] !== 0x0d || bytes[end - 1] !== 0x0a) throw unfit()
+    if (reply.cas === 0) throw new WireError('gives items no version (memcached -C): start it without -C')
+    const version = new MetaVersion(this.#connection, reply.cas)
+    const life = reply.life < 0 ? Number.POSITIVE_INFINITY : reply.life * 1_000
+    this.#accept({ result: 'found', value: bytes.subarray(line, end - 2), version, life })
+    return end
+  }
+
+  #readPlain(request: StoreRequest, end: number): number {
+    const answer = meanings[request.op][this.#connection.reply.code]
+    if (answer === undefined) throw unfit()
+    this.#accept(answer)
+    return end
+  }
+
+  /** A storage command that the server could not carry out is answered by a line without a number, in its turn. */
+  #acceptRefusal(request: StoreRequest, error: unknown): number {
+    if (!(error instanceof ForeignLine) || !('value' in request)) throw error
+    if (error.startsWith('SERVER_ERROR out of memory')) {
+      this.#accept(unsent(new StoreUnavailableError('memcached has no memory for this item')))
+    } else if (error.startsWith('SERVER_ERROR object too large for cache')) {
+      this.#accept(unsent(tooLarge(request.key, request.value.length, request.value.length - 1)))
+    } else throw error
+    return error.length
+  }
+
+  #accept(answer: StoreAnswer): void {
+    this.#opaque = (this.#opaque + 1) >>> 0
+    this.answer(answer)
+  }
+}
+
+/** A version is good on the connection that read it. */
+class MetaVersion {
+  readonly connection: MetaConnection
+  readonly cas: number | string
+
+  constructor(connection: MetaConnection, cas: number | string) {
+    this.connection = connection
+    this.cas = cas
+  }
+}
+
+function lineOf(request: StoreRequest, opaque: number, host: WireHost): string {
+  switch (request.op) {
+    case 'get':
+      return `mg ${request.key} v c t O${opaque}\r\n`
+    case 'add':
+      return `ms ${request.key} ${request.value.length} ME T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
+    case 'replace':
+      return `ms ${request.key} ${request.value.length} ${condition(request.version)} T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
+    case 'delete':
+      return `md ${request.key} O${opaque}\r\n`
+    case 'touch':
+      return `mg ${request.key} T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
+  }
+}
+
+function condition(version: Version | undefined): string {
+  return version === undefined ? 'MR' : `C${(version as MetaVersion).cas}`
+}
+
+const meanings: Readonly<Record<StoreRequest['op'], Readonly<Record<number, StoreAnswer>>>> = {
+  get: { [Code.EN]: missing },
+  add: { [Code.HD]: stored, [Code.NS]: conflict },
+  replace: { [Code.HD]: stored, [Code.NS]: missing, [Code.NF]: missing, [Code.EX]: conflict },
+  delete: { [Code.HD]: done, [Code.NF]: missing },
+  touch: { [Code.HD]: done, [Code.EN]: missing },
+}
+
+function unfit(): WireError {
+  return new WireError('sent an answer that does not fit the request')
+}
