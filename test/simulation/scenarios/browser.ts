@@ -62,8 +62,6 @@ interface Request {
   readonly operations: Operation[]
   /** What the answer does to the jar; undefined leaves it as it is. */
   setCookie: string | undefined
-  /** When the answer was told to set a cookie. */
-  told: number
 }
 
 /** For how long an old secret is a superseded one, and what two processes' readings of the server's clock may differ by. */
@@ -111,24 +109,20 @@ async function click(world: World, history: History, scene: Scene, page: Page): 
     arrivedAt: world.now,
     operations: [],
     setCookie: undefined,
-    told: 0,
   }
   scene.requests.push(request)
-  await answer(world, scene, page, request, new Visitor(host, history, sessionFor(history, scene, index, request)))
+  await answer(world, scene, page, request, new Visitor(host, history, sessionFor(scene, index, request)))
   // Headers leave with the answer: what changes later sets no cookie any more.
   const { setCookie } = request
   await travel(world)
   if (setCookie === undefined) return
   if (random.chance(0.1) || host.crashed) scene.isCookieLost = true
-  else takeCookie(world, scene, request, setCookie)
+  else takeCookie(world, scene, setCookie)
 }
 
-function takeCookie(world: World, scene: Scene, request: Request, cookie: string): void {
+function takeCookie(world: World, scene: Scene, cookie: string): void {
   world.log(() => `browser  puts cookie …${cookie.slice(-6)} in the place of …${scene.jar.cookie.slice(-6)}`)
   scene.jar.cookie = cookie
-  // A known limit: a renewal sent the cookie anew while it was the newest, and a rotation's answer has overtaken that one.
-  const rotation = scene.rotations.find((one) => one.old === cookie)
-  if (rotation && request.told < rotation.ended) scene.isCookieLost = true
 }
 
 function travel(world: World): Promise<void> {
@@ -164,14 +158,13 @@ async function logIn(scene: Scene, request: Request, visitor: Visitor): Promise<
   return last
 }
 
-/** As an adapter does it: the answer sets a cookie where the token has changed, and anew where a cookie with a Max-Age was renewed. */
-function sessionFor(history: History, scene: Scene, index: number, request: Request): SimulatedSession {
+/** As an adapter does it: the answer sets a cookie where the token has changed. */
+function sessionFor(scene: Scene, index: number, request: Request): SimulatedSession {
   return resumeFor(scene.systems[index] as SimulatedSessions, [request.cookie], {
     beforeChange: () => {},
     changed: (change) => {
-      if (change.type === 'ended' || (change.type === 'renewed' && !change.persist)) return
+      if (change.type === 'ended') return
       request.setCookie = change.token
-      request.told = history.moment()
     },
   })
 }

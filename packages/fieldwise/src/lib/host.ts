@@ -18,19 +18,18 @@ export interface SessionHost {
 /** A change of the token that the visitor has to hear of. */
 export type TokenChange =
   /** The session was created, or its secret was changed. */
-  | IssuedToken<'issued'>
-  /** Its idle life was renewed: a cookie with a `Max-Age` is to be sent anew, if the headers are not gone. */
-  | IssuedToken<'renewed'>
+  | IssuedToken
   /** The session was ended by this request. */
   | { readonly type: 'ended' }
 
-export interface IssuedToken<T extends string> {
-  readonly type: T
+export interface IssuedToken {
+  readonly type: 'issued'
   readonly token: string
   /** Whether the visitor asked to stay logged in beyond the end of the browser's run. */
   readonly persist: boolean
-  /** When the session ends if it is not used again. */
-  readonly expiresAt: Date
-  /** How long that is from now, in milliseconds. */
+  /**
+   * How long from now until the session's absolute end, in milliseconds. A cookie is kept for that long and is never sent again: one that
+   * is sent anew at renewals could reach the browser after the newer cookie of a login. The idle time is the store's business.
+   */
   readonly maxAge: number
 }

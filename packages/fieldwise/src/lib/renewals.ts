@@ -10,8 +10,6 @@ import type { StoreAnswer, StoreRequest } from './store.js'
 
 /** What a renewal tells whoever set it off. */
 export interface RenewalListener {
-  /** The header, as it stands, will live for another idle time. */
-  renewed(header: Header): void
   /** A listed field turned out to be gone; the session was ended. */
   lost(error: Error): void
 }
@@ -44,7 +42,7 @@ export class Renewals {
     if (header === undefined) return
     const remaining = header.life ?? this.#notedUntil(sid, header.value) - at
     if (needsTouch(header.value, remaining, at)) {
-      this.#once(this.#touching, sid, () => this.#touch(reading, header.value, listener))
+      this.#once(this.#touching, sid, () => this.#touch(reading, header.value))
     }
     if (needsRenewal(header.value, at)) this.#once(this.#renewing, sid, () => this.#renewFields(reading, header.value, listener))
   }
@@ -111,7 +109,7 @@ export class Renewals {
    * Idempotent, so it is sent again until it is answered (W7). The header is read behind the touch: where the session was given another
    * lifetime since `reading`, the life just set was the wrong one.
    */
-  async #touch(reading: Reading, header: Header, listener: RenewalListener): Promise<void> {
+  async #touch(reading: Reading, header: Header): Promise<void> {
     const deadline = writeDeadline(this.#core)
     const patience = new Patience(this.#core, deadline)
     let { at } = reading
@@ -124,7 +122,6 @@ export class Renewals {
       if (seen.header === undefined) return
       if (seen.header.value.idle === life.idle && seen.header.value.deadline === life.deadline) {
         this.noteLife(reading.sid, life, at)
-        listener.renewed(seen.header.value)
         return
       }
       life = seen.header.value

@@ -217,11 +217,6 @@ export class Visit {
     return reading
   }
 
-  /** The header's life was renewed. A request whose secret is not the current one any more sends no cookie over the newer one (T4). */
-  renewed(header: Header): void {
-    if (this.#held && sameHash(this.#held.token.secret.hash, header.hash)) this.#announce('renewed')
-  }
-
   /** A renewal has found that a listed field is gone. */
   lost(error: Error): void {
     this.#noteEnd(error)
@@ -239,7 +234,7 @@ export class Visit {
     this.#held = { token, header, at, monotonic: this.#engine.core.runtime.monotonic() }
     this.#state = 'stored'
     this.#engine.renewals.noteLife(token.sid, header, at)
-    this.#announce('issued')
+    this.#announceToken()
   }
 
   async #createBy(edits: readonly Edit[], deadline: Deadline): Promise<void> {
@@ -295,7 +290,7 @@ export class Visit {
     this.#hold({ ...token, secret }, header, Math.max(this.#serverTime(), header.rotated))
     renewals.noteLife(token.sid, header, header.rotated)
     if (header.idle > before.idle) await renewals.stretch(token.sid, header, deadline).catch(() => {})
-    this.#announce('issued')
+    this.#announceToken()
   }
 
   #hold(token: Token, header: Header, at: number): void {
@@ -308,18 +303,11 @@ export class Visit {
     return this.#held
   }
 
-  #announce(type: 'issued' | 'renewed'): void {
-    const held = this.#held
-    if (held === undefined || this.#state !== 'stored') return
-    const ends = expiry(held.header, held.at)
-    const expiresAt = new Date(ends)
-    this.#host?.changed({
-      type,
-      token: formatToken(held.token),
-      persist: held.header.persist,
-      expiresAt,
-      maxAge: Math.max(0, ends - this.#serverTime()),
-    })
+  /** Only a request that created, rotated or ended a session sends a cookie (T4). */
+  #announceToken(): void {
+    const { token, header } = this.#expectHeld()
+    const maxAge = Math.max(0, header.deadline - this.#serverTime())
+    this.#host?.changed({ type: 'issued', token: formatToken(token), persist: header.persist, maxAge })
   }
 
   /** Remembers that the session is gone, if that is what an error says, and for what reason. */

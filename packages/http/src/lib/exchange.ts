@@ -61,8 +61,6 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
   }
 
   changed(change: TokenChange): void {
-    // A cookie without Max-Age has nothing to renew.
-    if (change.type === 'renewed' && !change.persist) return
     this.#change = change
     this.#alertOf(this.#ownCookie())
     this.#wire.cookieChanged(this)
