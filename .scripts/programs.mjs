@@ -2,23 +2,35 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
+const memcached = { name: 'memcached', isThere: () => onPath('memcached'), packages: ['memcached'] }
+
 /** What tests use besides Node: no test is left out where one is missing. Each with the Debian packages that bring it. */
-const wanted = [
-  { name: 'memcached', isThere: () => onPath('memcached'), packages: ['memcached'] },
+export const forTests = [
+  memcached,
   { name: 'Chromium', isThere: () => onPath('chromium'), packages: ['chromium', 'fonts-liberation'] },
   { name: 'OpenSSL', isThere: () => onPath('openssl'), packages: ['openssl'] },
   { name: 'saslpasswd2', isThere: () => onPath('saslpasswd2'), packages: ['sasl2-bin'] },
   { name: 'the SASL plugins', isThere: hasSaslPlugins, packages: ['libsasl2-modules'] },
 ]
 
-/** Installs the programs that are missing, where this user may; otherwise says what to install, and ends. */
-export function installPrograms() {
+/** What the benchmarks run. */
+export const forBenchmarks = [
+  memcached,
+  { name: 'redis-server', isThere: () => onPath('redis-server'), packages: ['redis-server'] },
+]
+
+/**
+ * Installs the programs that are missing, where this user may; otherwise says what to install, and ends.
+ *
+ * @param {typeof forTests} wanted
+ */
+export function installPrograms(wanted) {
   const missing = wanted.filter((program) => !program.isThere())
   if (missing.length === 0) return
   const names = missing.map((program) => program.name).join(', ')
   const packages = missing.flatMap((program) => program.packages)
   const prefix = privileges()
-  if (prefix === undefined || !onPath('apt-get')) giveUp(`The tests need ${names}.`, packages)
+  if (prefix === undefined || !onPath('apt-get')) giveUp(`This needs ${names}.`, packages)
   console.error(`Installing ${names} (${packages.join(' ')})`)
   const apt = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-o', 'DPkg::Lock::Timeout=120']
   const done = succeeds([...apt, 'update']) && succeeds([...apt, 'install', '-y', '--no-install-recommends', ...packages])

@@ -3,11 +3,11 @@ import './node-version.mjs'
 import './end-with-npm.mjs'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { installPrograms } from './programs.mjs'
+import { forTests, installPrograms } from './programs.mjs'
 import { build, install, root } from './workspace.mjs'
 
 await install()
-installPrograms()
+installPrograms(forTests)
 // What does not compile fails in the tests that need it, and in the `types` check. Here it is only said.
 const { code, output } = await build()
 if (code !== 0) console.error(`${output}\nThe build failed. Testing what there is.\n`)

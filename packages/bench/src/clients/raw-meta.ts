@@ -1,0 +1,132 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { stopwatch } from '../lib/meter.js'
+import { profile, visitedJson } from '../lib/profile.js'
+import { type Addresses, type Client, indexOf, keyOf, population } from './client.js'
+
+/**
+ * The physical limit: a loop on a bare socket that speaks just enough of memcached's meta protocol. No timeouts, no checks, no promises;
+ * whatever one packet lets it do leaves in one write.
+ */
+export async function openRawMeta({ memcached }: Addresses): Promise<Client> {
+  const wire = await RawMeta.connect(memcached)
+  await wire.fill()
+  return {
+    measure: (kind, inFlight, milliseconds) =>
+      new Promise((resolve) => {
+        let operations = 0
+        let running = inFlight
+        const stop = stopwatch()
+        const end = performance.now() + milliseconds
+        const begin = (slot: number, turn: number) => {
+          if (performance.now() >= end) {
+            running--
+            if (running === 0) resolve({ operations, ...stop() })
+            return
+          }
+          const done = () => {
+            operations++
+            begin(slot, turn + 1)
+          }
+          const key = keyOf(indexOf(slot, turn, inFlight))
+          if (kind === 'get') wire.get(key, done)
+          else wire.update(key, done)
+        }
+        for (let slot = 0; slot < inFlight; slot++) begin(slot, 0)
+      }),
+  }
+}
+
+type Taken = (head: string, data: string) => void
+
+/** A pipelined connection. */
+export class RawMeta {
+  readonly #socket: Socket
+  readonly #waiting: Taken[] = []
+  #next = 0
+  #outbox = ''
+  #rest = ''
+
+  static async connect(address: string): Promise<RawMeta> {
+    const [host, port] = address.split(':') as [string, string]
+    const socket = connect({ host, port: Number(port), noDelay: true })
+    await once(socket, 'connect')
+    return new RawMeta(socket)
+  }
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk: string) => this.#read(chunk))
+  }
+
+  async fill(): Promise<void> {
+    const json = JSON.stringify(profile)
+    const all = Array.from({ length: population }, (_, index) => this.#stored(`ms ${keyOf(index)} ${json.length}\r\n${json}\r\n`))
+    await Promise.all(all)
+  }
+
+  get(key: string, done: Taken): void {
+    this.send(`mg ${key} v c\r\n`, done)
+  }
+
+  /** A compare-and-swap loop. */
+  update(key: string, done: (conflicts: number) => void, conflicts = 0): void {
+    this.get(key, (head, data) => {
+      const version = head.slice(head.indexOf(' c') + 2)
+      const json = visitedJson(data)
+      this.send(`ms ${key} ${json.length} C${version}\r\n${json}\r\n`, (answer) => {
+        if (answer.startsWith('HD')) done(conflicts)
+        else this.update(key, done, conflicts + 1)
+      })
+    })
+  }
+
+  send(command: string, done: Taken): void {
+    if (this.#outbox === '') queueMicrotask(() => this.#flush())
+    this.#outbox += command
+    this.#waiting.push(done)
+  }
+
+  #stored(command: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.send(command, (head) => (head.startsWith('HD') ? resolve() : reject(new Error(head))))
+    })
+  }
+
+  #flush(): void {
+    this.#socket.write(this.#outbox, 'latin1')
+    this.#outbox = ''
+  }
+
+  #read(chunk: string): void {
+    const text = this.#rest + chunk
+    let place = 0
+    for (;;) {
+      const lineEnd = text.indexOf('\r\n', place)
+      if (lineEnd === -1) break
+      const head = text.slice(place, lineEnd)
+      let end = lineEnd + 2
+      let data = ''
+      if (head.startsWith('VA ')) {
+        const size = Number.parseInt(head.slice(3), 10)
+        if (text.length < end + size + 2) break
+        data = text.slice(end, end + size)
+        end += size + 2
+      }
+      place = end
+      this.#take(head, data)
+    }
+    this.#rest = text.slice(place)
+  }
+
+  #take(head: string, data: string): void {
+    const done = this.#waiting[this.#next] as Taken
+    this.#next++
+    if (this.#next === this.#waiting.length || this.#next === 4_096) {
+      this.#waiting.splice(0, this.#next)
+      this.#next = 0
+    }
+    done(head, data)
+  }
+}

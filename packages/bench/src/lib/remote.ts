@@ -1,0 +1,76 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+
+/** What a process of its own can be asked to do: functions of one serializable argument. */
+export type Api = Readonly<Record<string, (input: never) => unknown>>
+
+type Input<F> = F extends (input: infer I) => unknown ? I : never
+type Output<F> = F extends (input: never) => infer O ? Awaited<O> : never
+
+interface Call {
+  readonly name: string
+  readonly input: unknown
+}
+
+type Reply = { readonly output: unknown } | { readonly error: string }
+
+/** A process of its own with one program in it, so that no candidate shares heap, compiled code or processor time with another. */
+export class Remote<A extends Api> implements AsyncDisposable {
+  readonly #child: ChildProcess
+  readonly #name: string
+
+  /** `module` is a program that calls {@link serve}. */
+  constructor(module: URL, name: string, flags: readonly string[] = []) {
+    this.#name = name
+    this.#child = fork(module, {
+      serialization: 'advanced',
+      execArgv: [...flags],
+      env: { ...process.env, NODE_ENV: 'production' },
+    })
+  }
+
+  get pid(): number {
+    return this.#child.pid as number
+  }
+
+  /** One call at a time. */
+  async call<K extends keyof A & string>(name: K, input: Input<A[K]>): Promise<Output<A[K]>> {
+    const patience = new AbortController()
+    const heard = once(this.#child, 'message', { signal: patience.signal })
+    const ended = once(this.#child, 'exit', { signal: patience.signal }).then(([code, signal]) => {
+      throw new Error(`${this.#name}: its process has ended by itself with ${code ?? signal}`)
+    })
+    try {
+      this.#child.send({ name, input } satisfies Call)
+      const [reply] = (await Promise.race([heard, ended])) as [Reply]
+      if ('error' in reply) throw new Error(`${this.#name}: ${reply.error}`)
+      return reply.output as Output<A[K]>
+    } finally {
+      patience.abort()
+      heard.catch(() => {})
+      ended.catch(() => {})
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const ended = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await ended
+  }
+}
+
+/** Answers the calls of a {@link Remote} until that one lets go of this process. */
+export function serve(api: Api): void {
+  process.on('message', async ({ name, input }: Call) => {
+    const work = api[name] as (input: unknown) => unknown
+    try {
+      process.send?.({ output: await work(input) } satisfies Reply)
+    } catch (error) {
+      process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) } satisfies Reply)
+    }
+  })
+  process.once('disconnect', () => process.exit())
+  // Ctrl-C reaches every process of a terminal; the first one ends the others.
+  process.on('SIGINT', () => {})
+}

@@ -1,0 +1,29 @@
+import type { Chart } from './chart.js'
+
+/** How much is measured. */
+export interface Scale {
+  readonly isQuick: boolean
+  /** How often each candidate has its turn. */
+  readonly repeats: number
+}
+
+/** One of the tables that `pnpm bench` makes. */
+export interface Table {
+  readonly name: string
+  readonly title: string
+  run(scale: Scale): Promise<Section>
+}
+
+/** What a table says in the results. */
+export interface Section {
+  /** Markdown: what was measured, and how to read it. */
+  readonly text: string
+  readonly grids: readonly Grid[]
+  readonly charts: readonly Chart[]
+}
+
+export interface Grid {
+  readonly caption: string
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+}
