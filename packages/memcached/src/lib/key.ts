@@ -9,7 +9,7 @@ export function keyLength(key: string): number {
   return length <= longestKey ? length : 0
 }
 
-export const longestKey = 250
+const longestKey = 250
 
 const visibleAscii = /^[\x21-\x7e]+$/
 

@@ -46,6 +46,7 @@ export class MetaReply {
     this.size = this.code === Code.VA ? this.#readSize(bytes) : 0
     this.opaque = -1
     this.cas = 0
+    this.life = 0
     while (bytes[this.#at] === space) this.#readFlag(bytes)
     return this.#endOfLine(bytes, start)
   }

@@ -128,6 +128,18 @@ describe('what a meta reply means', () => {
     expect(await answerTo(get, 'VA 1 c7 t-1 O1\r\nx\r\n')).toMatchObject({ life: Number.POSITIVE_INFINITY })
   })
 
+  test('a reply that leaves something out is not given what an earlier one said', async () => {
+    const on = wire()
+    const { exchange, answers } = flight([get, get], on)
+    const replies = Buffer.from('VA 1 c7 t60 O1\r\nx\r\nVA 1 c7 O2\r\nx\r\n')
+    exchange.read(replies, exchange.read(replies, 0))
+    exchange.settle(now)
+    expect((await answers).answers).toMatchObject([{ life: 60_000 }, { life: 0 }])
+    for (const left of ['VA 1 t60 O3\r\nx\r\n', 'VA 1 c7 t60\r\nx\r\n']) {
+      expect(thrownBy(() => flight([get], on).exchange.read(Buffer.from(left), 0))).toBeInstanceOf(WireError)
+    }
+  })
+
   test.each<[string, StoreRequest, string, RegExp]>([
     ['another number', get, 'EN O2\r\n', /another request/],
     ['no number', get, 'EN\r\n', /another request/],

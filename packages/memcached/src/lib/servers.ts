@@ -52,7 +52,7 @@ export function serversFromEnvironment(environment: NodeJS.ProcessEnv): Servers 
   return environment.MEMCACHE_SERVERS || '127.0.0.1:11211'
 }
 
-export const defaultPort = 11_211
+const defaultPort = 11_211
 
 interface Entry {
   readonly name: string | undefined
