@@ -1,4 +1,5 @@
 export { keepFor, storedJson } from './lib/facade.js'
 export type { IssuedToken, SessionHost, TokenChange } from './lib/host.js'
+export { isFieldName } from './lib/schema.js'
 export { canCreateUnder, createUnder, resumeFor, tokenUnder, valueOfJson } from './lib/sessions.js'
 export { isSid, parseToken } from './lib/token.js'

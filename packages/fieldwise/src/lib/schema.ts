@@ -62,6 +62,11 @@ export function assertFieldName(name: unknown): asserts name is string {
   if (problem !== undefined) throw new BadArgumentError(problem)
 }
 
+/** Whether a field could have this name, by the rule of {@link assertFieldName}. */
+export function isFieldName(name: string): boolean {
+  return problemOfName(name) === undefined
+}
+
 /** How the values of a field are treated, found out once. */
 interface Plan {
   readonly schema: core.$ZodType

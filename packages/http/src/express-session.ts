@@ -1,0 +1,217 @@
+/**
+ * A store for express-session that keeps each property of `req.session` as a field of its own.
+ *
+ * @module
+ */
+import { callbackify } from 'node:util'
+import { BadArgumentError, BadConfigError, type Sessions } from 'fieldwise'
+import { canCreateUnder, parseToken, tokenUnder, valueOfJson } from 'fieldwise/adapter'
+import { BaseStore } from './lib/express-session-base.js'
+import { type Merge, type Origin, SessionCopy } from './lib/express-session-copy.js'
+import { dataOf, fieldName, fieldsOf, plainCookie } from './lib/express-session-data.js'
+import { Move, type OldStore } from './lib/express-session-move.js'
+import { withHttpStatus } from './lib/store-failure.js'
+
+export type { OldStore }
+
+/**
+ * What to store in a field that this request has changed from `base` to `mine`, when `stored` is there now. `base` and `stored` are
+ * undefined where the field was, or is, not set; a default of the schema counts as stored. Synchronous; may run several times.
+ */
+export type MergeFunction<V> = MergeMethod<V>['merge']
+
+/** As a method, since the function of a declared field has to fit among those of all other fields, which a catchall has. */
+interface MergeMethod<V> {
+  merge(base: V | undefined, mine: V, stored: V | undefined): V
+}
+
+/** The options of {@link Store}. */
+export interface StoreOptions<F extends object> {
+  /** For fields that several requests change at once, by their names. Without one the last writer of a field wins. */
+  readonly merge?: { readonly [K in keyof F]?: MergeFunction<F[K]> }
+  /** The store that the app used before: sessions that are there and not here are brought over when they are first used. */
+  readonly readThrough?: OldStore
+}
+
+/**
+ * A store for express-session: `req.session` stays as it is, and each of its properties is kept as a field of its own. Two requests that change
+ * different properties both win. A save writes what its request has changed, and never brings back a session that has ended.
+ *
+ * The id that express-session puts into its cookie is kept nowhere: two hashes of it are the session's sid and secret. A session lives unused
+ * for the cookie's `maxAge`, or, without one, for `lifetime.idle` of `createSessions`; and never longer than `lifetime.absolute`.
+ *
+ * There is no `all`, `length` or `clear`: memcached cannot list what it holds.
+ *
+ * An outage of the store is an error with `status` 503, never a visitor without a session.
+ *
+ * @throws {BadConfigError} (`BAD_CONFIG`) for a schema without a field for express-session's `cookie`, and for unknown options.
+ *
+ * @example
+ * import { Store } from '@fieldwise/http/express-session'
+ * import express from 'express'
+ * import session from 'express-session'
+ * import { createSessions } from 'fieldwise'
+ * import { z } from 'zod'
+ *
+ * const sessions = createSessions({ schema: z.object({ visits: z.int() }).catchall(z.json()) })
+ * const store = new Store(sessions, { merge: { visits: (base = 0, mine, stored = 0) => stored + mine - base } })
+ *
+ * const app = express()
+ * app.use(session({ store, secret: 'keyboard cat', resave: false, saveUninitialized: false }))
+ */
+export class Store<F extends object, D extends keyof F = never> extends BaseStore {
+  readonly #origin: Origin
+  readonly #move: Move | undefined
+  /** The copy behind each session that was handed out. */
+  readonly #copies = new WeakMap<object, SessionCopy>()
+  #generate: (req: Request) => void = () => {}
+
+  constructor(sessions: Sessions<F, D>, options: StoreOptions<NoInfer<F>> = {}) {
+    super()
+    assertOptions(options)
+    // Which fields there are is not known in here.
+    this.#origin = {
+      sessions: sessions as unknown as Origin['sessions'],
+      merges: mergesOf(options.merge ?? {}),
+      beginnings: new Map(),
+    }
+    assertCookieField(this.#origin)
+    this.#move = options.readThrough && new Move(this.#origin, options.readThrough)
+  }
+
+  /** Set by express-session: makes the session of a request that has none. */
+  get generate(): (req: Request) => void {
+    return this.#beginSession
+  }
+
+  set generate(generate: (req: Request) => void) {
+    this.#generate = generate
+  }
+
+  /** The session of an id, or `null`. */
+  get<T>(id: string, callback: (error: unknown, session?: T | null) => void): void {
+    answer(this.#get(id) as Promise<T | null>, callback)
+  }
+
+  /** Writes what has changed in a session since it was loaded or saved. */
+  set(id: string, session: object, callback: (error?: unknown) => void = ignore): void {
+    answer(this.#set(id, session), callback)
+  }
+
+  /** Notes that a session was used. Costs nothing in a short request, since loading it has renewed it. */
+  touch(id: string, session: object, callback: (error?: unknown) => void = ignore): void {
+    answer(this.#touch(id, session), callback)
+  }
+
+  /** Ends a session, for every request and server. */
+  destroy(id: string, callback: (error?: unknown) => void = ignore): void {
+    answer(this.#destroy(id), callback)
+  }
+
+  override createSession<T>(req: object, data: object): T {
+    const session = super.createSession<object>(req, data)
+    const copy = this.#copies.get(data)
+    if (copy !== undefined) {
+      copy.keepOnly(new Set(Object.keys(session).map(fieldName)))
+      this.#copies.set(session, copy)
+    }
+    return session as T
+  }
+
+  /** An id whose server is down would make a visitor wait for it. express-session is asked for another one. */
+  readonly #beginSession = (req: Request): void => {
+    this.#generate(req)
+    for (let asked = 1; asked < mostIds && !canCreateUnder(this.#origin.sessions, req.sessionID); asked++) this.#generate(req)
+    this.#copies.set(req.session, new SessionCopy(this.#origin, req.sessionID))
+  }
+
+  async #get(id: string): Promise<object | null> {
+    const copy = await this.#load(id)
+    if (copy === undefined) return null
+    const data = dataOf(copy.fields, Date.now())
+    this.#copies.set(data, copy)
+    return data
+  }
+
+  async #set(id: string, session: object): Promise<void> {
+    const fields = fieldsOf(session)
+    const copy = this.#copies.get(session) ?? (await this.#load(id))
+    if (copy === undefined) {
+      throw new BadArgumentError(
+        'There is no session of this id. Requests begin sessions; a store cannot tell a new one from one that has ended',
+      )
+    }
+    if (copy.isNew && !isSessionOfItsRequest(session)) return
+    await copy.save(fields)
+  }
+
+  async #touch(id: string, session: object): Promise<void> {
+    const cookie = fieldsOf(session).get('cookie')
+    const copy = this.#copies.get(session) ?? (await this.#load(id))
+    if (cookie !== undefined) await copy?.touch(cookie)
+  }
+
+  async #destroy(id: string): Promise<void> {
+    const { sessions, beginnings } = this.#origin
+    // What is to be ended may be on its way.
+    await beginnings.get(id)?.catch(ignore)
+    await this.#move?.end(id)
+    await sessions.revoke(parseToken(tokenUnder(sessions, id))?.sid as string)
+  }
+
+  async #load(id: string): Promise<SessionCopy | undefined> {
+    return (await SessionCopy.load(this.#origin, id)) ?? this.#move?.bring(id)
+  }
+}
+
+/** What express-session's `generate` fills in. */
+interface Request {
+  sessionID: string
+  session: object
+}
+
+/** With one of two servers down, one visitor in a million is told of it. */
+const mostIds = 20
+
+/** A session that was destroyed or replaced before it was ever stored is not stored any more. */
+function isSessionOfItsRequest(session: { readonly req?: { readonly session?: object } }): boolean {
+  return session.req?.session === session
+}
+
+function answer<T>(work: Promise<T>, callback: (error: unknown, result?: T) => void): void {
+  const failing = work.catch((error) => {
+    throw withHttpStatus(error)
+  })
+  // Calls back outside of the promise: what the callback throws is not its rejection.
+  callbackify(() => failing)(callback as (error: unknown, result: T) => void)
+}
+
+function mergesOf(merge: object): Map<string, Merge> {
+  return new Map(Object.entries(merge).map(([name, each]) => [fieldName(name), checkedMerge(name, each)]))
+}
+
+function checkedMerge(name: string, merge: unknown): Merge {
+  if (typeof merge !== 'function') throw new BadConfigError(`merge.${name} is a function: (base, mine, stored) => value`)
+  if (fieldName(name) === name) return merge as Merge
+  // Such a field keeps its name beside its value.
+  const valueIn = (pair: unknown) => (pair as [string, unknown] | undefined)?.[1]
+  return (base, mine, stored) => [name, merge(valueIn(base), valueIn(mine), valueIn(stored))]
+}
+
+function assertOptions(options: object): void {
+  const unknown = Object.keys(options).find((name) => name !== 'merge' && name !== 'readThrough')
+  if (unknown !== undefined) throw new BadConfigError(`Store has no option '${unknown}'; it has merge and readThrough`)
+}
+
+function assertCookieField({ sessions }: Origin): void {
+  try {
+    valueOfJson(sessions, 'cookie', plainCookie)
+  } catch (error) {
+    throw new BadConfigError(
+      'express-session keeps its cookie in the session: the schema needs a field for it, such as cookie: z.json(), or .catchall(z.json()) for all that an app may set',
+      { cause: error },
+    )
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,17 @@
+import type { EventEmitter } from 'node:events'
+import { createRequire } from 'node:module'
+
+/**
+ * express-session's own `Store`, which brings `regenerate`, `load` and `createSession`. Its types are not imported: they declare a
+ * `req.session` of their own, which in one program collides with the one of `@fieldwise/http/express`. What returns `T` is what its
+ * types say there.
+ */
+export interface BaseStore extends EventEmitter {
+  regenerate(req: object, callback: (error?: unknown) => void): void
+  load<T>(id: string, callback: (error: unknown, session?: T) => void): void
+  createSession<T>(req: object, data: object): T
+}
+
+const expressSession = createRequire(import.meta.url)('express-session') as { readonly Store: new () => BaseStore }
+
+export const BaseStore = expressSession.Store

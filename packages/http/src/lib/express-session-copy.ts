@@ -1,0 +1,202 @@
+import { BadArgumentError, BadConfigError, isFieldwiseError, type Session, type Sessions } from 'fieldwise'
+import { createUnder, keepFor, storedJson, tokenUnder, valueOfJson } from 'fieldwise/adapter'
+import { idleOf, type JsonFields } from './express-session-data.js'
+
+/** What all copies of one store share. Which fields there are is known at run time only. */
+export interface Origin {
+  readonly sessions: Sessions<Record<string, unknown>>
+  /** By the names of fields. */
+  readonly merges: ReadonlyMap<string, Merge>
+  /** The saves of new sessions that are under way, by id: whoever ends such a session has to wait. */
+  readonly beginnings: Map<string, Promise<unknown>>
+}
+
+/** What to store when a field was changed here (`mine`, from `base`) and in the store meanwhile. */
+export type Merge = (base: unknown, mine: unknown, stored: unknown) => unknown
+
+type StoredSession = Session<Record<string, unknown>>
+
+/**
+ * One request's copy of a session, which express-session loads and saves as a whole. It remembers what it last agreed on with the store, so that
+ * a save writes what this request has changed, and nothing else.
+ */
+export class SessionCopy {
+  readonly #origin: Origin
+  readonly #id: string
+  /** Undefined while nothing is stored. */
+  #session: StoredSession | undefined
+  #agreed: Map<string, string>
+  #usedAt = performance.now()
+  #isOver = false
+  /** Why this session could not be created: it is not tried again under the same id (E2). */
+  #failure: unknown
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(origin: Origin, id: string, fields: JsonFields = new Map(), session?: StoredSession) {
+    this.#origin = origin
+    this.#id = id
+    this.#session = session
+    this.#agreed = new Map(fields)
+  }
+
+  /** A copy of the session of `id`; undefined where there is none. */
+  static async load(origin: Origin, id: string): Promise<SessionCopy | undefined> {
+    const { sessions } = origin
+    const session = sessions.resume(tokenUnder(sessions, id))
+    try {
+      const fields = await storedJson(session)
+      return session.state === 'stored' ? new SessionCopy(origin, id, fields, session) : undefined
+    } catch (error) {
+      if (isFieldwiseError(error, 'SESSION_GONE')) return undefined
+      throw error
+    }
+  }
+
+  get isNew(): boolean {
+    return this.#session === undefined
+  }
+
+  get fields(): JsonFields {
+    return this.#agreed
+  }
+
+  /** Forgets the fields that did not reach the app, so that nobody takes their absence for a deletion. */
+  keepOnly(fields: ReadonlySet<string>): void {
+    this.#agreed = new Map([...this.#agreed].filter(([field]) => fields.has(field)))
+  }
+
+  /** Writes what has changed. Saves of one copy go one after the other, each against what the one before it left. */
+  save(fields: JsonFields): Promise<void> {
+    const saving = this.#next(() => this.#save(fields))
+    if (this.isNew) this.#announce(saving)
+    return saving
+  }
+
+  /** The session was used; of the fields the cookie alone may have changed. */
+  touch(cookie: string): Promise<void> {
+    return this.#next(async () => {
+      if (!this.isNew) await this.#save(new Map(this.#agreed).set('cookie', cookie))
+    })
+  }
+
+  #announce(beginning: Promise<void>): void {
+    const { beginnings } = this.#origin
+    const end = () => {
+      if (beginnings.get(this.#id) === beginning) beginnings.delete(this.#id)
+    }
+    beginnings.set(this.#id, beginning)
+    beginning.then(end, end)
+  }
+
+  #next(work: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(work)
+    this.#queue = done.catch(() => {})
+    return done
+  }
+
+  async #save(fields: JsonFields): Promise<void> {
+    if (this.#isOver) return
+    if (this.#session === undefined) return this.#begin(fields)
+    try {
+      await keepFor(this.#session, idleOf(fields)).catch(refuseLifetime)
+      await this.#write(this.#session, fields)
+      await this.#use(this.#session)
+    } catch (error) {
+      // The session ended while this request was at work: what it writes ends with it, as if it had come just before (E1).
+      if (!isFieldwiseError(error, 'SESSION_GONE')) throw error
+      this.#isOver = true
+    }
+  }
+
+  /** Only here is a session ever created, under an id that this process has just made, and once (E2). */
+  async #begin(fields: JsonFields): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    try {
+      this.#session = await begin(this.#origin, this.#id, fields)
+      this.#agreed = new Map(fields)
+    } catch (error) {
+      if (isFieldwiseError(error, 'STORE_UNAVAILABLE')) this.#failure = error
+      throw error
+    }
+  }
+
+  async #write(session: StoredSession, fields: JsonFields): Promise<void> {
+    const changed = [...fields].filter(([field, json]) => this.#agreed.get(field) !== json).map(([field]) => field)
+    const deleted = [...this.#agreed.keys()].filter((field) => !fields.has(field))
+    // All begin in the same tick, so that they leave together.
+    const writes = [...changed, ...deleted].map((field) => this.#writeField(session, field, fields.get(field)))
+    const failures = (await Promise.all(writes)).filter((error) => error !== undefined)
+    if (failures.length > 0) throw failures.find((error) => isFieldwiseError(error, 'SESSION_GONE')) ?? failures[0]
+  }
+
+  /** Resolves with what went wrong. */
+  async #writeField(session: StoredSession, field: string, json: string | undefined): Promise<unknown> {
+    try {
+      if (json === undefined) await session.delete(field)
+      else await this.#store(session, field, json)
+      this.#agree(field, json)
+      return undefined
+    } catch (error) {
+      // It may be stored. To merge it once more could count it twice.
+      if (isFieldwiseError(error, 'OUTCOME_UNKNOWN')) this.#agree(field, json)
+      return error
+    }
+  }
+
+  async #store(session: StoredSession, field: string, json: string): Promise<void> {
+    const { sessions, merges } = this.#origin
+    const merge = merges.get(field)
+    if (merge === undefined) return session.set(field, valueOfJson(sessions, field, json))
+    const base = this.#agreed.get(field)
+    const decoded = (text: string) => valueOfJson(sessions, field, text)
+    await session.update(field, (stored) => {
+      const merged = merge(base === undefined ? undefined : decoded(base), decoded(json), stored)
+      if (merged === undefined) throw new BadArgumentError(`The merge function of '${field}' returned nothing`)
+      return merged
+    })
+  }
+
+  #agree(field: string, json: string | undefined): void {
+    if (json === undefined) this.#agreed.delete(field)
+    else this.#agreed.set(field, json)
+    this.#usedAt = performance.now()
+  }
+
+  /** Loading a session renews it, and so does writing. Only what goes on for long, such as a socket, has to use it again. */
+  async #use(session: StoredSession): Promise<void> {
+    if (performance.now() - this.#usedAt < fresh) return
+    await session.getMany([])
+    this.#usedAt = performance.now()
+  }
+}
+
+/** In milliseconds. Every session lives two seconds longer than it has to. */
+const fresh = 1_000
+
+/** Stores a new session. Nothing is sent before all of its fields have been checked. */
+export async function begin(origin: Origin, id: string, fields: JsonFields): Promise<StoredSession> {
+  const { sessions } = origin
+  const session = await createUnder(sessions, id, valuesOf(origin, fields), lifetimeOf(fields)).catch(refuseLifetime)
+  if (session !== null) return session
+  throw new BadConfigError(
+    'genid gave the id of a session that exists: it has to give another one, that nobody can guess, each time',
+  )
+}
+
+/** The values that fields stand for. @throws `FIELD_INVALID` */
+export function valuesOf({ sessions }: Origin, fields: JsonFields): Record<string, unknown> {
+  return Object.fromEntries(Array.from(fields, ([field, json]) => [field, valueOfJson(sessions, field, json)]))
+}
+
+function lifetimeOf(fields: JsonFields) {
+  const idle = idleOf(fields)
+  return idle === undefined ? {} : { lifetime: { idle } }
+}
+
+function refuseLifetime(error: unknown): never {
+  if (!isFieldwiseError(error, 'BAD_CONFIG')) throw error
+  throw new BadConfigError(
+    "The cookie's maxAge is longer than any session lives: give createSessions a lifetime.absolute of at least as much, or shorten the maxAge",
+    { cause: error },
+  )
+}

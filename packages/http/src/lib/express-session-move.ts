@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { createUnder, tokenUnder } from 'fieldwise/adapter'
+import { begin, type Origin, SessionCopy, valuesOf } from './express-session-copy.js'
+import { fieldsOf, plainCookie } from './express-session-data.js'
+
+/** What is needed of the store that an app used before: any store of express-session has it. */
+export interface OldStore {
+  get(id: string, callback: (error: unknown, session?: object | null) => void): void
+  destroy(id: string, callback: (error?: unknown) => void): void
+}
+
+/**
+ * Brings sessions over from an old store, each when it is first asked for. A session is brought over once, whatever process asks, and
+ * never after it was ended: whoever does either first leaves a claim behind. That is a session of its own, under an id made from the
+ * other's; it has a field as soon as nobody needs to wait any more.
+ */
+export class Move {
+  readonly #origin: Origin
+  readonly #old: OldStore
+
+  constructor(origin: Origin, old: OldStore) {
+    this.#origin = origin
+    this.#old = old
+  }
+
+  /** The session of `id`, if the old store has it and it was not brought over before. */
+  async bring(id: string): Promise<SessionCopy | undefined> {
+    const data = await this.#find(id)
+    if (data === undefined) return undefined
+    const fields = fieldsOf(data)
+    // What does not fit the schema is to be found out before the session is claimed.
+    valuesOf(this.#origin, fields)
+    const claim = await this.#claim(id)
+    if (claim === null) return this.#wait(id)
+    const session = await begin(this.#origin, id, fields)
+    await claim.set(this.#settled)
+    return new SessionCopy(this.#origin, id, fields, session)
+  }
+
+  /** Ends the session in the old store, and sees to it that nobody brings it over any more. */
+  async end(id: string): Promise<void> {
+    await this.#claim(id, this.#settled)
+    await promisify(this.#old.destroy.bind(this.#old))(id)
+  }
+
+  async #find(id: string): Promise<object | undefined> {
+    try {
+      return (await promisify(this.#old.get.bind(this.#old))(id)) ?? undefined
+    } catch (error) {
+      // express-session takes this error of a store for "not found".
+      if ((error as { code?: unknown }).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  /** `null` where there is a claim already. */
+  #claim(id: string, values = {}) {
+    return createUnder(this.#origin.sessions, claimOf(id), values, { lifetime: { idle: claimed, absolute: claimed } })
+  }
+
+  /** Somebody else is bringing it over at this moment, or it has ended since. */
+  async #wait(id: string): Promise<SessionCopy | undefined> {
+    const { sessions } = this.#origin
+    const claim = sessions.resume(tokenUnder(sessions, claimOf(id)))
+    for (const pause of pauses) {
+      const isSettled = await claim.has('cookie')
+      const copy = await SessionCopy.load(this.#origin, id)
+      if (copy !== undefined || isSettled) return copy
+      await sleep(pause)
+    }
+    return undefined
+  }
+
+  get #settled() {
+    return valuesOf(this.#origin, new Map([['cookie', plainCookie]]))
+  }
+}
+
+/** As long as an old store may hold a session that nobody uses. */
+const claimed = '30d'
+
+/** In milliseconds. */
+const pauses = [5, 20, 80, 320, 0]
+
+function claimOf(id: string): string {
+  return `claim of\n${id}`
+}
