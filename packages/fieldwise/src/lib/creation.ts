@@ -35,19 +35,14 @@ export async function createSession(core: Core, values: ReadonlyMap<string, stri
 }
 
 /**
- * Stores a new session under a token of the caller's own. There is one attempt: the same id must never be tried again (C1). Undefined
- * where a session has this id already, which is left as it is.
+ * Stores the header of a new session, without fields, under a token of the caller's own. There is one attempt: the same id must never be
+ * tried again (C1). Undefined where a session has this id already, which is left as it is.
  *
  * @throws {StoreUnavailableError} when it cannot be told to be stored.
  */
-export async function createSessionUnder(
-  core: Core,
-  token: Token,
-  values: ReadonlyMap<string, string>,
-  options: NewSession,
-): Promise<Created | undefined> {
+export async function createSessionUnder(core: Core, token: Token, options: NewSession): Promise<Created | undefined> {
   try {
-    return await attemptCreation(core, token, values, options)
+    return await attemptCreation(core, token, new Map(), options)
   } catch (error) {
     if (error instanceof Taken) return undefined
     throw error

@@ -6,7 +6,7 @@ import type { SessionState } from './visit.js'
 export interface LifetimeOptions {
   /** How long it lives without being used. Kept at least as asked, and at most a tenth (1 s at least) and 2 s longer. Default `'30m'`. */
   readonly idle?: Duration
-  /** How long it lives, used or not; enforced to the millisecond on the memcached server's clock. Default `'12h'`. */
+  /** How long it lives, used or not, on the memcached server's clock, which tells seconds: two processes differ by one at most. Default `'12h'`. */
   readonly absolute?: Duration
 }
 

@@ -1,6 +1,6 @@
-import { type Deadline, readDeadline } from './core.js'
+import { type Deadline, readDeadline, writeDeadline } from './core.js'
 import { type Created, createSession, createSessionUnder, type NewSession } from './creation.js'
-import { type Edit, settled } from './edit.js'
+import { Edit, settled } from './edit.js'
 import type { Engine } from './engine.js'
 import { isFieldwiseError, SessionGoneError } from './errors.js'
 import type { Header } from './header.js'
@@ -107,11 +107,23 @@ export class Visit {
     this.#begin(await createSession(this.#engine.core, values, this.#newSession(terms, deadline)))
   }
 
-  /** Stores this session now under a token of the caller's own. False where another session has its id. */
+  /**
+   * Stores this session now under a token of the caller's own. False where another session has its id. The header goes first and alone:
+   * an id that is not new may belong to another session, or to the remains of one, and only the header tells.
+   */
   async createUnder(token: Token, values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<boolean> {
-    const created = await createSessionUnder(this.#engine.core, token, values, this.#newSession(terms, deadline))
-    if (created) this.#begin(created)
-    return created !== undefined
+    const { core, headers } = this.#engine
+    const created = await createSessionUnder(core, token, this.#newSession(terms, deadline))
+    if (created === undefined) return false
+    this.#begin(created)
+    const edits = Array.from(values, ([field, json]) => new Edit(field, writeDeadline(core), true, () => json))
+    try {
+      if (edits.length > 0) await this.#submit(edits)
+    } catch (error) {
+      await headers.end(token.sid, values.keys(), readDeadline(core)).catch(() => {})
+      throw error
+    }
+    return true
   }
 
   /** Changes the secret. A session that is still new is stored by it. */
