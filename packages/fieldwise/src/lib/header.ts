@@ -37,7 +37,7 @@ export interface Header {
   readonly manifest: ReadonlyMap<string, Buffer>
 }
 
-export interface PreviousSecret {
+interface PreviousSecret {
   readonly hash: Buffer
   readonly until: number
 }

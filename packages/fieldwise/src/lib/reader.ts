@@ -22,7 +22,7 @@ export interface FoundHeader {
   readonly life: number | undefined
 }
 
-export interface FoundItem {
+interface FoundItem {
   /** As stored, still sealed. */
   readonly bytes: Buffer
   readonly version: Version
