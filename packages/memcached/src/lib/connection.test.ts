@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Store } from 'fieldwise/store-contract'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { complaint, Flyer, told } from '../../../../test/support/flights.js'
+import { Memcached } from '../../../../test/support/memcached.js'
 import {
   type Peer,
   type Protocol,
@@ -95,6 +96,19 @@ describe.each(protocols)('a %s connection', (protocol) => {
     expect(server.peers).toHaveLength(2)
   })
 
+  test('an orderly close settles what is under way even if much is still to be written', async () => {
+    const { session, server } = await scene((_request, peer) => void peer)
+    await session.fly([])
+    const peer = server.peers[0] as Peer
+    peer.socket.pause()
+    const flights = Array.from({ length: 20 }, (_, index) => session.told(session.add(`a${index}`, Buffer.alloc(1_000_000))))
+    await new Promise((resolve) => setImmediate(resolve))
+    const begun = performance.now()
+    peer.end()
+    for (const answers of await Promise.all(flights)) expect(answers).toEqual(['open STORE_UNAVAILABLE'])
+    expect(performance.now() - begun).toBeLessThan(2_500)
+  })
+
   test('a call that does not concern the refused one beside it is carried out', async () => {
     const { session, server } = await scene((request, peer) => peer.send(reply.missing(request)))
     const tooLong = { op: 'get', key: 'k'.repeat(251) } as const
@@ -152,13 +166,29 @@ describe.each(protocols)('a %s connection', (protocol) => {
   })
 
   test('answers that arrived while the event loop was blocked past the deadline still count', async () => {
-    const { session } = await scene((request, peer) => peer.send(reply.missing(request)), '100ms')
+    await using memcached = await Memcached.start()
+    const store = memcachedStore(memcached.address, { protocol, timeout: '400ms' })
+    stores.push(store)
+    const session = new Flyer(store)
     await session.told(session.get('warm'))
     const flight = session.told(session.get('a'))
+    // Once it has been sent, before any answer is seen. Timers are the next thing that runs then.
     await new Promise((resolve) => setImmediate(resolve))
-    // The answer is on its way, or there, while this process sees nothing of it.
-    setTimeout(() => block(150), 0)
+    block(600)
     expect(await flight).toEqual(['missing'])
+  })
+
+  test('an operation takes no longer than its timeout, however long connecting may take', async () => {
+    const silent = await ScriptedServer.raw(() => {})
+    servers.push(silent)
+    const store = memcachedStore(silent.address, { protocol, timeout: '200ms', connectTimeout: '20s' })
+    stores.push(store)
+    const session = new Flyer(store)
+    const begun = performance.now()
+    expect(await session.told(session.get('a'))).toEqual(['unsent STORE_UNAVAILABLE'])
+    await expect(store.now(session.sid, Number.POSITIVE_INFINITY)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await expect(store.check(Number.POSITIVE_INFINITY)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    expect(performance.now() - begun).toBeLessThan(5_000)
   })
 
   test.each([

@@ -245,21 +245,20 @@ export class Connection implements WireHost {
     if (this.#ended !== undefined) return
     const now = this.#options.monotonic()
     if (!this.#ready && this.#connectBy <= now) return this.#fail(this.#silent())
-    if (this.#stuck(now)) return this.#fail(`did not answer within ${this.#options.timeout} ms`)
+    const head = this.#sent.first
+    if (head !== undefined && this.#stuckAt(head) <= now) return this.#fail(`did not answer within ${this.#options.timeout} ms`)
     this.#waiting = this.#waiting.filter((exchange) => !this.#failIfLate(exchange, 'unsent', now))
     for (const exchange of this.#sent) this.#failIfLate(exchange, 'open', now)
     this.#wakeForNext()
   }
 
   /**
-   * A caller's own short deadline is no reason to give the connection up, nor is a request that spent its time waiting for the connection:
-   * where connecting is slow, no call would ever succeed.
+   * When a request counts as unanswered for good. A caller's own short deadline is no reason to give the connection up. Nor is time spent
+   * waiting for the connection, up to a half: where connecting is slow, no call would ever succeed.
    */
-  #stuck(now: number): boolean {
+  #stuckAt(exchange: Exchange): number {
     const { timeout } = this.#options
-    const head = this.#sent.first
-    if (head === undefined) return false
-    return head.sentAt + timeout <= now || (head.calledAt + timeout <= now && head.sentAt + timeout / 2 <= now)
+    return Math.max(exchange.calledAt + timeout, exchange.sentAt + timeout / 2)
   }
 
   #failIfLate(exchange: Exchange, fate: 'unsent' | 'open', now: number): boolean {
@@ -272,7 +271,7 @@ export class Connection implements WireHost {
     this.#wakeAt = Number.POSITIVE_INFINITY
     let next = this.#ready ? Number.POSITIVE_INFINITY : this.#connectBy
     const head = this.#sent.first
-    if (head !== undefined) next = Math.min(next, head.sentAt + this.#options.timeout)
+    if (head !== undefined) next = Math.min(next, this.#stuckAt(head))
     for (const exchange of this.#sent) if (!exchange.settled) next = Math.min(next, exchange.deadline)
     for (const exchange of this.#waiting) next = Math.min(next, exchange.deadline)
     if (next !== Number.POSITIVE_INFINITY) this.#wake(next)

@@ -118,6 +118,16 @@ describe('a fleet', () => {
     for (const session of lost) expect(await session.told(session.get('x'))).toEqual(['missing'])
   })
 
+  test('never places a session on a server of weight 0, not even while all others are down', async () => {
+    const [a, b] = (await memcached(2)) as [Memcached, Memcached]
+    const store = storeFor({ a: a.address, b: `tcp://${b.address}?weight=0` }, { retryInterval: '10s' })
+    await a.stop()
+    for (const session of sessions(store, 5)) {
+      expect(label(session.sid)).toBe('a')
+      expect(await session.told(session.get('x'))).toEqual(['unsent STORE_UNAVAILABLE'])
+    }
+  })
+
   test('says in check which servers do not answer', async () => {
     const [a, b] = (await memcached(2)) as [Memcached, Memcached]
     const store = storeFor({ one: a.address, two: b.address })

@@ -112,6 +112,24 @@ describe('a server', () => {
     expect(world.dials).toBe(2)
   })
 
+  test('that goes down again is tried again soon, as if it had never been down', async () => {
+    const back = await scripted((_request, peer) => peer.reset())
+    const { world, server, get } = scene(await deadPort())
+    const dead = world.address.port
+    for (const pause of [50, 100, 200]) {
+      await get()
+      world.time += pause
+    }
+    world.address.port = Number(back.address.split(':')[1])
+    expect(await get()).toBe('open STORE_UNAVAILABLE')
+    world.address.port = dead
+    await get()
+    expect([server.up, world.dials]).toEqual([false, 5])
+    world.time += 50
+    await get()
+    expect(world.dials).toBe(6)
+  })
+
   test('is tried by check even while it is left alone, and in the background by tryAgain', async () => {
     const back = await scripted(misses)
     const { world, server, get } = scene(await deadPort())
