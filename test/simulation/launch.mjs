@@ -10,6 +10,7 @@ import ts from 'typescript'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const sources = ['packages/fieldwise/src', 'test/simulation']
+const coreFolder = 'packages/fieldwise/src/lib'
 
 /** @typedef {{ file: string, from: string, to: string }} Replacement in a file of the core's `src/lib` */
 
@@ -45,7 +46,7 @@ export function discard(out) {
  */
 function transpile(out, file, replacements) {
   const source = replacements
-    .filter((replacement) => join('packages/fieldwise/src/lib', replacement.file) === file)
+    .filter((replacement) => join(coreFolder, replacement.file) === file)
     .reduce(replaceOnce, readFileSync(join(root, file), 'utf8'))
   const { outputText } = ts.transpileModule(source, {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true },
@@ -53,6 +54,18 @@ function transpile(out, file, replacements) {
   const target = join(out, file.replace(/\.ts$/, '.js'))
   mkdirSync(dirname(target), { recursive: true })
   writeFileSync(target, outputText)
+}
+
+/**
+ * What keeps replacements from being made: sources that have moved on.
+ *
+ * @param {readonly Replacement[]} replacements
+ */
+export function check(replacements) {
+  return replacements.flatMap(({ file, from }) => {
+    const found = readFileSync(join(root, coreFolder, file), 'utf8').split(from).length - 1
+    return found === 1 ? [] : [`${file} holds this ${found} times, not once:\n${from}`]
+  })
 }
 
 /**
@@ -70,7 +83,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const out = compile()
   try {
     const { main } = await import(join(out, `test/simulation/${program}.js`))
-    process.exitCode = await main(rest, { compile, discard, root })
+    process.exitCode = await main(rest, { check, compile, discard, root })
   } finally {
     discard(out)
   }

@@ -36,6 +36,7 @@ export interface Peer {
 
 type Fate =
   | { readonly kind: 'arrives'; readonly delay: number }
+  | { readonly kind: 'overtaken'; readonly by: number }
   | { readonly kind: 'lost' }
   | { readonly kind: 'reset'; readonly delivered: boolean }
 
@@ -52,6 +53,8 @@ export class Network {
   /** Told of every command that is carried out, and by whom it was sent. */
   witness: ((endpoint: Endpoint, command: Command) => void) | undefined
   #open: Connection[] = []
+  /** Packets that wait until others of the same machine, over a newer connection, have overtaken them. */
+  #overtaken: Overtaken[] = []
 
   constructor(scheduler: Scheduler, random: Random, server: SimulatedMemcached) {
     this.scheduler = scheduler
@@ -88,7 +91,24 @@ export class Network {
     const luck = this.random.next()
     if (luck < lose) return lost
     if (luck < lose + reset) return { kind: 'reset', delivered: this.random.chance(0.5) }
-    return { kind: 'arrives', delay: luck < lose + reset + stall ? this.#stall() : this.delay() }
+    if (luck >= lose + reset + stall) return { kind: 'arrives', delay: this.delay() }
+    // The most awkward moment for a late packet is between two of its sender's later ones.
+    if (this.random.chance(0.4)) return { kind: 'overtaken', by: 1 + this.random.below(5) }
+    return { kind: 'arrives', delay: this.stall() }
+  }
+
+  /** Lets something happen when `by` more packets of a machine have reached the server. */
+  whenOvertaken(endpoint: Endpoint, by: number, release: () => void): void {
+    this.#overtaken.push({ endpoint, left: by, release })
+  }
+
+  /** A packet has reached the server. */
+  passed(endpoint: Endpoint): void {
+    for (const one of this.#overtaken) if (one.endpoint === endpoint) one.left--
+    const due = this.#overtaken.filter((one) => one.left === 0)
+    if (due.length === 0) return
+    this.#overtaken = this.#overtaken.filter((one) => one.left > 0)
+    for (const one of due) one.release()
   }
 
   #partitioned(endpoint: Endpoint): Fate {
@@ -96,9 +116,15 @@ export class Network {
     return { kind: 'arrives', delay: endpoint.partitionedUntil - this.scheduler.now + this.delay() }
   }
 
-  #stall(): number {
+  stall(): number {
     return this.random.pick(stalls) * this.random.between(0.5, 1.5)
   }
+}
+
+interface Overtaken {
+  readonly endpoint: Endpoint
+  left: number
+  readonly release: () => void
 }
 
 const lost: Fate = { kind: 'lost' }
@@ -113,6 +139,8 @@ export class Connection {
   #run = 0
   #reachesServer = 0
   #reachesClient = 0
+  /** Packets that are kept back. */
+  #held: (readonly Command[])[] | undefined
   /** Nothing that is sent from now on reaches the server. */
   #deaf = false
   /** Nothing that the server says from now on reaches the client. */
@@ -158,7 +186,7 @@ export class Connection {
       this.#deaf = true
       return
     }
-    const delay = fate.kind === 'arrives' ? fate.delay : this.#network.delay()
+    const delay = fate.kind === 'arrives' ? fate.delay : fate.kind === 'overtaken' ? this.#network.stall() : this.#network.delay()
     this.#network.scheduler.after(delay, () => this.#accept())
   }
 
@@ -182,13 +210,25 @@ export class Connection {
   #sendPacket(packet: readonly Command[]): void {
     if (this.#deaf) return
     const fate = this.#network.fate(this.endpoint)
+    if (this.#held) return void this.#held.push(packet)
     if (fate.kind === 'arrives') return this.#deliverAfter(fate.delay, packet)
+    if (fate.kind === 'overtaken') return this.#hold(packet, fate.by)
     this.#deaf = true
     if (fate.kind === 'lost') return
     this.#reset()
     if (!fate.delivered) return
     this.#mute = true
     this.#deliverAfter(this.#network.delay(), packet)
+  }
+
+  /** Keeps back a packet and all that follow it on this connection. */
+  #hold(packet: readonly Command[], by: number): void {
+    this.#held = [packet]
+    this.#network.whenOvertaken(this.endpoint, by, () => {
+      const packets = this.#held ?? []
+      this.#held = undefined
+      for (const one of packets) this.#deliverAfter(0, one)
+    })
   }
 
   #deliverAfter(delay: number, packet: readonly Command[]): void {
@@ -200,6 +240,7 @@ export class Connection {
   #deliver(packet: readonly Command[]): void {
     const { server } = this.#network
     if (this.#dropped || this.#run !== server.run) return
+    this.#network.passed(this.endpoint)
     const replies = packet.map((command) => {
       this.#network.witness?.(this.endpoint, command)
       return server.execute(command)
@@ -211,6 +252,7 @@ export class Connection {
     if (this.#mute || this.#closed) return
     const fate = this.#network.fate(this.endpoint)
     if (fate.kind === 'arrives') return this.#receiveAfter(fate.delay, replies)
+    if (fate.kind === 'overtaken') return this.#receiveAfter(this.#network.stall(), replies)
     this.#mute = true
     // A loss begins somewhere in the stream: the answers before it still arrive.
     const arrived = replies.slice(0, this.#network.random.below(replies.length + 1))

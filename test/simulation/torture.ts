@@ -36,16 +36,11 @@ async function playOnThreads(scenario: string, runSeed: number, count: number): 
     const first = thread * share
     return { scenario, runSeed, first, count: Math.max(0, Math.min(share, count - first)), most: mostFailures }
   })
-  return (await Promise.all(shares.map(playOnThread))).flat()
+  return (await Promise.all(shares.map((one) => playOnThread(one)))).flat()
 }
 
 /** Plays a share of a run in a thread. `folder` holds the compiled simulation: this one's own, or one with another core. */
-export function playOnThread(
-  share: Share,
-  _index = 0,
-  _all: unknown = undefined,
-  folder = new URL('.', import.meta.url),
-): Promise<readonly Failure[]> {
+export function playOnThread(share: Share, folder = new URL('.', import.meta.url)): Promise<readonly Failure[]> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('worker.js', folder), { workerData: share })
     worker.once('message', (played: Played) => resolve(played.failures))

@@ -37,8 +37,6 @@ interface Scene {
   readonly requests: Request[]
   /** The rotations that were acknowledged, in order. */
   readonly rotations: Rotation[]
-  /** "Remember me": renewals send the cookie anew. */
-  readonly persist: boolean
   /** How long the secret before works on after a login, in whole seconds. */
   readonly grace: number
   /** An answer with a newer cookie was lost or came very late, or nobody can tell whether there is a newer one. */
@@ -76,8 +74,7 @@ async function begin(world: World, history: History): Promise<Scene> {
   const session = (systems[0] as SimulatedSessions).resume()
   await new Visitor(hosts[0] as Host, history, session).set('a')
   const visitor = { sid: session.id as string, jar: { cookie: session.token as string }, isCookieLost: false }
-  const habits = { persist: random.chance(0.5), grace: random.pick([0, 0, 0, 10]) }
-  return { hosts, systems, requests: [], rotations: [], ...visitor, ...habits }
+  return { hosts, systems, requests: [], rotations: [], ...visitor, grace: random.pick([0, 0, 0, 10]) }
 }
 
 async function clickAround(world: World, history: History, scene: Scene): Promise<void> {
@@ -148,7 +145,7 @@ async function answer(world: World, scene: Scene, page: Page, request: Request, 
 
 /** Changes the secret and, where it cannot be told whether that was done, asks once more. */
 async function logIn(scene: Scene, request: Request, visitor: Visitor): Promise<Operation> {
-  const options = scene.grace > 0 ? { persist: scene.persist, grace: `${scene.grace}s` as const } : { persist: scene.persist }
+  const options = scene.grace > 0 ? { grace: `${scene.grace}s` as const } : {}
   const first = await visitor.regenerate(options)
   const last = first.outcome === 'unknown' ? await visitor.regenerate(options) : first
   if (first.outcome === 'unknown' && last.outcome !== 'ok') scene.isCookieLost = true

@@ -1,7 +1,7 @@
 import { checkDeadlines, checkField } from '../checker.js'
 import { type History, onField, onSession } from '../history.js'
 import type { Scenario } from '../scenario.js'
-import { defaultDeadlines, listFields, type SimulatedSessions, sessionsOn, Visitor } from '../visitor.js'
+import { defaultDeadlines, type ListField, listFields, type SimulatedSessions, sessionsOn, Visitor } from '../visitor.js'
 import { clearUp, drawFaults, scheduleAccidents } from '../weather.js'
 import type { Host, World } from '../world.js'
 
@@ -24,6 +24,8 @@ export const eviction: Scenario = {
 const deadlines = { read: defaultDeadlines.read + 500, write: defaultDeadlines.write + 500 }
 
 interface Scene {
+  /** The fields that are used: few of them, so that first writes meet, or all. */
+  readonly fields: readonly ListField[]
   readonly sid: string
   readonly token: string
   readonly hosts: readonly Host[]
@@ -38,29 +40,44 @@ async function begin(world: World, history: History): Promise<Scene> {
   const systems = hosts.map((host) => sessionsOn(host))
   const session = await (systems[0] as SimulatedSessions).create({})
   const visitor = new Visitor(hosts[0] as Host, history, session)
-  for (const field of listFields) if (random.chance(0.5)) await visitor.set(field)
+  const fields = random.chance(0.5) ? listFields : listFields.slice(0, 1 + random.below(2))
+  for (const field of fields) if (random.chance(0.4)) await visitor.set(field)
   const span = random.pick([3, 30, 300])
-  return { sid: session.id as string, token: session.token as string, hosts, systems, span }
+  return { sid: session.id as string, token: session.token as string, hosts, systems, fields, span }
 }
 
-/** The moments at which an item was evicted. In a tenth of the histories there is none, so that false alarms show. */
-function evictSome(world: World, history: History, { sid, span }: Scene): number[] {
+/**
+ * Evicts items at any time, or right behind their first write. Returns the moments; in a tenth of the histories there is none, so that
+ * false alarms show.
+ */
+function evictSome(world: World, history: History, scene: Scene): number[] {
+  const { random } = world
   const moments: number[] = []
-  for (
-    let left = world.random.weighted({ '0': 1, '1': 4, '2': 3, '4': 2 });
-    Number(left) > 0;
-    left = `${Number(left) - 1}` as '0'
-  ) {
-    world.later(world.random.between(0, span * 1.5), () => {
-      const present = world.server.keys().filter((key) => key.startsWith(sid))
-      const isHeader = world.random.chance(0.1)
-      const key = isHeader ? `${sid}:@` : world.random.pick(present)
-      if (key === undefined || !world.server.evict(key)) return
-      world.log(() => `memcached  evicts ${key}`)
-      moments.push(history.moment())
-    })
+  const evict = (key: string) => {
+    if (!world.server.evict(key)) return
+    world.log(() => `memcached  evicts ${key}`)
+    moments.push(history.moment())
+  }
+  const count = Number(random.weighted({ '0': 1, '1': 4, '2': 3, '4': 2 }))
+  if (count > 0 && random.chance(0.5)) evictNew(world, evict)
+  for (let left = count; left > 0; left--) {
+    world.later(random.between(0, scene.span * 1.5), () =>
+      evict(random.chance(0.1) ? `${scene.sid}:@` : anyField(world, scene.sid)),
+    )
   }
   return moments
+}
+
+function evictNew(world: World, evict: (key: string) => void): void {
+  world.network.witness = (_endpoint, command) => {
+    if (command.op !== 'add' || command.key.endsWith(':@') || world.random.chance(0.5)) return
+    world.later(world.random.pick([0.01, 1, 10, 600]) * world.random.next(), () => evict(command.key))
+  }
+}
+
+function anyField(world: World, sid: string): string {
+  const present = world.server.keys().filter((key) => key.startsWith(sid) && !key.endsWith(':@'))
+  return world.random.pick(present) ?? ''
 }
 
 async function use(world: World, history: History, scene: Scene): Promise<void> {
@@ -72,7 +89,7 @@ async function use(world: World, history: History, scene: Scene): Promise<void> 
   for (let left = 2 + random.below(6); left > 0 && !host.crashed; left--) {
     if (random.chance(0.4)) visitor = request()
     const call = random.weighted({ get: 4, set: 2, update: 3, take: 0.5, delete: 0.5, getAll: 1 })
-    await (call === 'getAll' ? visitor.getAll() : visitor[call](random.pick(listFields)))
+    await (call === 'getAll' ? visitor.getAll() : visitor[call](random.pick(scene.fields)))
     if (random.chance(0.6)) await world.sleep(random.between(0, scene.span / 3))
   }
 }

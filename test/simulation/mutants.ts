@@ -1,0 +1,601 @@
+/**
+ * Each rule of the protocol, and how the core is without it: exact replacements in its sources. Where the sources have moved on, the
+ * replacement is not found and the run fails; then it is to be written anew.
+ */
+export interface Mutant {
+  readonly rule: string
+  /** What is left out, or done instead. */
+  readonly what: string
+  readonly replacements: readonly { readonly file: string; readonly from: string; readonly to: string }[]
+  /** The scenarios that may notice, the likeliest first. */
+  readonly scenarios: readonly string[]
+  /** Why nothing can notice, for a rule that saves work or an `OUTCOME_UNKNOWN` and nothing else. */
+  readonly harmless?: string
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    rule: 'C1',
+    what: 'every attempt to create uses the id and the secret of the first',
+    replacements: [
+      {
+        file: 'creation.ts',
+        from: `      const sid = core.store.place(uuid({ random: core.runtime.bytes(16) }))
+      return await attemptCreation(core, { sid, secret: newSecret(core.runtime) }, values, options)`,
+        to: `      const sid = core.store.place(uuid({ random: core.runtime.bytes(16) }))
+      options.token ??= { sid, secret: newSecret(core.runtime) }
+      return await attemptCreation(core, options.token, values, options)`,
+      },
+    ],
+    scenarios: ['create-and-end'],
+  },
+  {
+    rule: 'C2',
+    what: 'a change of the header adds it where it is gone',
+    replacements: [
+      {
+        file: 'headers.ts',
+        from: `            version: before.version,
+          },`,
+        to: `            version: before.version,
+          },
+          {
+            op: 'add',
+            key: keys.header(reading.sid),
+            value: sealer.seal(reading.sid, headerName, encodeHeader(header)),
+            life: headerLife(header, reading.at),
+          },`,
+      },
+    ],
+    scenarios: ['create-and-end'],
+  },
+  {
+    rule: 'R1',
+    what: 'the header is touched before the token is verified',
+    replacements: [
+      {
+        file: 'visit.ts',
+        from: `if (this.#state === 'unopened') this.#recognise(token, reading)`,
+        to: `this.#engine.renewals.consider(reading, this)
+    if (this.#state === 'unopened') this.#recognise(token, reading)`,
+      },
+    ],
+    scenarios: ['create-and-end'],
+  },
+  {
+    rule: 'R1',
+    what: 'a secret that is wrong is let in',
+    replacements: [
+      {
+        file: 'visit.ts',
+        from: `if (judged === 'stranger' || reading.header === undefined)`,
+        to: `if (reading.header === undefined)`,
+      },
+    ],
+    scenarios: ['create-and-end'],
+  },
+  {
+    rule: 'R1',
+    what: 'a flight reads the header first and the fields behind it',
+    replacements: [
+      {
+        file: 'reader.ts',
+        from: `    requests.push({ op: 'get', key: keys.header(sid) })
+    const land`,
+        to: `    requests.unshift({ op: 'get', key: keys.header(sid) })
+    const land`,
+      },
+      { file: 'reader.ts', from: 'answers[fields.length] as StoreAnswer', to: 'answers[0] as StoreAnswer' },
+      {
+        file: 'reader.ts',
+        from: 'const answer = found(answers[index] as StoreAnswer)',
+        to: 'const answer = found(answers[(answers.length === 1 ? 0 : 1) + index])',
+      },
+    ],
+    scenarios: ['absent-field', 'create-and-end', 'eviction', 'header-races', 'one-field'],
+  },
+  {
+    rule: 'R2',
+    what: 'births are not compared',
+    replacements: [
+      {
+        file: 'item.ts',
+        from: 'return isItem && birth.compare(bytes, 1 + writeIdLength, fixedLength) !== 0',
+        to: 'return false',
+      },
+    ],
+    scenarios: ['eviction'],
+  },
+  {
+    rule: 'R2',
+    what: 'an add that is sent again keeps its birth',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: '?? listed ?? this.#core.ids.birth()',
+        to: '?? listed ?? (this.birth ??= this.#core.ids.birth())',
+      },
+    ],
+    scenarios: ['eviction'],
+  },
+  {
+    rule: 'R3',
+    what: 'a listed field that is missing is lost at once, without a second read',
+    replacements: [
+      { file: 'reader.ts', from: 'const second = await this.read(reading.sid, fields, deadline)', to: 'const second = reading' },
+    ],
+    scenarios: ['header-races', 'continuous-use'],
+  },
+  {
+    rule: 'R3',
+    what: 'a listed field that is missing is unset',
+    replacements: [{ file: 'reader.ts', from: 'if (lost !== undefined) throw new LostField(lost, second)', to: '' }],
+    scenarios: ['eviction'],
+  },
+  {
+    rule: 'R3',
+    what: 'a read returns an item that is not listed',
+    replacements: [
+      { file: 'reader.ts', from: 'if (!isListed && !this.#core.settings.mayBeAbsent(field)) return undefined', to: '' },
+    ],
+    scenarios: ['eviction', 'header-races'],
+  },
+  {
+    rule: 'R3',
+    what: 'a write takes no notice of an item that is not listed',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: '    const stored = this.#stored(reading)\n',
+        to: `    const listed = header.manifest.has(this.#field) || this.#mayBeAbsent || this.#open
+    const stored = listed ? this.#stored(reading) : { item: undefined, version: reading.items.get(this.#field)?.version }
+`,
+      },
+    ],
+    scenarios: ['header-races', 'one-field'],
+  },
+  {
+    rule: 'R4',
+    what: 'a touch that finds nothing is passed over',
+    replacements: [
+      {
+        file: 'renewals.ts',
+        from: `const missing = fields.filter((field, index) => answers[index]?.result === 'missing' && isKnown(field))`,
+        to: 'const missing = []',
+      },
+    ],
+    scenarios: ['header-races'],
+  },
+  {
+    rule: 'R4',
+    what: 'SESSION_GONE is reported for a loss whose end was not acknowledged',
+    replacements: [
+      {
+        file: 'headers.ts',
+        from: `    } catch (error) {
+      return unavailable(error)
+    }`,
+        to: `    } catch (error) {
+      return new SessionGoneError('lost', lost.field)
+    }`,
+      },
+    ],
+    scenarios: ['eviction'],
+  },
+  {
+    rule: 'R5',
+    what: 'an open add of a field that may be absent is sent again when the field is missing',
+    replacements: [{ file: 'field-writer.ts', from: 'item === undefined && !open.mayBeAbsent', to: 'item === undefined' }],
+    scenarios: ['absent-field'],
+  },
+  {
+    rule: 'W1',
+    what: 'a value carries its newest write id only',
+    replacements: [{ file: 'field-writer.ts', from: 'stored.item ? earlierWrites(stored.item, this.#id, at) : []', to: '[]' }],
+    scenarios: ['one-field'],
+    harmless: 'ids only ever save an OUTCOME_UNKNOWN',
+  },
+  {
+    rule: 'W1',
+    what: 'ids are dropped newest first',
+    replacements: [
+      {
+        file: 'item.ts',
+        from: 'if (!sameProcess(base.id, writer)) kept.push({ id: base.id, until: second })',
+        to: 'if (kept.length === 0 && !sameProcess(base.id, writer)) kept.push({ id: base.id, until: second })',
+      },
+    ],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W2',
+    what: 'a first write is not listed',
+    replacements: [
+      { file: 'field-writer.ts', from: 'return isListed ? this.#succeed(reading)', to: 'return true ? this.#succeed(reading)' },
+    ],
+    scenarios: ['header-races', 'one-field'],
+  },
+  {
+    rule: 'W2',
+    what: 'failing to list an item that is stored says that nothing was stored',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: `      // Once the item is stored, nothing may say that nothing was stored.
+      throw afterOpen(this.#what, error)`,
+        to: '      throw error',
+      },
+    ],
+    scenarios: ['one-field', 'header-races'],
+  },
+  {
+    rule: 'W2',
+    what: 'a writer that finds its field listed under another birth succeeds',
+    replacements: [
+      { file: 'field-writer.ts', from: 'if (listed) throw new OutcomeUnknownError(this.#what)', to: 'if (listed) return header' },
+    ],
+    scenarios: ['eviction', 'header-races'],
+  },
+  {
+    rule: 'W3',
+    what: 'a version is used on another connection than the one that read it',
+    replacements: [
+      {
+        file: '../../../../test/simulation/store.ts',
+        from: `return version.connection === connection ? { ...request, cas: version.cas } : 'foreign'`,
+        to: 'return { ...request, cas: version.cas }',
+      },
+    ],
+    scenarios: ['one-field', 'create-and-end', 'header-races'],
+  },
+  {
+    rule: 'W3',
+    what: '“unchanged” looks at the newest write id only, not at the birth',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: 'if (item.id.equals(open.base.id) && item.birth.equals(open.base.birth))',
+        to: 'if (item.id.equals(open.base.id))',
+      },
+    ],
+    scenarios: ['eviction'],
+  },
+  {
+    rule: 'W4',
+    what: 'after a lost answer nobody looks for the own id',
+    replacements: [{ file: 'field-writer.ts', from: `  if (item && remembers(item, id)) return 'applied'\n`, to: '' }],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W4',
+    what: 'what cannot be told is tried again',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: `return remembersAllSince(item, open.base) ? 'not applied' : 'unknown'`,
+        to: `return 'not applied'`,
+      },
+    ],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W4',
+    what: 'over an unchanged value the functions run again',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: `if (verdict === 'same') return this.#write(reading, header, stored, this.#open.json)\n      this.#open = undefined`,
+        to: `if (verdict !== 'same') this.#open = undefined`,
+      },
+    ],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W5',
+    what: 'an error after an open attempt stays what it is',
+    replacements: [
+      { file: 'field-writer.ts', from: 'return this.#open ? afterOpen(this.#what, error) : error', to: 'return error' },
+    ],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W5',
+    what: 'an error after an open swap of the header stays what it is',
+    replacements: [
+      { file: 'headers.ts', from: 'one.reject(isOpen ? afterOpen(one.what, error) : error)', to: 'one.reject(error)' },
+      { file: 'headers.ts', from: 'one.reject(isOpen ? afterOpen(one.what, late) : late)', to: 'one.reject(late)' },
+    ],
+    scenarios: ['browser', 'header-races'],
+  },
+  {
+    rule: 'W6',
+    what: 'a blind set whose answer is lost is sent again',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: `      break
+    } while (await patience.pause())
+    throw`,
+        to: `      this.#open = undefined
+      return false
+    } while (await patience.pause())
+    throw`,
+      },
+    ],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W7',
+    what: 'a touch of the header is not sent again',
+    replacements: [
+      {
+        file: 'renewals.ts',
+        from: `      life = seen.header.value
+      at = seen.at
+    } while (await patience.pause())`,
+        to: `      life = seen.header.value
+      at = seen.at
+    } while (false)`,
+      },
+    ],
+    scenarios: ['continuous-use'],
+  },
+  {
+    rule: 'W7',
+    what: 'deleting a field removes its item instead of leaving a tombstone',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: `const request: StoreRequest = version ? {`,
+        to: `const request = json === undefined ? { op: 'delete', key } : version ? {`,
+      },
+      {
+        file: 'field-writer.ts',
+        from: `if (answer.result === 'stored') return this.#finish(reading, item, until)`,
+        to: `if (answer.result === 'stored' || answer.result === 'done') return this.#finish(reading, item, until)`,
+      },
+    ],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W8',
+    what: 'a function joins a batch whose read has left',
+    replacements: [
+      { file: 'field-writer.ts', from: 'const edits = lane.splice(0)', to: 'const edits = lane' },
+      {
+        file: 'field-writer.ts',
+        from: 'sid, edits, seen).run()',
+        to: 'sid, edits, seen).run()\n      lane.splice(0)',
+      },
+    ],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W8',
+    what: 'each attempt has a write id of its own',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: 'return { id: this.#id, birth, earlier, deadline, json }',
+        to: 'return { id: this.#core.ids.next(), birth, earlier, deadline, json }',
+      },
+    ],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W9',
+    what: 'the deadline of a change does not run while it waits for its turn',
+    replacements: [{ file: 'field-writer.ts', from: '    this.#watch.add(edit)\n', to: '' }],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W9',
+    what: 'the deadline of a change of the header does not run while it waits for its turn',
+    replacements: [{ file: 'headers.ts', from: '      this.#watch.add(waiting)\n', to: '' }],
+    scenarios: ['header-races'],
+  },
+  {
+    rule: 'W10',
+    what: 'the size of a header is not checked before sending',
+    replacements: [{ file: 'headers.ts', from: `if (size > limit) throw new ValueTooLargeError('header', size, limit)`, to: '' }],
+    scenarios: ['header-races'],
+  },
+  {
+    rule: 'L1',
+    what: "times are those of the application's clock",
+    replacements: [
+      {
+        file: 'core.ts',
+        from: 'const flight = core.store.flight(sid, requests, limit)',
+        to: 'const flight = core.store.flight(sid, requests, limit).then((one) => ({ ...one, at: core.clock.now() }))',
+      },
+      {
+        file: 'creation.ts',
+        from: 'const at = await store.now(sid, Math.min(options.deadline, runtime.monotonic() + store.traits.timeout))',
+        to: 'const at = core.clock.now()',
+      },
+      {
+        file: 'sessions.ts',
+        from: 'return { store, runtime, schema,',
+        to: 'return { clock: options.clock, store, runtime, schema,',
+      },
+    ],
+    scenarios: ['continuous-use'],
+  },
+  {
+    rule: 'L2',
+    what: 'a header lives for its idle time to the second',
+    replacements: [
+      {
+        file: 'lifetime.ts',
+        from: 'const idle = header.idle + touchMargin(header.idle) + 2 * second',
+        to: 'const idle = header.idle',
+      },
+    ],
+    scenarios: ['continuous-use'],
+  },
+  {
+    rule: 'L2',
+    what: 'a field lives for two idle times',
+    replacements: [{ file: 'lifetime.ts', from: 'return 3 * idle + slack + 6 * second', to: 'return 2 * idle' }],
+    scenarios: ['continuous-use'],
+  },
+  {
+    rule: 'L3',
+    what: 'fields are renewed when half an idle time is left',
+    replacements: [
+      {
+        file: 'lifetime.ts',
+        from: 'header.fieldsUntil - now < 2 * header.idle',
+        to: 'header.fieldsUntil - now < header.idle / 2',
+      },
+    ],
+    scenarios: ['continuous-use'],
+  },
+  {
+    rule: 'L3',
+    what: 'a renewal is noted although a touch was not answered',
+    replacements: [
+      {
+        file: 'renewals.ts',
+        from: `    if (left.length === 0) await this.#note(reading.sid, header, reading.at + this.#life(header), deadline)`,
+        to: `    await this.#note(reading.sid, header, reading.at + this.#life(header), deadline)`,
+      },
+      {
+        file: 'renewals.ts',
+        from: `        left = await this.#touchFields(reading, header, left, deadline)
+      } while (left.length > 0 && (await patience.pause()))`,
+        to: `        left = await this.#touchFields(reading, header, left, deadline)
+      } while (false)`,
+      },
+    ],
+    scenarios: ['continuous-use'],
+  },
+  {
+    rule: 'L3',
+    what: 'a field that was listed during a renewal counts as renewed',
+    replacements: [
+      { file: 'renewals.ts', from: 'return isWhole && header.fieldsUntil < until', to: 'return header.fieldsUntil < until' },
+    ],
+    scenarios: ['continuous-use'],
+  },
+  {
+    rule: 'L4',
+    what: 'the header is not touched while half its idle time remains',
+    replacements: [
+      {
+        file: 'lifetime.ts',
+        from: 'Math.min(header.idle + 2 * second, header.deadline - now)',
+        to: 'Math.min(header.idle / 2, header.deadline - now)',
+      },
+    ],
+    scenarios: ['continuous-use'],
+  },
+  {
+    rule: 'T1',
+    what: 'a rotation swaps from whatever secret is current',
+    replacements: [
+      { file: 'visit.ts', from: 'isSuperseded = !sameHash(header.hash, token.secret.hash)', to: 'isSuperseded = false' },
+    ],
+    scenarios: ['browser'],
+  },
+  {
+    rule: 'T2',
+    what: 'an old secret is an unknown one at once',
+    replacements: [
+      {
+        file: 'recognition.ts',
+        from: `arrived < header.rotated + supersededFor ? 'superseded' : 'stranger'`,
+        to: `false ? 'superseded' : 'stranger'`,
+      },
+    ],
+    scenarios: ['browser'],
+  },
+  {
+    rule: 'T2',
+    what: 'an old secret is superseded for ever',
+    replacements: [
+      {
+        file: 'recognition.ts',
+        from: `arrived < header.rotated + supersededFor ? 'superseded' : 'stranger'`,
+        to: `true ? 'superseded' : 'stranger'`,
+      },
+    ],
+    scenarios: ['browser'],
+  },
+  {
+    rule: 'T2',
+    what: 'the minute is measured from the first use, not from the arrival of the request',
+    replacements: [{ file: 'visit.ts', from: 'reading.at - waited)', to: 'reading.at)' }],
+    scenarios: ['browser'],
+  },
+  {
+    rule: 'T3',
+    what: 'calling again after an open rotation draws another secret',
+    replacements: [
+      {
+        file: 'visit.ts',
+        from: 'const secret = this.#pending ?? newSecret(core.runtime)',
+        to: 'const secret = newSecret(core.runtime)',
+      },
+    ],
+    scenarios: ['browser'],
+  },
+  {
+    rule: 'T4',
+    what: 'every request that was verified sends its cookie',
+    replacements: [
+      {
+        file: 'visit.ts',
+        from: `    this.#engine.renewals.consider(reading, this)
+    return reading`,
+        to: `    this.#engine.renewals.consider(reading, this)
+    this.#announceToken()
+    return reading`,
+      },
+    ],
+    scenarios: ['browser'],
+  },
+  {
+    rule: 'T5',
+    what: 'the secret is asked for at every use',
+    replacements: [
+      {
+        file: 'visit.ts',
+        from: `    if (this.#held && at >= this.#held.at) this.#hold(`,
+        to: `    if (this.#held && this.#judge(this.#held.token, reading) === 'superseded') throw this.#noteEnd(new SessionGoneError('superseded'))
+    if (this.#held && at >= this.#held.at) this.#hold(`,
+      },
+    ],
+    scenarios: ['browser'],
+  },
+  {
+    rule: 'E1',
+    what: 'an end is acknowledged before it is',
+    replacements: [
+      {
+        file: 'headers.ts',
+        from: `if (answer.result === 'open') isOpen = true\n      const error`,
+        to: `if (answer.result === 'open') return\n      const error`,
+      },
+    ],
+    scenarios: ['create-and-end'],
+  },
+  {
+    rule: 'E1',
+    what: 'an end deletes the fields first and the header behind them',
+    replacements: [
+      {
+        file: 'headers.ts',
+        from: `[{ op: 'get', key }, { op: 'delete', key }, ...this.#deletions(sid, known)]`,
+        to: `[{ op: 'get', key }, ...this.#deletions(sid, known), { op: 'delete', key }]`,
+      },
+      {
+        file: 'headers.ts',
+        from: 'const [before, answer] = (await send(this.#core, sid, requests, deadline)).answers as [StoreAnswer, StoreAnswer]',
+        to: 'const { answers } = await send(this.#core, sid, requests, deadline)\n      const [before, answer] = [answers[0], answers.at(-1)]',
+      },
+    ],
+    scenarios: ['create-and-end'],
+  },
+]
