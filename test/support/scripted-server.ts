@@ -23,6 +23,8 @@ export interface ScriptedOptions {
   readonly script: (request: ScriptedRequest, peer: Peer) => unknown
   /** Called for each request of the greeting. Answers as a good memcached does unless it returns true. */
   readonly greet?: (request: ScriptedRequest, peer: Peer) => boolean
+  /** Answers to the greeting are held back until this has come. */
+  readonly greetAfter?: Promise<unknown>
   /** What the greeting tells, besides or instead of the usual. */
   readonly stats?: Readonly<Record<string, string>>
   readonly settings?: Readonly<Record<string, string>>
@@ -196,7 +198,9 @@ function take(request: ScriptedRequest, peer: Peer, options: ScriptedOptions): v
     peer.requests.push(request)
     options.script(request, peer)
   } else if (options.greet?.(request, peer) !== true) {
-    peer.send(options.protocol === 'binary' ? greetBinary(request, options) : greetMeta(request, options))
+    const greeting = options.protocol === 'binary' ? greetBinary(request, options) : greetMeta(request, options)
+    if (options.greetAfter === undefined) peer.send(greeting)
+    else void options.greetAfter.then(() => peer.send(greeting))
   }
 }
 

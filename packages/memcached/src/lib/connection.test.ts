@@ -157,6 +157,33 @@ describe.each(protocols)('a %s connection', (protocol) => {
     expect(server.peers).toHaveLength(1)
   })
 
+  test('the short deadlines of others do not end a connection on which an answer is still in time', async () => {
+    const { session, server } = await scene(() => {}, '2000ms')
+    await session.fly([])
+    const patient = session.told(session.get('a'))
+    const { answers } = await session.fly([session.get('b')], performance.now() + 1_200)
+    expect(answers.map(told)).toEqual(['open STORE_UNAVAILABLE'])
+    const [peer] = server.peers as [Peer]
+    for (const request of peer.requests) peer.send(reply.missing(request))
+    expect(await patient).toEqual(['missing'])
+    expect(server.peers).toHaveLength(1)
+  })
+
+  test('a call that lost most of its time to connecting gives up alone: the connection is there for the next', async () => {
+    const slowly = new Promise((resolve) => setTimeout(resolve, 1_400))
+    const script = (_request: ScriptedRequest, peer: Peer) => {
+      if (peer.requests.length === 2) for (const held of peer.requests) peer.send(reply.hit(held, held.key.slice(-1)))
+    }
+    const server = await ScriptedServer.start({ protocol, greetAfter: slowly, script })
+    servers.push(server)
+    const store = memcachedStore(server.address, { protocol, timeout: '2000ms' })
+    stores.push(store)
+    const session = new Flyer(store)
+    expect(await session.told(session.get('a'))).toEqual(['open STORE_UNAVAILABLE'])
+    expect(await session.told(session.get('b'))).toEqual(['found b'])
+    expect(server.peers).toHaveLength(1)
+  })
+
   test('a call whose deadline has passed before it could be sent is never sent', async () => {
     const { session, server } = await scene((request, peer) => peer.send(reply.missing(request)))
     const { answers } = await session.fly([session.add('a')], performance.now() - 1)
