@@ -1,9 +1,11 @@
 import { clientsTable } from './clients/table.js'
+import { hotFieldTable } from './hot-field/table.js'
 import { parseArguments } from './lib/arguments.js'
 import { writeSection } from './lib/results.js'
 import { stamp } from './lib/stamp.js'
+import { serversTable } from './servers/table.js'
 
-const all = [clientsTable]
+const all = [clientsTable, hotFieldTable, serversTable]
 
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))

@@ -1,11 +1,5 @@
 import type { Sample } from '../lib/meter.js'
 
-/** Where the servers are. */
-export interface Addresses {
-  readonly memcached: string
-  readonly redisPort: number
-}
-
 export type Kind = 'get' | 'update'
 
 /** One candidate: reads and changes values by turns of so many at once. */

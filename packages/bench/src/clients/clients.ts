@@ -1,4 +1,4 @@
-import type { Addresses } from './client.js'
+import type { Addresses } from '../lib/addresses.js'
 import { openFieldwise } from './fieldwise.js'
 import { openIoredis } from './ioredis.js'
 import { openMemcacheClient } from './memcache-client.js'

@@ -1,7 +1,8 @@
 import { memcachedStore } from '@fieldwise/memcached'
 import { createSessions } from 'fieldwise'
+import type { Addresses } from '../lib/addresses.js'
 import { profile, schema, visited } from '../lib/profile.js'
-import { type Addresses, type Client, population } from './client.js'
+import { type Client, population } from './client.js'
 import { expectFound, simpleClient } from './simple-client.js'
 
 /** `opened`: sessions whose token was verified before. `resumed`: each operation is the first of a request and verifies its token. */

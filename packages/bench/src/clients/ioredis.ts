@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
+import type { Addresses } from '../lib/addresses.js'
 import { profile, visitedJson } from '../lib/profile.js'
-import { type Addresses, type Client, keyOf, population } from './client.js'
+import { type Client, keyOf, population } from './client.js'
 import { expectFound, simpleClient } from './simple-client.js'
 
 /** ioredis on redis-server, as it is and with the commands of a tick sent together. */

@@ -1,6 +1,7 @@
 import { MemcacheClient } from 'memcache-client'
+import type { Addresses } from '../lib/addresses.js'
 import { profile, visitedJson } from '../lib/profile.js'
-import { type Addresses, type Client, keyOf, population } from './client.js'
+import { type Client, keyOf, population } from './client.js'
 import { expectFound, simpleClient } from './simple-client.js'
 
 export async function openMemcacheClient({ memcached }: Addresses): Promise<Client> {

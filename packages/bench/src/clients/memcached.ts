@@ -1,6 +1,7 @@
 import Memcached from 'memcached'
+import type { Addresses } from '../lib/addresses.js'
 import { profile, visitedJson } from '../lib/profile.js'
-import { type Addresses, type Client, keyOf, population } from './client.js'
+import { type Client, keyOf, population } from './client.js'
 import { expectFound, simpleClient } from './simple-client.js'
 
 /** The package `memcached`, the client behind connect-memcached. */

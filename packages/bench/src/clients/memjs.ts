@@ -1,6 +1,7 @@
 import { Client as Memjs } from 'memjs'
+import type { Addresses } from '../lib/addresses.js'
 import { profile, visitedJson } from '../lib/profile.js'
-import { type Addresses, type Client, keyOf, population } from './client.js'
+import { type Client, keyOf, population } from './client.js'
 import { makeRequestBuffer } from './memjs-frames.js'
 import { expectFound, simpleClient } from './simple-client.js'
 

@@ -1,6 +1,7 @@
 import { createClient, WatchError } from 'redis'
+import type { Addresses } from '../lib/addresses.js'
 import { profile, visitedJson } from '../lib/profile.js'
-import { type Addresses, type Client, keyOf, population } from './client.js'
+import { type Client, keyOf, population } from './client.js'
 import { expectFound, simpleClient } from './simple-client.js'
 
 /** The package `redis`, the client behind connect-redis. */

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import type { Addresses } from '../lib/addresses.js'
 import { stopwatch } from '../lib/meter.js'
 import { profile, visitedJson } from '../lib/profile.js'
-import { type Addresses, type Client, indexOf, keyOf, population } from './client.js'
+import { type Client, indexOf, keyOf, population } from './client.js'
 
 /**
  * The physical limit: a loop on a bare socket that speaks just enough of memcached's meta protocol. No timeouts, no checks, no promises;
@@ -62,8 +63,13 @@ export class RawMeta {
 
   async fill(): Promise<void> {
     const json = JSON.stringify(profile)
-    const all = Array.from({ length: population }, (_, index) => this.#stored(`ms ${keyOf(index)} ${json.length}\r\n${json}\r\n`))
-    await Promise.all(all)
+    await Promise.all(Array.from({ length: population }, (_, index) => this.set(keyOf(index), json)))
+  }
+
+  set(key: string, value: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.send(`ms ${key} ${value.length}\r\n${value}\r\n`, (head) => (head === 'HD' ? resolve() : reject(new Error(head))))
+    })
   }
 
   get(key: string, done: Taken): void {
@@ -86,12 +92,6 @@ export class RawMeta {
     if (this.#outbox === '') queueMicrotask(() => this.#flush())
     this.#outbox += command
     this.#waiting.push(done)
-  }
-
-  #stored(command: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.send(command, (head) => (head.startsWith('HD') ? resolve() : reject(new Error(head))))
-    })
   }
 
   #flush(): void {

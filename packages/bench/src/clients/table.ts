@@ -1,8 +1,8 @@
+import { Crew } from '../lib/crew.js'
 import { ratio, withSpread } from '../lib/figures.js'
 import { Memcached } from '../lib/memcached.js'
 import type { Sample } from '../lib/meter.js'
 import { Redis } from '../lib/redis.js'
-import { Remote } from '../lib/remote.js'
 import { alternate } from '../lib/rounds.js'
 import { Repeats } from '../lib/statistics.js'
 import type { Grid, Scale, Section, Table } from '../lib/table.js'
@@ -23,9 +23,9 @@ export const clientsTable: Table = {
     await using memcached = await Memcached.start()
     await using redis = await Redis.start()
     const addresses = { memcached: memcached.address, redisPort: redis.port }
-    await using workers = new Workers()
-    for (const name of names) await workers.open(name, addresses)
-    const results = await measureAll(workers, scale)
+    await using crew = new Crew<ClientsApi>(new URL('./worker.js', import.meta.url))
+    for (const name of names) await crew.add(name).call('open', { name, addresses, warmUp: scale.isQuick ? 300 : 1_500 })
+    const results = await measureAll(crew, scale)
     return {
       text,
       grids: kinds.flatMap((kind) => levels.map((inFlight) => grid(results, kind, inFlight))),
@@ -49,14 +49,14 @@ The raw socket is the limit: a pipelined loop that checks nothing. The base is m
 
 type Results = ReadonlyMap<string, readonly Sample[]>
 
-async function measureAll(workers: Workers, scale: Scale): Promise<ReadonlyMap<string, Results>> {
+async function measureAll(crew: Crew<ClientsApi>, scale: Scale): Promise<ReadonlyMap<string, Results>> {
   const milliseconds = scale.isQuick ? 120 : 500
   const results = new Map<string, Results>()
   for (const kind of kinds) {
     for (const inFlight of levels) {
       const candidates = names.map((name) => ({
         name,
-        measure: () => workers.get(name).call('measure', { kind, inFlight, milliseconds }),
+        measure: () => crew.get(name).call('measure', { kind, inFlight, milliseconds }),
       }))
       results.set(`${kind} ${inFlight}`, await alternate(candidates, scale.repeats))
     }
@@ -89,23 +89,4 @@ function rates(results: ReadonlyMap<string, Results>, kind: Kind, inFlight: numb
 
 function samples(results: ReadonlyMap<string, Results>, kind: Kind, inFlight: number, name: ClientName): readonly Sample[] {
   return results.get(`${kind} ${inFlight}`)?.get(name) ?? []
-}
-
-/** A process for each candidate. */
-class Workers implements AsyncDisposable {
-  readonly #remotes = new Map<ClientName, Remote<ClientsApi>>()
-
-  async open(name: ClientName, addresses: { memcached: string; redisPort: number }): Promise<void> {
-    const remote = new Remote<ClientsApi>(new URL('./worker.js', import.meta.url), name)
-    this.#remotes.set(name, remote)
-    await remote.call('open', { name, addresses })
-  }
-
-  get(name: ClientName): Remote<ClientsApi> {
-    return this.#remotes.get(name) as Remote<ClientsApi>
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#remotes.values()].map((remote) => remote[Symbol.asyncDispose]()))
-  }
 }

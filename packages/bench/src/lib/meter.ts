@@ -6,11 +6,6 @@ export interface Sample {
   readonly cpuSeconds: number
 }
 
-/** A sample with how long each operation took, in milliseconds. */
-export interface TimedSample extends Sample {
-  readonly latencies: Float64Array
-}
-
 /**
  * Keeps `inFlight` operations under way for `milliseconds`. Each gets the number of its slot and how many that slot has begun before.
  */
@@ -30,21 +25,6 @@ export async function measure(
   }
   await Promise.all(Array.from({ length: inFlight }, (_, slot) => run(slot)))
   return { operations, ...stop() }
-}
-
-/** {@link measure}, noting the time of each operation. */
-export async function measureEach(
-  inFlight: number,
-  milliseconds: number,
-  operation: (slot: number, turn: number) => Promise<unknown>,
-): Promise<TimedSample> {
-  const latencies: number[] = []
-  const sample = await measure(inFlight, milliseconds, async (slot, turn) => {
-    const begun = performance.now()
-    await operation(slot, turn)
-    latencies.push(performance.now() - begun)
-  })
-  return { ...sample, latencies: Float64Array.from(latencies) }
 }
 
 /** Begins to count; the function that it returns tells how much time has passed since. */

@@ -1,0 +1,21 @@
+import { memcachedStore } from '@fieldwise/memcached'
+import { createSessions } from 'fieldwise'
+import type { Addresses } from '../lib/addresses.js'
+import { profile, schema, visited } from '../lib/profile.js'
+import type { Updater } from './updater.js'
+
+/** `session.update`: combined within the process, compare-and-swap between processes. All else is as by default. */
+export async function openFieldwise(addresses: Addresses, token: string | undefined, protocol: 'binary' | 'meta') {
+  const store = memcachedStore(addresses.memcached, { protocol, timeout: '5s' })
+  const sessions = createSessions({ schema, store })
+  const session = token === undefined ? await sessions.create({ profile }) : sessions.resume(token)
+  const updater: Updater = {
+    update: async () => {
+      await session.update('profile', (value) => visited(value ?? profile))
+      return 0
+    },
+    visits: async () => (await session.get('profile'))?.visits ?? 0,
+  }
+  await updater.visits()
+  return { updater, token: session.token }
+}

@@ -1,0 +1,27 @@
+import { randomBytes } from 'node:crypto'
+import { sessionOf } from '@fieldwise/http'
+import { expressSession } from '@fieldwise/http/express'
+import { memcachedStore } from '@fieldwise/memcached'
+import { createSessions, memoryStore } from 'fieldwise'
+import type { Addresses } from '../lib/addresses.js'
+import { profile, schema } from '../lib/profile.js'
+import type { Keeping } from './shop.js'
+
+export type StoreName = 'memory' | 'binary' | 'meta'
+
+/** All options as by default, save that the store may be slow on a busy machine. */
+export function fieldwise({ memcached }: Addresses, storeName: StoreName, isSealed: boolean): Keeping {
+  const sessions = createSessions({
+    schema,
+    store: storeName === 'memory' ? memoryStore() : memcachedStore(memcached, { protocol: storeName, timeout: '5s' }),
+    ...(isSealed && { sealing: { keys: [randomBytes(32).toString('base64url')] } }),
+  })
+  return {
+    // The benchmark speaks plain HTTP.
+    middleware: expressSession(sessions, { cookie: { secure: false } }),
+    logIn: (request) => sessionOf(request, sessions).set({ profile, visits: 0 }),
+    profile: (request) => sessionOf(request, sessions).get('profile'),
+    count: (request) => sessionOf(request, sessions).increment('visits'),
+    visits: (request) => sessionOf(request, sessions).get('visits'),
+  }
+}
