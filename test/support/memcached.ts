@@ -110,7 +110,8 @@ process.on('exit', () => {
 function launch(options: MemcachedOptions, folder: string): ChildProcess {
   rmSync(portFile(folder), { force: true })
   rmSync(socketFile(folder), { force: true })
-  const server = spawn('memcached', [...runAs(), ...listenFlags(options, folder), '-U', '0', ...(options.flags ?? [])], {
+  const [program, ...args] = [...dyingWithParent(), 'memcached', ...runAs(), ...listenFlags(options, folder), '-U', '0']
+  const server = spawn(program as string, [...args, ...(options.flags ?? [])], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...options.env, MEMCACHED_PORT_FILENAME: portFile(folder) },
   })
@@ -118,6 +119,11 @@ function launch(options: MemcachedOptions, folder: string): ChildProcess {
   running.add(server)
   server.once('exit', () => running.delete(server))
   return server
+}
+
+/** A test process that is killed runs no exit handler. Where util-linux is there, the system ends its servers with it. */
+function dyingWithParent(): string[] {
+  return existsSync('/usr/bin/setpriv') ? ['setpriv', '--pdeathsig', 'KILL', '--'] : []
 }
 
 /** memcached refuses to run as root unless told to. */
