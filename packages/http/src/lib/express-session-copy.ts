@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { BadArgumentError, BadConfigError, isFieldwiseError, type Session, type Sessions } from 'fieldwise'
 import { createUnder, keepFor, storedJson, tokenUnder, valueOfJson } from 'fieldwise/adapter'
-import { idleOf, type JsonFields } from './express-session-data.js'
+import { idleOf, type JsonFields, plainCookie } from './express-session-data.js'
 
 /** What all copies of one store share. Which fields there are is known at run time only. */
 export interface Origin {
@@ -39,8 +40,20 @@ export class SessionCopy {
     this.#agreed = new Map(fields)
   }
 
-  /** A copy of the session of `id`; undefined where there is none. */
+  /**
+   * A copy of the session of `id`; undefined where there is none. One that another request is making at this moment is waited for: it is
+   * there as a whole or not at all.
+   */
   static async load(origin: Origin, id: string): Promise<SessionCopy | undefined> {
+    for (const pause of pauses) {
+      const copy = await SessionCopy.#read(origin, id)
+      if (copy === undefined || copy.fields.has('cookie')) return copy
+      await sleep(pause)
+    }
+    return undefined
+  }
+
+  static async #read(origin: Origin, id: string): Promise<SessionCopy | undefined> {
     const { sessions } = origin
     const session = sessions.resume(tokenUnder(sessions, id))
     try {
@@ -96,11 +109,9 @@ export class SessionCopy {
 
   async #save(fields: JsonFields): Promise<void> {
     if (this.#isOver) return
-    if (this.#session === undefined) return this.#begin(fields)
     try {
-      await keepFor(this.#session, idleOf(fields)).catch(refuseLifetime)
-      await this.#write(this.#session, fields)
-      await this.#use(this.#session)
+      if (this.#session === undefined) await this.#begin(fields)
+      else await this.#update(this.#session, fields)
     } catch (error) {
       // The session ended while this request was at work: what it writes ends with it, as if it had come just before (E1).
       if (!isFieldwiseError(error, 'SESSION_GONE')) throw error
@@ -115,14 +126,20 @@ export class SessionCopy {
       this.#session = await begin(this.#origin, this.#id, fields)
       this.#agreed = new Map(fields)
     } catch (error) {
-      if (isFieldwiseError(error, 'STORE_UNAVAILABLE')) this.#failure = error
+      if (!isFieldwiseError(error, 'FIELD_INVALID')) this.#failure = error
       throw error
     }
   }
 
+  async #update(session: StoredSession, fields: JsonFields): Promise<void> {
+    await keepFor(session, idleOf(fields)).catch(refuseLifetime)
+    await this.#write(session, fields)
+    await this.#use(session)
+  }
+
   async #write(session: StoredSession, fields: JsonFields): Promise<void> {
     const changed = [...fields].filter(([field, json]) => this.#agreed.get(field) !== json).map(([field]) => field)
-    const deleted = [...this.#agreed.keys()].filter((field) => !fields.has(field))
+    const deleted = [...this.#agreed.keys()].filter((field) => !fields.has(field) && field !== 'cookie')
     // All begin in the same tick, so that they leave together.
     const writes = [...changed, ...deleted].map((field) => this.#writeField(session, field, fields.get(field)))
     const failures = (await Promise.all(writes)).filter((error) => error !== undefined)
@@ -173,14 +190,25 @@ export class SessionCopy {
 /** In milliseconds. Every session lives two seconds longer than it has to. */
 const fresh = 1_000
 
-/** Stores a new session. Nothing is sent before all of its fields have been checked. */
+/** In milliseconds. */
+const pauses = [5, 20, 80, 320, 0]
+
+/**
+ * Stores a new session. Nothing is sent before all of its fields have been checked. The cookie, which every session has, is stored last and
+ * tells that it is complete.
+ */
 export async function begin(origin: Origin, id: string, fields: JsonFields): Promise<StoredSession> {
   const { sessions } = origin
-  const session = await createUnder(sessions, id, valuesOf(origin, fields), lifetimeOf(fields)).catch(refuseLifetime)
-  if (session !== null) return session
-  throw new BadConfigError(
-    'genid gave the id of a session that exists: it has to give another one, that nobody can guess, each time',
-  )
+  const { cookie, ...values } = valuesOf(origin, new Map([['cookie', plainCookie], ...fields]))
+  const session = await createUnder(sessions, id, values, lifetimeOf(fields)).catch(refuseLifetime)
+  if (session === null) throw idTwice()
+  try {
+    await session.set({ cookie })
+  } catch (error) {
+    await session.destroy().catch(() => {})
+    throw error
+  }
+  return session
 }
 
 /** The values that fields stand for. @throws `FIELD_INVALID` */
@@ -191,6 +219,12 @@ export function valuesOf({ sessions }: Origin, fields: JsonFields): Record<strin
 function lifetimeOf(fields: JsonFields) {
   const idle = idleOf(fields)
   return idle === undefined ? {} : { lifetime: { idle } }
+}
+
+function idTwice(): BadConfigError {
+  return new BadConfigError(
+    'genid gave the id of a session that exists: it has to give another one, that nobody can guess, each time',
+  )
 }
 
 function refuseLifetime(error: unknown): never {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { isFieldwiseError } from 'fieldwise'
 import { createUnder, tokenUnder } from 'fieldwise/adapter'
 import { begin, type Origin, SessionCopy, valuesOf } from './express-session-copy.js'
 import { fieldsOf, plainCookie } from './express-session-data.js'
@@ -33,9 +34,14 @@ export class Move {
     valuesOf(this.#origin, fields)
     const claim = await this.#claim(id)
     if (claim === null) return this.#wait(id)
-    const session = await begin(this.#origin, id, fields)
-    await claim.set(this.#settled)
-    return new SessionCopy(this.#origin, id, fields, session)
+    try {
+      await begin(this.#origin, id, fields)
+    } catch (error) {
+      if (!isFieldwiseError(error, 'SESSION_GONE')) throw error
+    } finally {
+      await claim.set(this.#settled)
+    }
+    return SessionCopy.load(this.#origin, id)
   }
 
   /** Ends the session in the old store, and sees to it that nobody brings it over any more. */
@@ -64,6 +70,7 @@ export class Move {
     const { sessions } = this.#origin
     const claim = sessions.resume(tokenUnder(sessions, claimOf(id)))
     for (const pause of pauses) {
+      // In this order: what is settled by now is there by now, or has ended.
       const isSettled = await claim.has('cookie')
       const copy = await SessionCopy.load(this.#origin, id)
       if (copy !== undefined || isSettled) return copy

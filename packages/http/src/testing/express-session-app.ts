@@ -1,0 +1,44 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import express, { type ErrorRequestHandler, type Request, type RequestHandler } from 'express'
+import { Visitor } from './visitor.js'
+
+/** An Express app on a free port of 127.0.0.1. */
+export interface App {
+  readonly port: number
+  /** Somebody without cookies. */
+  visitor(): Visitor
+  close(): Promise<void>
+}
+
+/** Answers every request with what `handler` gives for it. */
+export async function startApp(middlewares: readonly RequestHandler[], handler: (req: Request) => unknown): Promise<App> {
+  const app = express()
+  app.use(...(middlewares as [RequestHandler]))
+  app.use(async (req, res) => {
+    res.send(String(await handler(req)))
+  })
+  app.use(answerErrors)
+  const server = createServer(app).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    visitor: () => new Visitor(port),
+    async close() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+/** As Express does itself, save that it prints nothing. */
+const answerErrors: ErrorRequestHandler = (error, _req, res, next) => {
+  if (res.headersSent) return next(error)
+  res
+    .status(error.status ?? 500)
+    .set(error.headers ?? {})
+    .send(String(error.code ?? error))
+}
