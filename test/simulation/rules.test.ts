@@ -18,7 +18,8 @@ test.each(atOnce)(
     const folder = compile(replacements)
     try {
       const share = { scenario: scenarios[0] as string, runSeed: 1, first: 0, count: 1_000, most: 1 }
-      expect(await playOnThread(share, pathToFileURL(`${folder}/test/simulation/`))).toHaveLength(1)
+      const { failures } = await playOnThread(share, pathToFileURL(`${folder}/test/simulation/`))
+      expect(failures).toHaveLength(1)
     } finally {
       discard(folder)
     }

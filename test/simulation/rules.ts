@@ -2,28 +2,19 @@ import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Mutant, mutants } from './mutants.js'
-import type { Failure } from './scenario.js'
+import { type Launcher, labelOf, type Mutant, mutants } from './mutants.js'
+import type { Failure, Played } from './scenario.js'
 import { playOnThread, seedFromEnvironment } from './torture.js'
 
-/** What launch.mjs lends to its programs. */
-interface Launcher {
-  compile(replacements: Mutant['replacements']): string
-  /** What is wrong with these replacements: the sources have moved on. */
-  check(replacements: Mutant['replacements']): string[]
-  discard(folder: string): void
-  readonly root: string
-}
-
 /** How many histories of a scenario a missing rule may take to be noticed. */
-const mostHistories = Number(process.env.MOST ?? 100_000)
+const mostHistories = 100_000
+/** How many are played of a rule that only saves something. */
+const enoughToCount = 10_000
 
 /** Leaves out each rule of the protocol once, shows which history notices, and writes the table. Arguments choose rules. */
 export async function main(rules: string[], launcher: Launcher): Promise<number> {
-  const chosen = mutants.filter((mutant) => rules.length === 0 || rules.includes(mutant.rule))
-  const stale = chosen.flatMap((mutant) =>
-    launcher.check(mutant.replacements).map((what) => `${mutant.rule}, ${mutant.what}: ${what}`),
-  )
+  const chosen = mutants.filter((mutant) => rules.length === 0 || rules.includes(mutant.rule) || rules.includes(labelOf(mutant)))
+  const stale = chosen.flatMap((mutant) => launcher.check(mutant.replacements).map((what) => `${labelOf(mutant)}: ${what}`))
   if (stale.length > 0) {
     console.error(stale.join('\n\n'))
     return 1
@@ -52,27 +43,45 @@ async function judgeAll(chosen: readonly Mutant[], runSeed: number, launcher: La
 interface Row {
   readonly mutant: Mutant
   readonly failure: Failure | undefined
+  /** What it costs, where nothing can be noticed. */
+  readonly remark: string
 }
 
 async function judge(mutant: Mutant, runSeed: number, launcher: Launcher): Promise<Row> {
+  if (mutant.harmless) return weigh(mutant, mutant.harmless, runSeed, launcher)
+  for (const scenario of mutant.scenarios) {
+    const { failures } = await playWithout(mutant, { scenario, runSeed, first: 0, count: mostHistories, most: 1 }, launcher)
+    if (failures[0]) return { mutant, failure: failures[0], remark: '' }
+  }
+  return { mutant, failure: undefined, remark: `not in ${mostHistories} histories of each` }
+}
+
+/** Counts the calls of unknown outcome with the rule and without. */
+async function weigh(mutant: Mutant, why: string, runSeed: number, launcher: Launcher): Promise<Row> {
+  const share = { scenario: mutant.scenarios[0] as string, runSeed, first: 0, count: enoughToCount, most: 1 }
+  const without = await playWithout(mutant, share, launcher)
+  const within = await playOnThread(share)
+  return {
+    mutant,
+    failure: without.failures[0],
+    remark: `${why}: ${within.unknown} with it, ${without.unknown} without, of ${within.calls} calls`,
+  }
+}
+
+async function playWithout(mutant: Mutant, share: Parameters<typeof playOnThread>[0], launcher: Launcher): Promise<Played> {
   const folder = launcher.compile(mutant.replacements)
   try {
-    for (const scenario of mutant.scenarios) {
-      const share = { scenario, runSeed, first: 0, count: mutant.harmless ? 2_000 : mostHistories, most: 1 }
-      const [failure] = await playOnThread(share, pathToFileURL(join(folder, 'test/simulation/')))
-      if (failure) return { mutant, failure }
-    }
-    return { mutant, failure: undefined }
+    return await playOnThread(share, pathToFileURL(join(folder, 'test/simulation/')))
   } finally {
     launcher.discard(folder)
   }
 }
 
-function describeRow({ mutant, failure }: Row): string {
+function describeRow({ mutant, failure, remark }: Row): string {
   const noticed = failure
-    ? `| ${failure.scenario} | ${failure.seed} | ${failure.history} | ${firstOf(failure)} |`
-    : `| ${mutant.scenarios.join(', ')} | | not noticed | ${mutant.harmless ?? ''} |`
-  return `| ${mutant.rule} | ${mutant.what} ${noticed}`
+    ? `${failure.scenario} | ${failure.seed} | ${failure.history} | ${firstOf(failure)}`
+    : `${mutant.scenarios.join(', ')} | | not noticed | ${remark}`
+  return `| ${labelOf(mutant)} | ${mutant.what} | ${noticed} |`
 }
 
 /** What the history had against it, without the numbers of its operations. */
@@ -84,8 +93,9 @@ function firstOf(failure: Failure): string {
 function table(rows: readonly Row[], runSeed: number): string {
   return `# Each rule of the protocol left out once
 
-Written by \`FIELDWISE_SEED=${runSeed} node test/simulation/launch.mjs rules\`: the core is built without the rule (\`mutants.ts\` says
-how), and histories are played until one notices. To see that history, build the same way and play its seed.
+Written by \`FIELDWISE_SEED=${runSeed} node test/simulation/launch.mjs rules\`: the core is built without the rule, as \`mutants.ts\` says,
+and histories are played until one notices. \`pnpm replay <scenario> <seed> <rule>\` plays that history without the rule, and without the last
+argument with it.
 
 | rule | what was left out | noticed by | seed | histories until then | as |
 |---|---|---|---|---|---|

@@ -10,7 +10,7 @@ const histories = 2_000
 
 describe('the protocol holds on a simulated memcached, network and clock', () => {
   test.each(scenarios)(`in ${histories} histories of $name`, { timeout: 120_000 }, async (scenario) => {
-    const failures = await playHistories(scenario, runSeed, 0, histories, 3)
+    const { failures } = await playHistories(scenario, runSeed, 0, histories, 3)
     expect(failures.map(describeFailure).join('\n')).toBe('')
   })
 })

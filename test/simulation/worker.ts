@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { type Failure, playHistories } from './scenario.js'
+import { playHistories } from './scenario.js'
 import { scenarioNamed } from './scenarios/index.js'
 
 /** A share of a run, played in a thread of its own. */
@@ -13,10 +13,5 @@ export interface Share {
   readonly most: number
 }
 
-export interface Played {
-  readonly failures: readonly Failure[]
-}
-
 const { scenario, runSeed, first, count, most } = workerData as Share
-const failures = await playHistories(scenarioNamed(scenario), runSeed, first, count, most)
-parentPort?.postMessage({ failures } satisfies Played)
+parentPort?.postMessage(await playHistories(scenarioNamed(scenario), runSeed, first, count, most))
