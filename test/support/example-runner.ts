@@ -1,4 +1,5 @@
 import * as fieldwise from 'fieldwise'
+import * as adapter from 'fieldwise/adapter'
 import ts from 'typescript'
 import { z } from 'zod'
 
@@ -24,7 +25,7 @@ export async function runExample(code: string): Promise<Outcome> {
     results.push(result)
     expected.push(value)
   }
-  const names = { ...fieldwise, z, schema, store, sessions, session, username: 'ada', item: 'tea', note }
+  const names = { ...fieldwise, ...adapter, z, schema, store, sessions, session, username: 'ada', item: 'tea', note }
   try {
     await functionOf(Object.keys(names), withNotes(code))(...Object.values(names))
   } finally {
