@@ -183,6 +183,13 @@ describe('a save', () => {
     expect(propertiesOf(await come(id))).toEqual({ user: 'grace' })
   })
 
+  test('of an object without a cookie leaves the cookie as it is', async () => {
+    middleware(store, { cookie: { path: '/shop' } })
+    const id = await stored({ user: 'ada' })
+    await set(id, { user: 'grace' })
+    expect((await come(id)).session).toMatchObject({ user: 'grace', cookie: { path: '/shop' } })
+  })
+
   test('begins no session: a store cannot tell a new one from one that has ended', async () => {
     const id = await stored({ user: 'ada' })
     await (await come(id)).destroy()
@@ -477,6 +484,16 @@ describe('a new session', () => {
     web.store.takeLog()
     await expect(request.save()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
     expect(web.store.log).toEqual([])
+  })
+
+  test('of which a part could not be stored is not there at all', async () => {
+    middleware(store, { cookie: { path: `/${'long'.repeat(1_000)}` } })
+    web.store.largest = 2_000
+    const request = AppRequest.begin(store)
+    request.session.user = 'ada'
+    await expect(request.save()).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE' })
+    const [sid] = tokenOf(request.sessionID).split('.')
+    expect(await world.stored(`${sid}:@`)).toBeUndefined()
   })
 
   test('that does not fit the schema can be mended', async () => {

@@ -51,6 +51,18 @@ async function storedBefore(properties: object, at: Parameters<typeof AppRequest
 const propertiesOf = (request: AppRequest | undefined) =>
   request && JSON.parse(JSON.stringify({ ...request.session, cookie: undefined }))
 
+/** Lets flights through, in order, up to the one with this in it. */
+async function deliverUntil(what: string): Promise<void> {
+  while (!web.held.some((flight) => String(flight).includes(what))) {
+    await web.held[0]?.deliver()
+    await turn()
+  }
+}
+
+function destroy(id: string): Promise<void> {
+  return new Promise((resolve) => other.destroy(id, () => resolve()))
+}
+
 /** The old store, whose next answer waits until what is returned is called. */
 function slowOldStore() {
   const { promise, open } = gate()
@@ -90,10 +102,7 @@ describe('a session of the old store', () => {
     const id = await storedBefore({ user: 'ada', visits: 1 })
     web.holding = true
     const bringing = AppRequest.come(store, id)
-    while (!web.held.some((flight) => String(flight).includes('add cookie'))) {
-      await web.held[0]?.deliver()
-      await turn()
-    }
+    await deliverUntil('add cookie')
     let isSeen = false
     const meanwhile = AppRequest.come(other, id).finally(() => {
       isSeen = true
@@ -122,12 +131,23 @@ describe('a session of the old store', () => {
     expect(await late).toBeUndefined()
   })
 
+  test('that ends while it is brought over is none', async () => {
+    const id = await storedBefore({ user: 'ada' })
+    web.holding = true
+    const bringing = AppRequest.come(store, id)
+    await deliverUntil('add cookie')
+    await destroy(id)
+    await web.release()
+    expect(await bringing).toBeUndefined()
+    expect(await AppRequest.come(other, id)).toBeUndefined()
+  })
+
   test('that was ended before anybody used it here is not brought over either', async () => {
     const id = await storedBefore({ user: 'ada' })
     const { slow, open } = slowOldStore()
     const late = AppRequest.come(storeOn(process(), slow), id)
     await turn()
-    await new Promise<void>((resolve) => store.destroy(id, () => resolve()))
+    await destroy(id)
     open()
     expect(await late).toBeUndefined()
   })
@@ -140,7 +160,9 @@ describe('a session of the old store', () => {
     const sessions = createSessions({ schema, store: web })
     const [sid] = tokenUnder(sessions, id).split('.') as [string]
     await shared.flight(sid, [{ op: 'delete', key: `${sid}:@` }], Number.POSITIVE_INFINITY)
+    web.takeLog()
     expect(await AppRequest.come(store, id)).toBeUndefined()
+    expect(web.flights.length).toBeLessThanOrEqual(4)
   })
 
   test('that does not fit the schema is an error until it does', async () => {
