@@ -8,7 +8,7 @@ export interface SessionData {
 }
 
 /** The session's cookie, as JSON has it. */
-export interface CookieData {
+interface CookieData {
   /** The `maxAge` that was asked for, in milliseconds; null for a cookie that ends with the browser's run. */
   readonly originalMaxAge?: number | null
   readonly expires?: unknown
