@@ -111,6 +111,11 @@ export class FaultProxy implements AsyncDisposable {
     for (const link of this.living) link.act(how, 'replies')
   }
 
+  /** The links there are go on, for as long as they live; new ones are reset until {@link heal}. */
+  refuseOthers(): void {
+    this.#cutOff = 'reset'
+  }
+
   heal(): void {
     this.#cutOff = undefined
     for (const link of this.links) if (link.isBlackHole) link.reset()
@@ -307,7 +312,8 @@ export class Pipe {
   async #pump(): Promise<void> {
     this.#pumping = true
     while (this.#state === 'flows' && this.#queue.length > 0) {
-      if (this.delay !== undefined) await sleep(this.delay())
+      const delay = this.delay?.() ?? 0
+      if (delay > 0) await sleep(delay)
       const chunk = this.#queue.shift()
       if (chunk === undefined) break
       const rest = this.singly > 0 ? await this.#passSingly(chunk) : this.#pass(chunk)
