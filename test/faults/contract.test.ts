@@ -9,15 +9,18 @@ import { protocols } from './stage.js'
 
 const chance = new Chance('the contract through a faulty network')
 
-describe.each(protocols)('the store contract over the %s protocol, through a network that slices and delays', (protocol) => {
-  const { traits } = memcachedStore('127.0.0.1', { protocol })
-  const subject = { traits, skipsTime: false, breaks: true, make: () => harnessOf(protocol) }
-  for (const contractCase of contractCases) {
-    const reason = contractCase.needs?.(subject)
-    if (reason === undefined) test.concurrent(contractCase.title, () => runContractCase(contractCase, subject))
-    else test.skip(`${contractCase.title} (left out: ${reason})`)
-  }
-})
+describe.concurrent.each(protocols)(
+  'the store contract over the %s protocol, through a network that slices and delays',
+  (protocol) => {
+    const { traits } = memcachedStore('127.0.0.1', { protocol })
+    const subject = { traits, skipsTime: false, breaks: true, make: () => harnessOf(protocol) }
+    for (const contractCase of contractCases) {
+      const reason = contractCase.needs?.(subject)
+      if (reason === undefined) test(contractCase.title, () => runContractCase(contractCase, subject))
+      else test.skip(`${contractCase.title} (left out: ${reason})`)
+    }
+  },
+)
 
 async function harnessOf(protocol: Protocol): Promise<ContractHarness> {
   const server = await Memcached.start()

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { CutOff, FaultProxy } from '../support/fault-proxy.js'
 import { count, measured } from '../support/promise.js'
 import { Chance, scaled } from '../support/scale.js'
-import { protocols, Stage, type TestSessions } from './stage.js'
+import { patient, protocols, Stage, type TestSessions } from './stage.js'
 
 const stages: Stage[] = []
 afterEach(async () => {
@@ -14,29 +14,33 @@ const names = ['a', 'b', 'c'] as const
 type Name = (typeof names)[number]
 
 describe.each(protocols)('over the %s protocol', (protocol) => {
-  test('a server that is cut off and healed disturbs nobody else, serves nothing stale and revives no session', async (context) => {
-    const chance = new Chance(`cut and heal, ${protocol}`)
-    const stage = new Stage(protocol)
-    stages.push(stage)
-    const fleet = await Fleet.build(stage)
-    const residents = await Promise.all(names.flatMap((name) => Array.from({ length: 5 }, () => fleet.settle(name))))
-    const rounds = scaled(10)
-    for (let round = 0; round < rounds; round++) await playRound(fleet, residents, chance)
-    const { wrong, errors } = fleet
-    const calls = residents.reduce((sum, resident) => sum + resident.calls, 0)
-    measured(
-      context,
-      `3 servers, ${count(rounds)} rounds, ${count(calls)} calls`,
-      `${errors.elsewhere} errors elsewhere, ${wrong.stale} stale reads, ${wrong.revived} revived logouts; ` +
-        `${count(errors.there)} calls failed there, ${fleet.placed} sessions placed elsewhere meanwhile`,
-    )
-    expect(fleet.surprises.slice(0, 5)).toEqual([])
-    expect([errors.elsewhere, wrong.stale, wrong.revived]).toEqual([0, 0, 0])
-    expect(errors.there).toBeGreaterThan(rounds)
-    expect(fleet.placed).toBe(rounds * 5)
-  })
+  test(
+    'a server that is cut off and healed disturbs nobody else, serves nothing stale and revives no session',
+    patient,
+    async (context) => {
+      const chance = new Chance(`cut and heal, ${protocol}`)
+      const stage = new Stage(protocol)
+      stages.push(stage)
+      const fleet = await Fleet.build(stage)
+      const residents = await Promise.all(names.flatMap((name) => Array.from({ length: 5 }, () => fleet.settle(name))))
+      const rounds = scaled(10)
+      for (let round = 0; round < rounds; round++) await playRound(fleet, residents, chance)
+      const { wrong, errors } = fleet
+      const calls = residents.reduce((sum, resident) => sum + resident.calls, 0)
+      measured(
+        context,
+        `3 servers, ${count(rounds)} rounds, ${count(calls)} calls`,
+        `${errors.elsewhere} errors elsewhere, ${wrong.stale} stale reads, ${wrong.revived} revived logouts; ` +
+          `${count(errors.there)} calls failed there, ${fleet.placed} sessions placed elsewhere meanwhile`,
+      )
+      expect(fleet.surprises.slice(0, 5)).toEqual([])
+      expect([errors.elsewhere, wrong.stale, wrong.revived]).toEqual([0, 0, 0])
+      expect(errors.there).toBeGreaterThan(rounds)
+      expect(fleet.placed).toBe(rounds * 5)
+    },
+  )
 
-  test('a fifth server takes its share of the new sessions and none of the living ones', async (context) => {
+  test('a fifth server takes its share of the new sessions and none of the living ones', patient, async (context) => {
     const stage = new Stage(protocol)
     stages.push(stage)
     const servers = await Promise.all(

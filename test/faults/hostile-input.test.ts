@@ -8,7 +8,7 @@ import { Flyer } from '../support/flights.js'
 import { textCommand } from '../support/memcached.js'
 import { count, measured } from '../support/promise.js'
 import { Chance, scaled } from '../support/scale.js'
-import { protocols, Stage } from './stage.js'
+import { patient, protocols, Stage } from './stage.js'
 
 const stages: Stage[] = []
 afterEach(async () => {
@@ -17,6 +17,7 @@ afterEach(async () => {
 
 test.for(protocols)(
   'hostile sids, tokens, fields and lifetimes are refused before a byte is sent (%s)',
+  patient,
   async (protocol, context) => {
     const chance = new Chance(`hostile input, ${protocol}`)
     const stage = new Stage(protocol)
@@ -50,6 +51,7 @@ test.for(protocols)(
 
 test.for(protocols)(
   'hostile keys and lives send one command each or none, and nothing turns into another one (%s)',
+  patient,
   async (protocol, context) => {
     const chance = new Chance(`hostile keys, ${protocol}`)
     const stage = new Stage(protocol)

@@ -12,7 +12,7 @@ import { Memcached } from '../support/memcached.js'
 import { count, measured } from '../support/promise.js'
 import { Chance, scaled } from '../support/scale.js'
 import type { Protocol } from '../support/scripted-server.js'
-import { protocols } from './stage.js'
+import { patient, protocols } from './stage.js'
 
 const value = Buffer.from(JSON.stringify({ visits: 7, cart: ['tea'] }))
 const requests: readonly StoreRequest[] = [
@@ -38,6 +38,7 @@ const fitting: Readonly<Record<StoreRequest['op'], readonly string[]>> = {
 
 test.for(protocols)(
   'whatever is done to the bytes of replies, every request is answered at once and memory stays flat (%s)',
+  patient,
   async (protocol, context) => {
     const chance = new Chance(`mutated replies, ${protocol}`)
     const truth = await record(protocol)

@@ -7,7 +7,7 @@ import { type Memcached, textCommand } from '../support/memcached.js'
 import { count, measured } from '../support/promise.js'
 import { scaled } from '../support/scale.js'
 import type { Protocol } from '../support/scripted-server.js'
-import { protocols, Stage } from './stage.js'
+import { patient, protocols, Stage } from './stage.js'
 
 const stages: Stage[] = []
 afterEach(async () => {
@@ -16,6 +16,7 @@ afterEach(async () => {
 
 test.for(protocols)(
   'a version that was read before the server was killed never overwrites what was stored after it came back (%s)',
+  patient,
   async (protocol, context) => {
     const stage = new Stage(protocol)
     stages.push(stage)
@@ -53,6 +54,7 @@ test.for(protocols)(
 
 test.for(protocols)(
   'an update whose server is killed between its read and its write loses nothing that was stored afterwards (%s)',
+  patient,
   async (protocol, context) => {
     const stage = new Stage(protocol)
     stages.push(stage)

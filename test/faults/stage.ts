@@ -3,7 +3,11 @@ import { createSessions } from 'fieldwise'
 import { z } from 'zod'
 import { FaultProxy, type FaultProxyOptions } from '../support/fault-proxy.js'
 import { Memcached, type MemcachedOptions } from '../support/memcached.js'
+import { scaled } from '../support/scale.js'
 import type { Protocol } from '../support/scripted-server.js'
+
+/** For tests whose size depends on FIELDWISE_SIZE; a busy machine takes ten times as long as a quiet one. */
+export const patient = { timeout: Math.max(180_000, scaled(120_000)) }
 
 export const protocols: readonly Protocol[] = ['binary', 'meta']
 

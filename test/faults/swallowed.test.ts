@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import type { Fate, FaultProxy } from '../support/fault-proxy.js'
 import { count, measured } from '../support/promise.js'
 import { Chance, scaled } from '../support/scale.js'
-import { protocols, Stage, type TestSession, type TestSessions } from './stage.js'
+import { patient, protocols, Stage, type TestSession, type TestSessions } from './stage.js'
 
 const stages: Stage[] = []
 afterEach(async () => {
@@ -72,6 +72,7 @@ const lanes = 16
 
 test.for(protocols)(
   'a call whose answers are swallowed takes effect exactly once if it is acknowledged, never if it failed, and else at most once (%s)',
+  patient,
   async (protocol, context) => {
     const chance = new Chance(`swallowed answers, ${protocol}`)
     const stage = new Stage(protocol)

@@ -8,7 +8,7 @@ import { drawFault, type Fate, type FaultProxy, type Link } from '../support/fau
 import { type Call, checkHistory, nothingWritten, remembered } from '../support/history.js'
 import { count, measured } from '../support/promise.js'
 import { Chance, scaled } from '../support/scale.js'
-import { protocols, Stage } from './stage.js'
+import { patient, protocols, Stage } from './stage.js'
 
 const stages: Stage[] = []
 afterEach(async () => {
@@ -24,6 +24,7 @@ const abreast = 4
 
 test.for(protocols)(
   'no update of one field by 8 processes over a faulty network is lost or applied twice (%s)',
+  patient,
   async (protocol, context) => {
     const chance = new Chance(`8 writers, ${protocol}`)
     const stage = new Stage(protocol)
