@@ -3,7 +3,8 @@ import * as z from 'zod'
 import { isFieldwiseError } from '../../packages/fieldwise/src/lib/errors.js'
 import type { SessionOf } from '../../packages/fieldwise/src/lib/sessions.js'
 import { everyChoice, interleave, interleaveWithFault } from '../support/interleavings.js'
-import { report, scaled } from '../support/scale.js'
+import { count, measured } from '../support/promise.js'
+import { scaled } from '../support/scale.js'
 import { turn } from '../support/virtual-time.js'
 import { type Process, World } from '../support/world.js'
 
@@ -116,17 +117,20 @@ async function playAll(scene: Omit<Scene, 'end'>): Promise<number[]> {
 }
 
 describe('destroy and revoke end a session for good: 0 revivals', () => {
-  test.each([...deeds, renewal])('in every order of their requests and those of $what, and with every fault', async (deed) => {
-    const plays: number[] = []
-    for (const inOneProcess of [false, true]) {
-      const lazinesses = scaled(1) > 1 ? [false, true] : [inOneProcess]
-      for (const areLazy of lazinesses) plays.push(...(await playAll({ deeds: [deed], inOneProcess, areLazy })))
-    }
-    report(`the end of a session and ${deed.what}: 0 revivals in ${plays.reduce((sum, count) => sum + count)} orders`)
-    expect(Math.min(...plays)).toBeGreaterThan(1)
-  })
+  test.for([...deeds, renewal])(
+    'in every order of their requests and those of $what, and with every fault',
+    async (deed, context) => {
+      const plays: number[] = []
+      for (const inOneProcess of [false, true]) {
+        const lazinesses = scaled(1) > 1 ? [false, true] : [inOneProcess]
+        for (const areLazy of lazinesses) plays.push(...(await playAll({ deeds: [deed], inOneProcess, areLazy })))
+      }
+      measured(context, `${count(plays.reduce((sum, one) => sum + one))} orders`, '0 revivals')
+      expect(Math.min(...plays)).toBeGreaterThan(1)
+    },
+  )
 
-  test('in every order of their flights and those of two other requests', async () => {
+  test('in every order of their flights and those of two other requests', async (context) => {
     let plays = 0
     for (const [index, first] of deeds.entries()) {
       for (const second of deeds.slice(index, scaled(1) > 1 ? deeds.length : index + 2)) {
@@ -137,7 +141,7 @@ describe('destroy and revoke end a session for good: 0 revivals', () => {
         }
       }
     }
-    report(`the end of a session and two other requests: 0 revivals in ${plays} orders`)
+    measured(context, `${count(plays)} orders`, '0 revivals')
     expect(plays).toBeGreaterThan(1_000)
   })
 })

@@ -5,7 +5,8 @@ import type { TokenChange } from '../../packages/fieldwise/src/lib/host.js'
 import type { RegenerateOptions } from '../../packages/fieldwise/src/lib/session.js'
 import { resumeFor, type SessionOf } from '../../packages/fieldwise/src/lib/sessions.js'
 import { everyChoice, interleave, interleaveWithFault } from '../support/interleavings.js'
-import { report, scaled } from '../support/scale.js'
+import { count, measured } from '../support/promise.js'
+import { scaled } from '../support/scale.js'
 import { turn } from '../support/virtual-time.js'
 import { type Process, World } from '../support/world.js'
 
@@ -139,9 +140,9 @@ function scenesOf(deed: Deed): Scene[] {
 
 describe('a rotation logs nobody out and locks nobody out, and ends the old token', () => {
   // The last one stores every field anew, and alone takes as long as all others together.
-  test.each(scaled(1) > 1 ? deeds : deeds.slice(0, -1))(
+  test.for(scaled(1) > 1 ? deeds : deeds.slice(0, -1))(
     'in every order of its requests and those of $what, and with every fault',
-    async (deed) => {
+    async (deed, context) => {
       let plays = 0
       for (const scene of scenesOf(deed)) {
         plays += await everyChoice((choose) => play(scene, (world, stores, work) => interleave(world, stores, work, choose)))
@@ -149,7 +150,7 @@ describe('a rotation logs nobody out and locks nobody out, and ends the old toke
           play(scene, (world, stores, work) => interleaveWithFault(world, stores, work, choose)),
         )
       }
-      report(`a rotation and ${deed.what}: 0 visitors logged out or locked out in ${plays} orders`)
+      measured(context, `${count(plays)} orders`, '0 visitors logged out or locked out')
       expect(plays).toBeGreaterThan(10)
     },
   )
@@ -163,23 +164,23 @@ describe('a late request', () => {
     ['logs out', (session) => session.destroy()],
   ]
 
-  test.each(late)('that %s with the old cookie never replaces the newer one, nor harms the session', async (_what, run) => {
-    const count = scaled(100)
-    for (let round = 0; round < count; round++) {
+  test.for(late)('that %s with the old cookie never replaces the newer one, nor harms the session', async ([, run], context) => {
+    const rounds = scaled(100)
+    for (let round = 0; round < rounds; round++) {
       const world = new World()
       const web = world.process(schema)
       const made = await web.sessions.create({ username: 'ada' })
       const browser = new Browser(made.token as string)
       const [login, request] = [browser.request(web), browser.request(web)]
       await login.regenerate()
-      await world.time.advance((round * 59_999) / count)
+      await world.time.advance((round * 59_999) / rounds)
       const another = browser.token === made.token ? undefined : resumeFor(web.sessions, [made.token as string], refusing)
       await settled(run(request))
       await settled(run(another as Session))
       expect(browser.issued).toEqual([browser.token])
       expect(await (await web.sessions.open(browser.token))?.get('username')).toBe('ada')
     }
-    report(`late requests: 0 of ${2 * count} replaced a cookie`)
+    measured(context, `${2 * rounds} late requests`, '0 cookies replaced')
   })
 
   const refusing = {

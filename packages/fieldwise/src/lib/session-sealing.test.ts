@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { Chance, report, scaled } from '../../../../test/support/scale.js'
+import { measured } from '../../../../test/support/promise.js'
+import { Chance, scaled } from '../../../../test/support/scale.js'
 import { turn } from '../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../test/support/world.js'
 import type { SealingOptions } from './sealing.js'
@@ -62,7 +63,7 @@ describe('sealed sessions', () => {
 })
 
 describe('a sealed value', () => {
-  test('of which any one bit was flipped is refused, and the session is otherwise usable', async () => {
+  test('of which any one bit was flipped is refused, and the session is otherwise usable', async (context) => {
     const bytes = await bytesOf('username')
     let refused = 0
     for (let bit = 0; bit < bytes.length * 8; bit++) {
@@ -74,6 +75,7 @@ describe('a sealed value', () => {
       })
       if ((await get('note')) !== 'canary') throw new Error('the rest is not usable')
     }
+    measured(context, `${bytes.length * 8} flipped bits`, `${refused} refused`)
     expect(refused).toBe(bytes.length * 8)
   })
 
@@ -178,7 +180,7 @@ describe('a change of keys', () => {
     await expect(late?.get('note')).rejects.toMatchObject({ code: 'SEAL_BROKEN', field: 'note' })
   })
 
-  test('in a rolling deploy of four processes with three keys fails no read', async () => {
+  test('in a rolling deploy of four processes with three keys fails no read', async (context) => {
     const chance = new Chance('rolling keys')
     // Every step reaches one process after the other. A key seals only after all processes can open what it seals.
     const steps = [[first], [first, second], [second, first], [second, first, third], [third, second, first]]
@@ -203,7 +205,7 @@ describe('a change of keys', () => {
       await world.time.advance(20_000)
       await turn()
     }
-    report(`keys in a rolling deploy: ${failed} of ${reads} reads failed`)
+    measured(context, `${reads} reads`, `${failed} failed`)
     expect(failed).toBe(0)
   })
 })

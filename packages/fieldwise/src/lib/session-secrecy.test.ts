@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { report, scaled } from '../../../../test/support/scale.js'
+import { measured } from '../../../../test/support/promise.js'
+import { scaled } from '../../../../test/support/scale.js'
 import { type Process, World } from '../../../../test/support/world.js'
 import { createSessions } from './sessions.js'
 
@@ -271,7 +272,7 @@ describe('prototype pollution', () => {
   })
   const fields = ['any', 'unknown', 'record', 'loose', 'strict', 'list', 'json'] as const
 
-  test('by values, names, options and stored bytes reaches no prototype', async () => {
+  test('by values, names, options and stored bytes reaches no prototype', async (context) => {
     const world = new World()
     const web = world.process(open)
     const session = await web.sessions.create()
@@ -312,7 +313,7 @@ describe('prototype pollution', () => {
         }
       }
     }
-    report(`prototype pollution: ${sent} payloads`)
+    measured(context, `${sent} payloads`, 'prototypes unchanged')
     expect(Object.getOwnPropertyNames(Object.prototype).sort()).toEqual(before)
     expect(({} as { polluted?: number }).polluted).toBeUndefined()
     expect(([] as { polluted?: number }).polluted).toBeUndefined()

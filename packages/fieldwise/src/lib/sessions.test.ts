@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { report, scaled } from '../../../../test/support/scale.js'
+import { measured } from '../../../../test/support/promise.js'
+import { scaled } from '../../../../test/support/scale.js'
 import { turn } from '../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../test/support/world.js'
 import { memoryStore } from './memory-store.js'
@@ -241,7 +242,7 @@ describe('resume', () => {
 })
 
 describe('a planted token', () => {
-  test('is never adopted: what is stored for it gets an id and a secret of its own', async () => {
+  test('is never adopted: what is stored for it gets an id and a secret of its own', async (context) => {
     const count = scaled(1_000)
     let adopted = 0
     for (let round = 0; round < count; round++) {
@@ -252,11 +253,11 @@ describe('a planted token', () => {
       const [sid, secret] = planted.split('.') as [string, string]
       if (session.id === sid || session.token?.includes(secret) || (await web.sessions.open(planted)) !== null) adopted++
     }
-    report(`planted tokens adopted: ${adopted} of ${count}`)
+    measured(context, `${count} planted tokens`, `${adopted} adopted`)
     expect(adopted).toBe(0)
   })
 
-  test('is dead after login: the secret from before does not open the session any more', async () => {
+  test('is dead after login: the secret from before does not open the session any more', async (context) => {
     const count = scaled(100)
     let opened = 0
     for (let round = 0; round < count; round++) {
@@ -266,6 +267,7 @@ describe('a planted token', () => {
       if ((await web.sessions.open(before)) !== null) opened++
       expect(await web.sessions.open(session.token as string)).not.toBeNull()
     }
+    measured(context, `${count} logins`, `${opened} old tokens still open`)
     expect(opened).toBe(0)
   })
 })
@@ -306,7 +308,7 @@ describe('a known id with a forged secret', () => {
     expect(toVictim.filter(({ op }) => op !== 'get')).toEqual([])
   })
 
-  test('1,000 writes, deletes, destroys and rotations: 0 applied, 0 renewed', async () => {
+  test('applies no write, delete, destroy or rotation, and renews nothing', async (context) => {
     const victim = await web.sessions.create({ username: 'ada', visits: 1 })
     const count = scaled(1_000)
     const header = await world.stored(headerKey(victim))
@@ -318,7 +320,7 @@ describe('a known id with a forged secret', () => {
     expect(await world.stored(headerKey(victim))).toEqual(header)
     expect(await world.life(headerKey(victim))).toBe(life)
     expect(await victim.getAll()).toEqual({ username: 'ada', visits: 1, cart: [] })
-    report(`forged secrets: 0 of ${count} applied`)
+    measured(context, `${count} writes, deletes, destroys and rotations`, '0 applied, 0 renewed')
   })
 
   test('does not keep a session alive', async () => {
