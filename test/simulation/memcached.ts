@@ -61,6 +61,12 @@ export class SimulatedMemcached {
     return this.#find(key) !== undefined && this.#items.delete(key)
   }
 
+  /** How many milliseconds an item has left at most; 0 where there is none. */
+  life(key: string): number {
+    const item = this.#find(key)
+    return item ? (item.expires - this.seconds()) * 1000 : 0
+  }
+
   keys(): string[] {
     return [...this.#items.keys()].filter((key) => this.#find(key))
   }

@@ -135,6 +135,12 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['eviction'],
   },
   {
+    rule: 'R2',
+    what: 'a later write gives the item another birth',
+    replacements: [{ file: 'field-writer.ts', from: 'stored.item?.birth ?? listed ??', to: 'listed ??' }],
+    scenarios: ['header-races', 'eviction'],
+  },
+  {
     rule: 'R3',
     what: 'a listed field that is missing is lost at once, without a second read',
     replacements: [
@@ -233,6 +239,19 @@ export const mutants: readonly Mutant[] = [
   },
   {
     rule: 'W2',
+    what: 'a first write lists the field before it adds the item',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: '    const answer = (await send(this.#core, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer',
+        to: `    if (!version && !header.manifest.has(this.#field)) await this.#list(reading, item.birth, until)
+    const answer = (await send(this.#core, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer`,
+      },
+    ],
+    scenarios: ['header-races', 'one-field'],
+  },
+  {
+    rule: 'W2',
     what: 'failing to list an item that is stored says that nothing was stored',
     replacements: [
       {
@@ -250,7 +269,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       { file: 'field-writer.ts', from: 'if (listed) throw new OutcomeUnknownError(this.#what)', to: 'if (listed) return header' },
     ],
-    scenarios: ['eviction', 'header-races'],
+    scenarios: ['eviction'],
+    harmless: 'an item of another birth is lost when it is next read (R3), and the session with it',
   },
   {
     rule: 'W3',
@@ -277,6 +297,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     scenarios: ['eviction'],
+    harmless: 'two items have one id only where an add was sent again, and then nobody had listed the first',
   },
   {
     rule: 'W4',
@@ -486,14 +507,6 @@ export const mutants: readonly Mutant[] = [
         to: `        left = await this.#touchFields(reading, header, left, deadline)
       } while (false)`,
       },
-    ],
-    scenarios: ['continuous-use'],
-  },
-  {
-    rule: 'L3',
-    what: 'a field that was listed during a renewal counts as renewed',
-    replacements: [
-      { file: 'renewals.ts', from: 'return isWhole && header.fieldsUntil < until', to: 'return header.fieldsUntil < until' },
     ],
     scenarios: ['continuous-use'],
   },

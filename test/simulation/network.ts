@@ -81,6 +81,12 @@ export class Network {
     for (const connection of this.#open) if (connection.endpoint === endpoint) connection.resetByServer()
   }
 
+  /** What is under way from a machine that has crashed still arrives, or none of it. */
+  crashed(endpoint: Endpoint): void {
+    if (this.random.chance(0.5)) return
+    for (const connection of this.#open) if (connection.endpoint === endpoint) connection.dropAll()
+  }
+
   delay(): number {
     return this.faults.latency * (0.2 - Math.log(1 - this.random.next()) * 0.8)
   }
@@ -173,9 +179,13 @@ export class Connection {
     this.#dropped = this.#network.random.chance(0.5)
   }
 
-  resetByServer(): void {
+  dropAll(): void {
     this.#deaf = true
     this.#dropped = true
+  }
+
+  resetByServer(): void {
+    this.dropAll()
     this.#mute = true
     this.#reset()
   }

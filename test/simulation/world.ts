@@ -159,6 +159,7 @@ export class Host implements Endpoint {
   crash(): void {
     this.crashed = true
     this.log(() => `crashed`)
+    this.world.network.crashed(this)
     for (const tell of this.#onCrash) tell()
   }
 

@@ -1,6 +1,6 @@
 import { checkDeadlines, checkField } from '../checker.js'
 import { type History, type Operation, onField, onSession } from '../history.js'
-import { calm } from '../network.js'
+import { calm, type Faults } from '../network.js'
 import type { Scenario } from '../scenario.js'
 import { defaultDeadlines, listFields, type SimulatedSessions, sessionsOn, Visitor } from '../visitor.js'
 import { drawFaults } from '../weather.js'
@@ -35,16 +35,16 @@ interface Use {
   readonly absolute: number
   /** When it was created, in virtual time. */
   readonly created: number
-  readonly hosts: readonly Host[]
-  readonly systems: readonly SimulatedSessions[]
+  readonly hosts: Host[]
+  readonly systems: SimulatedSessions[]
   /** When the last visit began that met no fault: from then on the session lives for an idle time at least. */
   lastClean: number
   /** No visit meets a fault, and halfway nobody comes any more. */
   readonly isLeftAlone: boolean
   /** How many visits in a row met faults. */
   dirty: number
-  /** The connection was cut behind the last visit. */
-  wasCut: boolean
+  /** Behind the last visit the connection was cut, or the process crashed. */
+  wasStruck: boolean
 }
 
 /** What server times may be off by, as two processes read them: the server's clock counts whole seconds. */
@@ -72,7 +72,7 @@ async function begin(world: World): Promise<Use> {
     isLeftAlone,
     lastClean: world.now,
     dirty: 0,
-    wasCut: false,
+    wasStruck: false,
   }
 }
 
@@ -84,18 +84,39 @@ async function visit(world: World, history: History, use: Use): Promise<string[]
   const began = world.now
   const index = random.below(use.hosts.length)
   if (isDirty) trouble(world, use.hosts[index] as Host)
+  use.wasStruck = !isDirty && !use.isLeftAlone && !use.wasStruck && random.chance(0.4)
+  if (use.wasStruck) world.setFaults(slow)
   const operations = await Promise.all(calls(world, visitorOf(history, use, index)))
-  use.wasCut = !isDirty && !use.isLeftAlone && !use.wasCut && random.chance(0.3)
-  // Right behind the answer, in the middle of a renewal. It may be cut once, not twice in a row.
-  if (use.wasCut) world.later(random.between(0, 3), () => world.network.cut(use.hosts[index] as Host))
+  if (use.wasStruck) strikeBehind(world, use, index)
   // What follows an answer, a renewal, still belongs to the visit.
   await world.sleep(Math.min(200, use.idle / 20))
   world.setFaults(calm)
   const found = operations.flatMap((operation) => checkLife(operation, use))
-  const isClean = !isDirty && operations.every((operation) => operation.outcome === 'ok')
+  const isClean = !isDirty && operations.every((operation) => operation.outcome === 'ok') && isRenewed(world, use, began)
   if (isClean) use.lastClean = began
   use.dirty = isClean ? 0 : use.dirty + 1
   return found
+}
+
+/** Commands of one flight arrive apart, so that a blow falls between them. */
+const slow: Faults = { ...calm, latency: 3, split: 0.5 }
+
+/** Right behind the answer, in the middle of a renewal: once, not twice in a row. */
+function strikeBehind(world: World, use: Use, index: number): void {
+  const host = use.hosts[index] as Host
+  const isCrash = world.random.chance(0.5)
+  world.later(world.random.between(0, 6), () => (isCrash ? host.crash() : world.network.cut(host)))
+  if (!isCrash) return
+  const heir = world.host({ traits: host.store.traits })
+  use.hosts[index] = heir
+  use.systems[index] = sessionsOn(heir)
+}
+
+/** Whether the header lives for an idle time from a visit on: a process that crashed may not have come to touching it. */
+function isRenewed(world: World, use: Use, began: number): boolean {
+  const until = Math.min(began + use.idle, use.created + use.absolute)
+  // The server counts whole seconds, of which the last is not a whole one.
+  return world.server.life(`${use.sid}:@`) - 1_000 >= until - world.now
 }
 
 /** Nearly a whole idle time as often as not; a visit that meets faults leaves time for others. */
