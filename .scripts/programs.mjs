@@ -8,6 +8,7 @@ const memcached = { name: 'memcached', isThere: () => onPath('memcached'), packa
 export const forTests = [
   memcached,
   { name: 'Chromium', isThere: () => onPath('chromium'), packages: ['chromium', 'fonts-liberation'] },
+  { name: 'nginx', isThere: () => onPath('nginx'), packages: ['nginx-light'] },
   { name: 'OpenSSL', isThere: () => onPath('openssl'), packages: ['openssl'] },
   { name: 'saslpasswd2', isThere: () => onPath('saslpasswd2'), packages: ['sasl2-bin'] },
   { name: 'the SASL plugins', isThere: hasSaslPlugins, packages: ['libsasl2-modules'] },
