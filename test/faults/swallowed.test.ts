@@ -1,6 +1,6 @@
 import { isFieldwiseError } from 'fieldwise'
-import { afterEach, expect, test } from 'vitest'
-import type { Fate, FaultProxy } from '../support/fault-proxy.js'
+import { afterEach, expect, test, vi } from 'vitest'
+import type { Fate, FaultProxy, Link } from '../support/fault-proxy.js'
 import { count, measured } from '../support/promise.js'
 import { Chance, scaled } from '../support/scale.js'
 import { patient, protocols, Stage, type TestSession, type TestSessions } from './stage.js'
@@ -96,6 +96,54 @@ test.for(protocols)(
     expect(judge.outcomes.get('ok')).toBeGreaterThan(judge.calls / 2)
   },
 )
+
+test.for(protocols)(
+  'a blind write whose answer is lost is not stored again over one that came after it (%s)',
+  patient,
+  async (protocol, context) => {
+    const stage = new Stage(protocol)
+    stages.push(stage)
+    const server = await stage.memcached()
+    const clean = stage.sessions(server.address)
+    const proxy = await stage.proxy({ target: server.address, judge: () => 'pass' })
+    const sessions = stage.sessions(proxy.address, { patience: '1500ms' })
+    const rounds = scaled(20)
+    const outcomes = { ok: 0, failed: 0, unknown: 0, wrong: 0 }
+    let overwritten = 0
+    for (let round = 0; round < rounds; round++) {
+      const { token } = await clean.create({ tag: 'before' })
+      const session = sessions.resume(token)
+      await session.get('tag')
+      const answered = nextAnswerHeld(proxy)
+      const setting = outcomeOf(round % 2 === 0 ? session.set('tag', 'first') : session.delete('tag'))
+      const link = await answered
+      const rival = (await clean.open(token as string)) as TestSession
+      await vi.waitUntil(async () => (await rival.get('tag')) !== 'before')
+      await rival.set('tag', 'second')
+      link.reset()
+      outcomes[(await setting).outcome]++
+      if ((await rival.get('tag')) !== 'second') overwritten++
+    }
+    measured(
+      context,
+      `${count(rounds)} lost answers with a rival`,
+      `${overwritten} later writes overwritten; ${JSON.stringify(outcomes)}`,
+    )
+    expect(overwritten).toBe(0)
+    expect(outcomes.failed + outcomes.wrong).toBe(0)
+  },
+)
+
+/** The next answer stays in the proxy; resolves with its link as soon as its request has passed. */
+function nextAnswerHeld(proxy: FaultProxy): Promise<Link> {
+  return new Promise((resolve) => {
+    proxy.judge = ({ link }) => {
+      proxy.judge = () => 'pass'
+      resolve(link)
+      return { direction: 'replies', at: 0, act: 'stall' }
+    }
+  })
+}
 
 /** One connection to the server with a proxy that keeps answers back. */
 class Lane {
@@ -254,7 +302,7 @@ class Judge {
   async #lookAtRotated(seen: Seen): Promise<void> {
     const { session, token, outcome } = seen
     if (outcome === 'unknown') await untilOk(() => session.regenerate())
-    const current = session.token as string
+    const current = session.token ?? token
     if (outcome !== 'failed' && current === token) this.#complain(seen, 'issued no new token')
     const look = async () => {
       if ((await this.clean.open(current)) === null) this.#complain(seen, 'the token that was issued opens nothing')
