@@ -11,7 +11,7 @@ export const patient = { timeout: Math.max(180_000, scaled(120_000)) }
 
 export const protocols: readonly Protocol[] = ['binary', 'meta']
 
-export const schema = z.object({
+const schema = z.object({
   tag: z.string(),
   list: z.array(z.string()).default([]),
   flash: z.string(),

@@ -7,7 +7,7 @@ import type { Host } from './world.js'
 const tags = z.array(z.string())
 
 /** The fields that histories write: lists of tags, so that each value tells which writes made it. And one number. */
-export const schema = z.object({ a: tags, b: tags, c: tags, d: tags, e: tags, f: tags, visits: z.int().default(0) })
+const schema = z.object({ a: tags, b: tags, c: tags, d: tags, e: tags, f: tags, visits: z.int().default(0) })
 
 export type ListField = 'a' | 'b' | 'c' | 'd' | 'e' | 'f'
 export const listFields: readonly ListField[] = ['a', 'b', 'c', 'd', 'e', 'f']

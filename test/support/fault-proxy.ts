@@ -33,7 +33,7 @@ export type Fate =
   | Cut
 
 /** Something that happens at a byte of a request, or of its answer. 0 is before the first one. */
-export interface Cut {
+interface Cut {
   readonly direction: Direction
   readonly at: number
   readonly act: Act
@@ -434,7 +434,7 @@ const directions: readonly Direction[] = ['requests', 'replies']
 const acts: readonly Act[] = ['cut', 'cut', 'reset', 'reset', 'reset', 'half-close', 'half-close', 'stall', 'stall', 'black-hole']
 
 /** Milliseconds on a clock that all processes of this machine share. */
-export function moment(): number {
+function moment(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 

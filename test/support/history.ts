@@ -8,7 +8,7 @@ export interface Versioned {
 }
 
 /** What became of a call, as in Jepsen: `ok` took effect, `failed` never does, `unknown` may have or may still. */
-export type Outcome = 'ok' | 'failed' | 'unknown'
+type Outcome = 'ok' | 'failed' | 'unknown'
 
 /** One call on the field. */
 export interface Call {

@@ -44,7 +44,7 @@ export async function interleave(
 }
 
 /** The ways in which one flight can go wrong. */
-export type Fault = 'its request is lost' | 'its answer is lost' | 'it comes late' | 'it never leaves'
+type Fault = 'its request is lost' | 'its answer is lost' | 'it comes late' | 'it never leaves'
 
 /**
  * Like {@link interleave}, flight by flight, but one of all flights (or as many as `most`) goes wrong, at any place and in any way. What

@@ -2,7 +2,7 @@ import type { TestContext } from 'vitest'
 import { report } from './scale.js'
 
 /** What a test of a promise measured: a row of the table that `pnpm torture` prints. */
-export interface Measured {
+interface Measured {
   /** How much was tried: `10,000 swallowed answers`. */
   readonly size: string
   /** What came of it: `0 lost, 0 twice`. */
