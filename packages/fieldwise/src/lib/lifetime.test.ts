@@ -77,8 +77,8 @@ describe('the life of a field (L2)', () => {
 describe('a renewal of the fields (L3)', () => {
   const idle = 30 * minute
 
-  test('is due when fewer than two idle times are noted', () => {
-    const one = { ...header(idle), fieldsUntil: now + 2 * idle }
+  test('is due when fewer than two idle times and three seconds are noted', () => {
+    const one = { ...header(idle), fieldsUntil: now + 2 * idle + 3 * second }
     expect(needsRenewal(one, now)).toBe(false)
     expect(needsRenewal(one, now + 1)).toBe(true)
   })
@@ -93,7 +93,8 @@ describe('a renewal of the fields (L3)', () => {
       for (let step = 0; step < 20; step++) {
         const use = now + (2 * length * step) / 19
         const next = use + length
-        if (needsRenewal(one, use)) expect(one.fieldsUntil).toBeGreaterThan(next)
+        // The server may end an item a second before what was noted, and its time be read a second late.
+        if (!needsRenewal(one, use)) expect(one.fieldsUntil).toBeGreaterThanOrEqual(next + length + 3 * second)
       }
     }
   })

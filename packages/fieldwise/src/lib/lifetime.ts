@@ -32,9 +32,13 @@ export function fieldLife(idle: number, slack: number): number {
   return 3 * idle + slack + 6 * second
 }
 
-/** Whether the listed fields are to be touched: fewer than two idle times are noted for them (L3). */
+/**
+ * Whether the listed fields are to be touched: fewer than two idle times are noted for them, and three seconds (L3). One renewal may fail,
+ * and at the next use, an idle time later, all fields have to be there: memcached's clock of whole seconds ends an item up to a second
+ * early, and two processes may read it a second apart.
+ */
 export function needsRenewal(header: Header, now: number): boolean {
-  return header.manifest.size > 0 && header.fieldsUntil - now < 2 * header.idle
+  return header.manifest.size > 0 && header.fieldsUntil - now < 2 * header.idle + 3 * second
 }
 
 /** When a session that is used now ends if it is not used again. */
