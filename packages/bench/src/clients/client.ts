@@ -1,19 +1,16 @@
 import type { Sample } from '../lib/meter.js'
 
-export type Kind = 'get' | 'update'
+export const kinds = ['get text', 'get object', 'update number', 'update object'] as const
 
-/** One candidate: reads and changes values by turns of so many at once. */
+export type Kind = (typeof kinds)[number]
+
+/** One candidate: reads or changes values, so many at once. */
 export interface Client {
-  /** How many values there are, each under its own key. Always a multiple of what is in flight, so that those in flight are distinct. */
   measure(kind: Kind, inFlight: number, milliseconds: number): Promise<Sample>
 }
 
-/** How many values each candidate reads and changes: a multiple of every number in flight. */
+/** How many values of each kind there are, so that those in flight are all distinct: a multiple of every number in flight. */
 export const population = 1_024
-
-export function keyOf(index: number): string {
-  return `bench:${index}:profile`
-}
 
 /** The value of a slot's next operation: no other slot of the same run ever uses it. */
 export function indexOf(slot: number, turn: number, inFlight: number): number {

@@ -1,18 +1,17 @@
 import { Client as Memjs } from 'memjs'
 import type { Addresses } from '../lib/addresses.js'
-import { profile, visitedJson } from '../lib/profile.js'
-import { type Client, keyOf, population } from './client.js'
+import { bareClient } from './bare-client.js'
+import type { Client } from './client.js'
 import { makeRequestBuffer } from './memjs-frames.js'
-import { expectFound, simpleClient } from './simple-client.js'
 
 /** memjs as it is installed. It has no compare-and-swap; its frames have room for one. */
-export async function openMemjs({ memcached }: Addresses): Promise<Client> {
+export function openMemjs({ memcached }: Addresses): Promise<Client> {
   const memjs = Memjs.create(memcached, { timeout: 5 })
-  for (let index = 0; index < population; index++) await memjs.set(keyOf(index), JSON.stringify(profile), {})
   const cas = new MemjsCas(memjs)
-  return simpleClient({
-    get: async (index) => expectFound((await memjs.get(keyOf(index))).value),
-    update: (index) => cas.update(keyOf(index)),
+  return bareClient({
+    set: (key, value) => memjs.set(key, value, {}),
+    get: async (key) => (await memjs.get(key)).value,
+    update: (key, change) => cas.update(key, change),
   })
 }
 
@@ -25,10 +24,10 @@ export class MemjsCas {
   }
 
   /** Resolves with the number of conflicts that came before. */
-  async update(key: string): Promise<number> {
+  async update(key: string, change: (value: string) => string): Promise<number> {
     for (let conflicts = 0; ; conflicts++) {
       const { value, version } = await this.#gets(key)
-      if (await this.#cas(key, visitedJson(value), version)) return conflicts
+      if (await this.#cas(key, change(value), version)) return conflicts
     }
   }
 

@@ -1,20 +1,19 @@
 import { createClient, WatchError } from 'redis'
 import type { Addresses } from '../lib/addresses.js'
-import { profile, visitedJson } from '../lib/profile.js'
-import { type Client, keyOf, population } from './client.js'
-import { expectFound, simpleClient } from './simple-client.js'
+import { bareClient } from './bare-client.js'
+import type { Client } from './client.js'
 
 /** The package `redis`, the client behind connect-redis. */
 export async function openNodeRedis({ redisPort }: Addresses): Promise<Client> {
   const redis = await connected(redisPort)
   const transactions: RedisClient[] = []
-  for (let index = 0; index < population; index++) await redis.set(keyOf(index), JSON.stringify(profile))
-  return simpleClient({
-    get: async (index) => expectFound(await redis.get(keyOf(index))),
+  return bareClient({
+    set: (key, value) => redis.set(key, value),
+    get: (key) => redis.get(key),
     // WATCH belongs to a connection: each update that is in flight needs one of its own.
-    update: async (index, slot) => {
+    update: async (key, change, slot) => {
       transactions[slot] ??= await connected(redisPort)
-      while (!(await swapped(transactions[slot], keyOf(index)))) {}
+      while (!(await swapped(transactions[slot], key, change))) {}
     },
   })
 }
@@ -29,12 +28,12 @@ async function connected(port: number) {
     .connect()
 }
 
-async function swapped(redis: RedisClient, key: string): Promise<boolean> {
-  const [, json] = await Promise.all([redis.watch(key), redis.get(key)])
+async function swapped(redis: RedisClient, key: string, change: (value: string) => string): Promise<boolean> {
+  const [, value] = await Promise.all([redis.watch(key), redis.get(key)])
   try {
     await redis
       .multi()
-      .set(key, visitedJson(json as string))
+      .set(key, change(String(value)))
       .exec()
     return true
   } catch (error) {

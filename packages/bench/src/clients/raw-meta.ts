@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Addresses } from '../lib/addresses.js'
 import { stopwatch } from '../lib/meter.js'
-import { profile, visitedJson } from '../lib/profile.js'
-import { type Client, indexOf, keyOf, population } from './client.js'
+import { visitedJson } from '../lib/values.js'
+import { fill, numberKey, objectKey, oneMore, textKey } from './bare-client.js'
+import { type Client, indexOf, type Kind } from './client.js'
 
 /**
  * The physical limit: a loop on a bare socket that speaks just enough of memcached's meta protocol. No timeouts, no checks, no promises;
@@ -11,27 +12,33 @@ import { type Client, indexOf, keyOf, population } from './client.js'
  */
 export async function openRawMeta({ memcached }: Addresses): Promise<Client> {
   const wire = await RawMeta.connect(memcached)
-  await wire.fill()
+  await fill(wire)
+  const operations: Record<Kind, (index: number, done: () => void) => void> = {
+    'get text': (index, done) => wire.mg(textKey(index), done),
+    'get object': (index, done) =>
+      wire.mg(objectKey(index), (_head, data) => {
+        JSON.parse(data)
+        done()
+      }),
+    'update number': (index, done) => wire.update(numberKey(index), oneMore, done),
+    'update object': (index, done) => wire.update(objectKey(index), visitedJson, done),
+  }
   return {
     measure: (kind, inFlight, milliseconds) =>
       new Promise((resolve) => {
-        let operations = 0
+        let count = 0
         let running = inFlight
         const stop = stopwatch()
         const end = performance.now() + milliseconds
-        const begin = (slot: number, turn: number) => {
-          if (performance.now() >= end) {
-            running--
-            if (running === 0) resolve({ operations, ...stop() })
-            return
+        const begin = (slot: number, turn: number): void => {
+          if (performance.now() < end) {
+            return operations[kind](indexOf(slot, turn, inFlight), () => {
+              count++
+              begin(slot, turn + 1)
+            })
           }
-          const done = () => {
-            operations++
-            begin(slot, turn + 1)
-          }
-          const key = keyOf(indexOf(slot, turn, inFlight))
-          if (kind === 'get') wire.get(key, done)
-          else wire.update(key, done)
+          running--
+          if (running === 0) resolve({ operations: count, ...stop() })
         }
         for (let slot = 0; slot < inFlight; slot++) begin(slot, 0)
       }),
@@ -61,34 +68,29 @@ export class RawMeta {
     socket.on('data', (chunk: string) => this.#read(chunk))
   }
 
-  async fill(): Promise<void> {
-    const json = JSON.stringify(profile)
-    await Promise.all(Array.from({ length: population }, (_, index) => this.set(keyOf(index), json)))
-  }
-
   set(key: string, value: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.send(`ms ${key} ${value.length}\r\n${value}\r\n`, (head) => (head === 'HD' ? resolve() : reject(new Error(head))))
+      this.#send(`ms ${key} ${value.length}\r\n${value}\r\n`, (head) => (head === 'HD' ? resolve() : reject(new Error(head))))
     })
   }
 
-  get(key: string, done: Taken): void {
-    this.send(`mg ${key} v c\r\n`, done)
+  mg(key: string, done: Taken): void {
+    this.#send(`mg ${key} v c\r\n`, done)
   }
 
   /** A compare-and-swap loop. */
-  update(key: string, done: (conflicts: number) => void, conflicts = 0): void {
-    this.get(key, (head, data) => {
+  update(key: string, change: (value: string) => string, done: (conflicts: number) => void, conflicts = 0): void {
+    this.mg(key, (head, data) => {
       const version = head.slice(head.indexOf(' c') + 2)
-      const json = visitedJson(data)
-      this.send(`ms ${key} ${json.length} C${version}\r\n${json}\r\n`, (answer) => {
-        if (answer.startsWith('HD')) done(conflicts)
-        else this.update(key, done, conflicts + 1)
+      const value = change(data)
+      this.#send(`ms ${key} ${value.length} C${version}\r\n${value}\r\n`, (answer) => {
+        if (answer === 'HD') done(conflicts)
+        else this.update(key, change, done, conflicts + 1)
       })
     })
   }
 
-  send(command: string, done: Taken): void {
+  #send(command: string, done: Taken): void {
     if (this.#outbox === '') queueMicrotask(() => this.#flush())
     this.#outbox += command
     this.#waiting.push(done)

@@ -3,18 +3,30 @@ import { ratio, withSpread } from '../lib/figures.js'
 import { Memcached } from '../lib/memcached.js'
 import type { Sample } from '../lib/meter.js'
 import { Redis } from '../lib/redis.js'
-import { alternate } from '../lib/rounds.js'
+import { alternate, type Candidate } from '../lib/rounds.js'
 import { Repeats } from '../lib/statistics.js'
 import type { Grid, Scale, Section, Table } from '../lib/table.js'
 import type { Kind } from './client.js'
 import { type ClientName, clients } from './clients.js'
 import type { ClientsApi } from './worker.js'
 
+/** What is measured: all candidates by turns. */
+interface Case {
+  readonly kind: Kind
+  readonly inFlight: number
+}
+
 const names = Object.keys(clients) as ClientName[]
-const kinds: readonly Kind[] = ['get', 'update']
 const levels = [1, 16, 64, 256]
-/** What the others are compared with: `get`s of this one, for updates too. */
-const base: ClientName = 'memjs'
+const cases: readonly Case[] = [
+  ...levels.map((inFlight): Case => ({ kind: 'get text', inFlight })),
+  { kind: 'get object', inFlight: 64 },
+  ...levels.map((inFlight): Case => ({ kind: 'update number', inFlight })),
+  { kind: 'update object', inFlight: 64 },
+]
+/** What all are compared with, updates too: the bare `get` of stock memjs, measured in the same rounds. */
+const base = 'memjs, bare get'
+const limit: ClientName = 'raw socket (meta)'
 
 export const clientsTable: Table = {
   name: 'clients',
@@ -24,69 +36,69 @@ export const clientsTable: Table = {
     await using redis = await Redis.start()
     const addresses = { memcached: memcached.address, redisPort: redis.port }
     await using crew = new Crew<ClientsApi>(new URL('./worker.js', import.meta.url))
-    for (const name of names) await crew.add(name).call('open', { name, addresses, warmUp: scale.isQuick ? 300 : 1_500 })
-    const results = await measureAll(crew, scale)
+    for (const name of names) await crew.add(name).call('open', { name, addresses, warmUp: scale.isQuick ? 400 : 2_000 })
+    const results = new Map<Case, Results>()
+    for (const one of cases) results.set(one, await measureCase(crew, one, scale))
     return {
       text,
-      grids: kinds.flatMap((kind) => levels.map((inFlight) => grid(results, kind, inFlight))),
-      charts: kinds.map((kind) => ({
-        name: `clients-${kind}`,
-        title: kind === 'get' ? 'Gets per second, 64 in flight' : 'Compare-and-swap updates per second, 64 in flight',
-        unit: 'operations per second, one Node process, values of 100 bytes; more is better',
-        kind: 'bars' as const,
-        categories: names,
-        series: [{ name: 'operations/s', values: names.map((name) => rates(results, kind, 64, name).median) }],
-      })),
+      grids: [...results].map(([one, measured]) => grid(one, measured)),
+      charts: [...results].filter(([{ inFlight }]) => inFlight === 64).map(([one, measured]) => chart(one, measured)),
     }
   },
 }
 
-const text = `One Node process for each candidate, one memcached and one redis-server. The value is an object of six properties, 104 bytes of JSON. Bare clients \`get\` its bytes.
-To update it they read it with its version, parse, change, serialise and store it if the version is still the same (memjs by frames built by hand, since it has no such call; Redis by
-\`WATCH\`/\`MULTI\` on a connection for each update in flight). Fieldwise reads the header with it, checks the session, validates the value with zod, and returns it; \`update\` does all that and
-stores by compare-and-swap. Each operation in flight is on another of 1,024 sessions. "Each a new request" is \`sessions.resume(token)\` before each operation, with the check of its secret.
-The raw socket is the limit: a pipelined loop that checks nothing. The base is memjs's bare \`get\`.`
+const text = `One Node process for each candidate, one memcached and one redis-server. Each operation in flight is on another of 1,024 values or sessions. The text is of 102 bytes, the object of six properties
+is 104 bytes of JSON, the number counts. A bare client gives what is stored, and the application parses it where it is no text. To update, it reads the value with its version, changes it and stores it if the version is
+still the same, and else begins again (memjs by frames built by hand, since it has no such call; Redis by \`WATCH\`/\`MULTI\`, with a connection for each update in flight). Fieldwise reads the session's header with
+the value, checks that the session lives, validates the value with zod and returns it; \`update\` does the same and stores by compare-and-swap, under an id that tells what became of it if the answer is lost. "Each a new
+request" is \`sessions.resume(token)\` before each operation, with the check of its secret. The raw socket is the limit: a pipelined loop on memcached's meta protocol that checks nothing. The base is
+the bare \`get\` of a text by memjs as it is installed, in the same rounds.`
 
 type Results = ReadonlyMap<string, readonly Sample[]>
 
-async function measureAll(crew: Crew<ClientsApi>, scale: Scale): Promise<ReadonlyMap<string, Results>> {
-  const milliseconds = scale.isQuick ? 120 : 500
-  const results = new Map<string, Results>()
-  for (const kind of kinds) {
-    for (const inFlight of levels) {
-      const candidates = names.map((name) => ({
-        name,
-        measure: () => crew.get(name).call('measure', { kind, inFlight, milliseconds }),
-      }))
-      results.set(`${kind} ${inFlight}`, await alternate(candidates, scale.repeats))
-    }
-  }
-  return results
+function measureCase(crew: Crew<ClientsApi>, { kind, inFlight }: Case, scale: Scale): Promise<Results> {
+  const milliseconds = scale.isQuick ? 100 : 400
+  const candidate = (name: string, client: ClientName, kind: Kind): Candidate<Sample> => ({
+    name,
+    measure: () => crew.get(client).call('measure', { kind, inFlight, milliseconds }),
+  })
+  const all = names.map((name) => candidate(name, name, kind))
+  return alternate([candidate(base, 'memjs', 'get text'), ...all], scale.repeats)
 }
 
-function grid(results: ReadonlyMap<string, Results>, kind: Kind, inFlight: number): Grid {
-  const bases = rates(results, 'get', inFlight, base)
+function grid({ kind, inFlight }: Case, results: Results): Grid {
   return {
     caption: `${kind}, ${inFlight} in flight`,
-    columns: ['', `${kind}s/s`, `against memjs get`, 'µs of CPU each', inFlight === 1 ? 'µs each' : 'conflicts'].slice(
-      0,
-      inFlight === 1 ? 5 : 4,
-    ),
-    rows: names.map((name) => {
-      const rate = rates(results, kind, inFlight, name)
-      const cpu = new Repeats(
-        samples(results, kind, inFlight, name).map(({ cpuSeconds, operations }) => (cpuSeconds * 1e6) / operations),
-      )
-      const cells = [name, withSpread(rate), ratio(rate.ratioTo(bases)), withSpread(cpu)]
-      return inFlight === 1 ? [...cells, withSpread(new Repeats(rate.values.map((value) => 1e6 / value)))] : cells
+    columns: ['', 'operations/s', 'against memjs get', 'against the limit', 'µs each', 'µs of CPU each'],
+    rows: [...results].map(([name, samples]) => {
+      const [rate, baseRate, limitRate] = [rates(samples), rates(results.get(base)), rates(results.get(limit))]
+      const time = new Repeats(rate.values.map((value) => 1e6 / value))
+      const ratios = [rate.ratioTo(baseRate), rate.ratioTo(limitRate)].map(ratio)
+      return [name, withSpread(rate), ...ratios, withSpread(time), withSpread(cpu(samples))]
     }),
   }
 }
 
-function rates(results: ReadonlyMap<string, Results>, kind: Kind, inFlight: number, name: ClientName): Repeats {
-  return new Repeats(samples(results, kind, inFlight, name).map(({ operations, seconds }) => operations / seconds))
+function chart({ kind, inFlight }: Case, results: Results) {
+  return {
+    name: `clients-${kind.replace(' ', '-')}`,
+    title: `${kind}: operations per second, ${inFlight} in flight`,
+    unit: 'operations per second, one Node process; more is better. The raw socket, which checks nothing, is left out',
+    kind: 'bars' as const,
+    categories: [...results.keys()].filter((name) => name !== limit),
+    series: [
+      {
+        name: 'operations/s',
+        values: [...results].filter(([name]) => name !== limit).map(([, samples]) => rates(samples).median),
+      },
+    ],
+  }
 }
 
-function samples(results: ReadonlyMap<string, Results>, kind: Kind, inFlight: number, name: ClientName): readonly Sample[] {
-  return results.get(`${kind} ${inFlight}`)?.get(name) ?? []
+function rates(samples: readonly Sample[] = []): Repeats {
+  return new Repeats(samples.map(({ operations, seconds }) => operations / seconds))
+}
+
+function cpu(samples: readonly Sample[]): Repeats {
+  return new Repeats(samples.map(({ cpuSeconds, operations }) => (cpuSeconds * 1e6) / operations))
 }

@@ -1,7 +1,7 @@
 import type { Addresses } from '../lib/addresses.js'
 import type { Sample } from '../lib/meter.js'
 import { serve } from '../lib/remote.js'
-import type { Client, Kind } from './client.js'
+import { type Client, type Kind, kinds } from './client.js'
 import { type ClientName, clients } from './clients.js'
 
 let client: Client | undefined
@@ -10,7 +10,7 @@ const api = {
   /** Code is compiled by what it meets: it meets everything for `warmUp` milliseconds before anything counts. */
   async open({ name, addresses, warmUp }: { name: ClientName; addresses: Addresses; warmUp: number }): Promise<void> {
     client = await clients[name](addresses)
-    for (const kind of ['get', 'update', 'get'] as const) await client.measure(kind, 64, warmUp / 3)
+    for (const kind of kinds) await client.measure(kind, 64, warmUp / kinds.length)
   },
   async measure({ kind, inFlight, milliseconds }: { kind: Kind; inFlight: number; milliseconds: number }): Promise<Sample> {
     if (client === undefined) throw new Error('open a client first')

@@ -1,6 +1,6 @@
 import { RawMeta } from '../clients/raw-meta.js'
 import type { Addresses } from '../lib/addresses.js'
-import { type Profile, profile } from '../lib/profile.js'
+import { type Profile, profile, visitedJson } from '../lib/values.js'
 import { hotKey, type Updater } from './updater.js'
 
 /** A naive compare-and-swap loop, on the fastest connection there is. */
@@ -8,7 +8,7 @@ export async function openRawLoop({ memcached }: Addresses, isFirst: boolean): P
   const wire = await RawMeta.connect(memcached)
   if (isFirst) await wire.set(hotKey, JSON.stringify(profile))
   return {
-    update: () => new Promise((resolve) => wire.update(hotKey, resolve)),
-    visits: () => new Promise((resolve) => wire.get(hotKey, (_head, data) => resolve((JSON.parse(data) as Profile).visits))),
+    update: () => new Promise((resolve) => wire.update(hotKey, visitedJson, resolve)),
+    visits: () => new Promise((resolve) => wire.mg(hotKey, (_head, data) => resolve((JSON.parse(data) as Profile).visits))),
   }
 }

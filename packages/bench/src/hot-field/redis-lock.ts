@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Addresses } from '../lib/addresses.js'
-import { type Profile, profile, visitedJson } from '../lib/profile.js'
+import { type Profile, profile, visitedJson } from '../lib/values.js'
 import { hotKey, type Updater } from './updater.js'
 
 /** A lock around reading and writing, as phpredis holds one for a whole request: `SET NX`, asked for again after its default 20 ms. */

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { update } from '../clients/ioredis.js'
 import type { Addresses } from '../lib/addresses.js'
-import { type Profile, profile } from '../lib/profile.js'
+import { type Profile, profile, visitedJson } from '../lib/values.js'
 import { hotKey, type Updater } from './updater.js'
 
 /** `WATCH`/`MULTI` by ioredis, with a connection for each updater. */
@@ -13,7 +13,7 @@ export async function openRedisWatch({ redisPort }: Addresses, isFirst: boolean)
   return {
     update: (slot) => {
       transactions[slot] ??= open()
-      return update(transactions[slot], hotKey)
+      return update(transactions[slot], hotKey, visitedJson)
     },
     visits: async () => (JSON.parse(String(await redis.get(hotKey))) as Profile).visits,
   }

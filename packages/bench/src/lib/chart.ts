@@ -25,7 +25,7 @@ export interface Chart {
   readonly series: readonly Series[]
 }
 
-export interface Series {
+interface Series {
   readonly name: string
   readonly values: readonly number[]
 }

@@ -23,14 +23,14 @@ export function writeSection(tables: readonly Table[], table: Table, section: Se
 }
 
 /** A section as Markdown, between marks by which it is found again. */
-export function markdown({ name, title }: Table, { text, grids, charts }: Section, stamp: string): string {
+function markdown({ name, title }: Table, { text, grids, charts }: Section, stamp: string): string {
   const pictures = charts.map((chart) => `![${chart.title}](charts/${chart.name}.svg)`)
   const parts = [`## ${title}`, text, ...grids.map(markdownTable), ...pictures, stamp]
   return [begin(name), ...parts, endMark].join('\n\n')
 }
 
 /** The sections in a file that was written before, each with the name of its table. */
-export function sectionsIn(text: string): [name: string, section: string][] {
+function sectionsIn(text: string): [name: string, section: string][] {
   return [...text.matchAll(/<!-- table: (\S+) -->.*?<!-- end -->/gs)].map(([section, name]) => [name as string, section])
 }
 

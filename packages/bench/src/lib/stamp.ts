@@ -30,7 +30,7 @@ export function stamp(command: string, scale: Scale, seconds: number): string {
 }
 
 /** The load counts what else was going on. */
-export function machine(): string {
+function machine(): string {
   const processors = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
   const load = loadavg().map((value) => value.toFixed(1))

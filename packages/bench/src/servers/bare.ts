@@ -1,4 +1,4 @@
-import { profile } from '../lib/profile.js'
+import { profile } from '../lib/values.js'
 import type { Keeping } from './shop.js'
 
 /** Express without sessions: what it keeps, it keeps for all visitors together. */

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type { Request, RequestHandler } from 'express'
 import { createClient } from 'redis'
 import type { Addresses } from '../lib/addresses.js'
-import { type Profile, profile } from '../lib/profile.js'
+import { type Profile, profile } from '../lib/values.js'
 import type { Keeping } from './shop.js'
 
 // Their types give `req.session` to every request of a program, and so do ours.

@@ -1,19 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { sessionOf } from '@fieldwise/http'
 import { expressSession } from '@fieldwise/http/express'
-import { memcachedStore } from '@fieldwise/memcached'
 import { createSessions, memoryStore } from 'fieldwise'
 import type { Addresses } from '../lib/addresses.js'
-import { profile, schema } from '../lib/profile.js'
+import { type Protocol, patientRetry, patientStore } from '../lib/store.js'
+import { profile, schema } from '../lib/values.js'
 import type { Keeping } from './shop.js'
 
-export type StoreName = 'memory' | 'binary' | 'meta'
+type StoreName = 'memory' | Protocol
 
 /** All options as by default, save that the store may be slow on a busy machine. */
 export function fieldwise({ memcached }: Addresses, storeName: StoreName, isSealed: boolean): Keeping {
   const sessions = createSessions({
     schema,
-    store: storeName === 'memory' ? memoryStore() : memcachedStore(memcached, { protocol: storeName, timeout: '5s' }),
+    store: storeName === 'memory' ? memoryStore() : patientStore(memcached, storeName),
+    retry: patientRetry,
     ...(isSealed && { sealing: { keys: [randomBytes(32).toString('base64url')] } }),
   })
   return {

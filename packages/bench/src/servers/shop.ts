@@ -1,5 +1,5 @@
 import express, { type Express, type Request, type RequestHandler } from 'express'
-import type { Profile } from '../lib/profile.js'
+import type { Profile } from '../lib/values.js'
 
 /** How a candidate keeps what it knows of a visitor. */
 export interface Keeping {

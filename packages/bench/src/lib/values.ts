@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** The value that is read and changed: about 100 bytes of JSON, as a shop would keep of its visitor. */
+/** An object as a shop would keep of its visitor: 104 bytes of JSON. */
 export const profile = {
   name: 'Ada Lovelace',
   email: 'ada@example.com',
@@ -12,6 +12,9 @@ export const profile = {
 
 export type Profile = typeof profile
 
+/** As many bytes of text. */
+export const note = 'a'.repeat(102)
+
 /** The fields of the sessions that are measured. */
 export const schema = z.object({
   profile: z.object({
@@ -22,10 +25,11 @@ export const schema = z.object({
     locale: z.string(),
     visits: z.int(),
   }),
+  note: z.string(),
   visits: z.int().default(0),
 })
 
-/** What an update does, for every candidate the same. */
+/** What an update of the object does, for every candidate the same. */
 export function visited(value: Profile): Profile {
   return { ...value, visits: value.visits + 1 }
 }
