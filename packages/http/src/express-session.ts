@@ -8,7 +8,7 @@ import { BadArgumentError, BadConfigError, type Sessions } from 'fieldwise'
 import { canCreateUnder, parseToken, tokenUnder, valueOfJson } from 'fieldwise/adapter'
 import { BaseStore } from './lib/express-session-base.js'
 import { type Merge, type Origin, SessionCopy } from './lib/express-session-copy.js'
-import { dataOf, fieldName, fieldsOf, plainCookie } from './lib/express-session-data.js'
+import { cookieJson, dataOf, fieldName, fieldsOf, plainCookie } from './lib/express-session-data.js'
 import { Move, type OldStore } from './lib/express-session-move.js'
 import { withHttpStatus } from './lib/store-failure.js'
 
@@ -145,10 +145,10 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
     await copy.save(fields)
   }
 
-  async #touch(id: string, session: object): Promise<void> {
-    const cookie = fieldsOf(session).get('cookie')
+  async #touch(id: string, session: { readonly cookie?: unknown }): Promise<void> {
+    const cookie = cookieJson(session.cookie)
     const copy = this.#copies.get(session) ?? (await this.#load(id))
-    if (cookie !== undefined) await copy?.touch(cookie)
+    await copy?.touch(cookie)
   }
 
   async #destroy(id: string): Promise<void> {

@@ -66,7 +66,7 @@ function propertyOf(field: string, value: unknown): [string, unknown] {
  * express-session moves `expires` with every request that has a `maxAge`. Kept is the `maxAge` alone, so that a request that changes
  * nothing writes nothing.
  */
-function cookieJson(cookie: unknown): string {
+export function cookieJson(cookie: unknown): string {
   const { expires, ...kept } = JSON.parse(JSON.stringify(cookie ?? {})) as CookieData
   return JSON.stringify(typeof kept.originalMaxAge === 'number' ? kept : { ...kept, expires })
 }
