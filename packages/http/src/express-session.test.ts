@@ -184,10 +184,13 @@ describe('a save', () => {
   })
 
   test('of an object without a cookie leaves the cookie as it is', async () => {
-    middleware(store, { cookie: { path: '/shop' } })
+    middleware(store, { cookie: { path: '/shop', maxAge: 3_600_000 } })
     const id = await stored({ user: 'ada' })
     await set(id, { user: 'grace' })
-    expect((await come(id)).session).toMatchObject({ user: 'grace', cookie: { path: '/shop' } })
+    await new Promise<void>((resolve) => store.touch(id, {}, () => resolve()))
+    expect((await come(id)).session).toMatchObject({ user: 'grace', cookie: { path: '/shop', originalMaxAge: 3_600_000 } })
+    await world.time.advance(3_500_000)
+    await come(id)
   })
 
   test('begins no session: a store cannot tell a new one from one that has ended', async () => {

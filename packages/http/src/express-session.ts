@@ -146,7 +146,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
   }
 
   async #touch(id: string, session: { readonly cookie?: unknown }): Promise<void> {
-    const cookie = cookieJson(session.cookie)
+    const cookie = session.cookie === undefined ? undefined : cookieJson(session.cookie)
     const copy = this.#copies.get(session) ?? (await this.#load(id))
     await copy?.touch(cookie)
   }

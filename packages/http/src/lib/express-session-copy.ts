@@ -86,10 +86,19 @@ export class SessionCopy {
   }
 
   /** The session was used; of the fields the cookie alone may have changed. */
-  touch(cookie: string): Promise<void> {
+  touch(cookie: string | undefined): Promise<void> {
     return this.#next(async () => {
-      if (!this.isNew) await this.#save(new Map(this.#agreed).set('cookie', cookie))
+      if (!this.isNew) await this.#save(new Map(this.#agreed).set('cookie', cookie ?? this.#cookie))
     })
+  }
+
+  get #cookie(): string {
+    return this.#agreed.get('cookie') ?? plainCookie
+  }
+
+  /** What somebody else than express-session hands in may have none. */
+  #withCookie(fields: JsonFields): JsonFields {
+    return fields.has('cookie') ? fields : new Map(fields).set('cookie', this.#cookie)
   }
 
   #announce(beginning: Promise<void>): void {
@@ -111,7 +120,7 @@ export class SessionCopy {
     if (this.#isOver) return
     try {
       if (this.#session === undefined) await this.#begin(fields)
-      else await this.#update(this.#session, fields)
+      else await this.#update(this.#session, this.#withCookie(fields))
     } catch (error) {
       // The session ended while this request was at work: what it writes ends with it, as if it had come just before (E1).
       if (!isFieldwiseError(error, 'SESSION_GONE')) throw error
@@ -139,7 +148,7 @@ export class SessionCopy {
 
   async #write(session: StoredSession, fields: JsonFields): Promise<void> {
     const changed = [...fields].filter(([field, json]) => this.#agreed.get(field) !== json).map(([field]) => field)
-    const deleted = [...this.#agreed.keys()].filter((field) => !fields.has(field) && field !== 'cookie')
+    const deleted = [...this.#agreed.keys()].filter((field) => !fields.has(field))
     // All begin in the same tick, so that they leave together.
     const writes = [...changed, ...deleted].map((field) => this.#writeField(session, field, fields.get(field)))
     const failures = (await Promise.all(writes)).filter((error) => error !== undefined)
