@@ -482,13 +482,13 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'L3',
     what: 'fields are renewed when half an idle time is left',
-    replacements: [
-      {
-        file: 'lifetime.ts',
-        from: 'header.fieldsUntil - now < 2 * header.idle',
-        to: 'header.fieldsUntil - now < header.idle / 2',
-      },
-    ],
+    replacements: [{ file: 'lifetime.ts', from: '2 * header.idle + 3 * second', to: 'header.idle / 2' }],
+    scenarios: ['continuous-use'],
+  },
+  {
+    rule: 'L3',
+    what: 'fields are renewed when two idle times are left to the second',
+    replacements: [{ file: 'lifetime.ts', from: '2 * header.idle + 3 * second', to: '2 * header.idle' }],
     scenarios: ['continuous-use'],
   },
   {

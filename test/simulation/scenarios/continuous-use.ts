@@ -87,29 +87,31 @@ async function visit(world: World, history: History, use: Use): Promise<string[]
   use.wasStruck = !isDirty && !use.isLeftAlone && !use.wasStruck && random.chance(0.4)
   if (use.wasStruck) world.setFaults(slow)
   const operations = await Promise.all(calls(world, visitorOf(history, use, index)))
-  if (use.wasStruck) strikeBehind(world, use, index)
+  const isCrash = use.wasStruck && strikeBehind(world, use, index)
   // What follows an answer, a renewal, still belongs to the visit.
   await world.sleep(Math.min(200, use.idle / 20))
   world.setFaults(calm)
   const found = operations.flatMap((operation) => checkLife(operation, use))
-  const isClean = !isDirty && operations.every((operation) => operation.outcome === 'ok') && isRenewed(world, use, began)
-  if (isClean) use.lastClean = began
-  use.dirty = isClean ? 0 : use.dirty + 1
+  const isClean = !isDirty && operations.every((operation) => operation.outcome === 'ok')
+  const lives = !isCrash || isRenewed(world, use, began)
+  if (isClean && lives) use.lastClean = began
+  use.dirty = isClean && lives ? 0 : use.dirty + 1
   return found
 }
 
 /** Commands of one flight arrive apart, so that a blow falls between them. */
 const slow: Faults = { ...calm, latency: 3, split: 0.5 }
 
-/** Right behind the answer, in the middle of a renewal: once, not twice in a row. */
-function strikeBehind(world: World, use: Use, index: number): void {
+/** Right behind the answer, in the middle of a renewal: once, not twice in a row. True for a crash; a cut has to be made up for. */
+function strikeBehind(world: World, use: Use, index: number): boolean {
   const host = use.hosts[index] as Host
   const isCrash = world.random.chance(0.5)
   world.later(world.random.between(0, 6), () => (isCrash ? host.crash() : world.network.cut(host)))
-  if (!isCrash) return
+  if (!isCrash) return false
   const heir = world.host({ traits: host.store.traits })
   use.hosts[index] = heir
   use.systems[index] = sessionsOn(heir)
+  return true
 }
 
 /** Whether the header lives for an idle time from a visit on: a process that crashed may not have come to touching it. */
