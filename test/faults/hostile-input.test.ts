@@ -132,7 +132,7 @@ const attempts: readonly Attempt[] = [
   { name: 'get', ...asField, call: (_sessions, session, input) => session.get(input) },
   { name: 'getMany', ...asField, call: (_sessions, session, input) => session.getMany([input]) },
   { name: 'has', ...asField, call: (_sessions, session, input) => session.has(input) },
-  { name: 'set', ...asField, call: (_sessions, session, input) => session.set(input, 'x' as never) },
+  { name: 'set', draw: hostileKey, outcomes: refused, call: (_sessions, session, input) => session.set(input, 'x' as never) },
   {
     name: 'set of several',
     draw: hostileKey,
