@@ -110,11 +110,11 @@ async function runSimulation() {
   const histories = Math.round((fullHistories * Number(size)) / 10)
   const start = performance.now()
   const { code, output } = await run('test/simulation/launch.mjs', ['torture', String(histories)])
-  const found = [...output.matchAll(/^(\S+) +(\d+) +((?:>= )?\d+) +(\d+)$/gm)]
-  const played = found.map(([, scenario = '', count = '', violations = '', rate = '']) => ({
+  const found = [...output.matchAll(/^(\S+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$/gm)]
+  const played = found.map(([, scenario = '', count = '', violations = '', calls = '', unknown = '', rate = '']) => ({
     promise: `simulated histories: ${scenario}`,
-    size: `${Number(count).toLocaleString('en-US')} histories`,
-    result: `${violations} violations`,
+    size: `${Number(count).toLocaleString('en-US')} histories, ${Number(calls).toLocaleString('en-US')} calls`,
+    result: `${violations} violations, ${Number(unknown).toLocaleString('en-US')} unknown outcomes`,
     isKept: violations === '0',
     seconds: Number(count) / Math.max(1, Number(rate)),
   }))
