@@ -8,7 +8,7 @@ test.each(mutants)('the core keeps to $rule where it could do otherwise: $what',
   expect(check(replacements)).toEqual([])
 })
 
-// RULES.md has all of them; these are noticed at once.
+// A run of all rules has every one of them; these are noticed at once.
 const atOnce = ['C2', 'R4', 'W5'].map((rule) => mutants.find((mutant) => mutant.rule === rule) as (typeof mutants)[number])
 
 test.each(atOnce)(
