@@ -64,6 +64,24 @@ test.for(protocols)(
   },
 )
 
+test.for(protocols)('two writers of two fields of one session at once: both are kept, always (%s)', async (protocol, context) => {
+  const store = () => memcachedStore(server.address, { protocol, timeout: '20s' })
+  const fields = z.object({ left: z.int().default(0), right: z.int().default(0) })
+  await using here = createSessions({ schema: fields, store: store() })
+  await using there = createSessions({ schema: fields, store: store() })
+  const session = await here.create()
+  const other = await there.open(session.token as string)
+  let kept = 0
+  for (let round = 1; round <= 1_000; round++) {
+    const right = round % 2 === 0 ? other?.set('right', round) : other?.update('right', () => round)
+    await Promise.all([session.set('left', round), right])
+    const found = await session.getAll()
+    if (found.left === round && found.right === round) kept++
+  }
+  measured(context, '1,000 rounds', `${count(kept)} times both kept`)
+  expect(kept).toBe(1_000)
+})
+
 async function countIn(processes: number, task: { protocol: (typeof protocols)[number] } & Record<string, unknown>) {
   await using sessions = createSessions({
     schema,
