@@ -1,11 +1,17 @@
 import { clientsTable } from './clients/table.js'
+import { growthTable } from './growth/table.js'
+import { heapTable } from './heap/table.js'
 import { hotFieldTable } from './hot-field/table.js'
+import { leanTable } from './lean/table.js'
 import { parseArguments } from './lib/arguments.js'
 import { writeSection } from './lib/results.js'
 import { stamp } from './lib/stamp.js'
+import { memoryTable } from './memory/table.js'
 import { serversTable } from './servers/table.js'
+import { sizeTable } from './size/table.js'
+import { typesTable } from './types/table.js'
 
-const all = [clientsTable, hotFieldTable, serversTable]
+const all = [clientsTable, leanTable, serversTable, hotFieldTable, sizeTable, growthTable, memoryTable, heapTable, typesTable]
 
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))

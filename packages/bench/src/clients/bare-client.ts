@@ -27,11 +27,11 @@ export async function bareClient(bare: Bare): Promise<Client> {
 }
 
 export async function fill(bare: Pick<Bare, 'set'>): Promise<void> {
-  for (let index = 0; index < population; index++) {
-    await bare.set(textKey(index), note)
-    await bare.set(objectKey(index), JSON.stringify(profile))
-    await bare.set(numberKey(index), '0')
-  }
+  const object = JSON.stringify(profile)
+  const indexes = Array.from({ length: population }, (_, index) => index)
+  await Promise.all(indexes.map((index) => bare.set(textKey(index), note)))
+  await Promise.all(indexes.map((index) => bare.set(objectKey(index), object)))
+  await Promise.all(indexes.map((index) => bare.set(numberKey(index), '0')))
 }
 
 export function textKey(index: number): string {

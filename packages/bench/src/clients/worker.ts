@@ -1,3 +1,4 @@
+import { type Footprint, footprint } from '../lean/counting.js'
 import type { Addresses } from '../lib/addresses.js'
 import type { Sample } from '../lib/meter.js'
 import { serve } from '../lib/remote.js'
@@ -12,12 +13,17 @@ const api = {
     client = await clients[name](addresses)
     for (const kind of kinds) await client.measure(kind, 64, warmUp / kinds.length)
   },
-  async measure({ kind, inFlight, milliseconds }: { kind: Kind; inFlight: number; milliseconds: number }): Promise<Sample> {
-    if (client === undefined) throw new Error('open a client first')
-    return client.measure(kind, inFlight, milliseconds)
-  },
+  measure: ({ kind, inFlight, milliseconds }: { kind: Kind; inFlight: number; milliseconds: number }): Promise<Sample> =>
+    expectOpen().measure(kind, inFlight, milliseconds),
+  footprint: ({ kind, milliseconds }: { kind: Kind; milliseconds: number }): Promise<Footprint> =>
+    footprint(() => expectOpen().measure(kind, 64, milliseconds)),
 }
 
 export type ClientsApi = typeof api
 
 serve(api)
+
+function expectOpen(): Client {
+  if (client === undefined) throw new Error('open a client first')
+  return client
+}

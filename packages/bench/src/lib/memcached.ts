@@ -38,12 +38,9 @@ export class Memcached implements AsyncDisposable {
     return new Map([...text.matchAll(/^STAT (\S+) ([\d.]+)\r$/gm)].map(([, name, value]) => [name as string, Number(value)]))
   }
 
-  async version(): Promise<string> {
-    return (await ask(this.port, 'version')).replace('VERSION', '').trim()
-  }
-
-  async flush(): Promise<void> {
-    await ask(this.port, 'flush_all')
+  /** The length of the value under a key. */
+  async valueLength(key: string): Promise<number> {
+    return Number((await ask(this.port, `mg ${key} s`)).replace('HD s', ''))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -88,7 +85,7 @@ function ask(port: number, command: string): Promise<string> {
     socket.on('error', reject)
     socket.on('data', (chunk) => {
       answer += chunk.toString('latin1')
-      if (!/(END|OK|VERSION .*|ERROR.*)\r\n$/.test(answer)) return
+      if (!/^(END|EN|HD .*)\r\n$/m.test(answer)) return
       socket.destroy()
       resolve(answer)
     })

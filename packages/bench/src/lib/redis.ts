@@ -34,10 +34,6 @@ export class Redis implements AsyncDisposable {
     return new Map([...text.matchAll(/^(\w+):(.*)\r$/gm)].map(([, name, value]) => [name as string, value as string]))
   }
 
-  async flush(): Promise<void> {
-    await this.#ask('FLUSHALL')
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return end(this.#child)
   }

@@ -1,6 +1,7 @@
 import type { Addresses } from '../lib/addresses.js'
+import { connectMemcached, connectRedis, memoryStore } from '../lib/session-stores.js'
 import { bare } from './bare.js'
-import { onConnectMemcached, onConnectRedis, onMemory } from './express-session.js'
+import { wholeSessions } from './express-session.js'
 import { fieldwise } from './fieldwise.js'
 import type { Keeping } from './shop.js'
 
@@ -9,9 +10,9 @@ type Open = (addresses: Addresses) => Keeping | Promise<Keeping>
 /** All candidates, in the order in which they are shown. */
 export const keepings = {
   'bare Express': bare,
-  'express-session, MemoryStore': onMemory,
-  'express-session, connect-memcached': onConnectMemcached,
-  'express-session, connect-redis': onConnectRedis,
+  'express-session, MemoryStore': () => wholeSessions(memoryStore()),
+  'express-session, connect-memcached': (addresses) => wholeSessions(connectMemcached(addresses)),
+  'express-session, connect-redis': async (addresses) => wholeSessions(await connectRedis(addresses)),
   'Fieldwise, memory': (addresses) => fieldwise(addresses, 'memory', false),
   'Fieldwise, memory, sealed': (addresses) => fieldwise(addresses, 'memory', true),
   'Fieldwise, binary': (addresses) => fieldwise(addresses, 'binary', false),
