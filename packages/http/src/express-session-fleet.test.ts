@@ -1,5 +1,5 @@
 import { memcachedStore } from '@fieldwise/memcached'
-import { createSessions } from 'fieldwise'
+import { createSessions, type Defaulted, type Fields } from 'fieldwise'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
 import { Memcached } from '../../../test/support/memcached.js'
@@ -20,7 +20,9 @@ afterEach(async () => {
   for (const each of [...opened.splice(0), ...servers]) await each[Symbol.asyncDispose]()
 })
 
-function storeOn(count: number, before?: ReturnType<typeof storeOn>) {
+type ShopStore = Store<Fields<typeof schema>, Defaulted<typeof schema>>
+
+function storeOn(count: number, before?: ShopStore): ShopStore {
   const fleet = servers.slice(0, count).map(({ address }, index) => [`server${index}`, address])
   const store = memcachedStore(Object.fromEntries(fleet), { timeout: '5s', retryInterval: '1m' })
   const sessions = createSessions({ schema, store })
