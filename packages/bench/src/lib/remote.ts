@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { end, endWithUs } from './child.js'
 
 /** What a process of its own can be asked to do: functions of one serializable argument. */
 export type Api = Readonly<Record<string, (input: never) => unknown>>
@@ -22,15 +23,8 @@ export class Remote<A extends Api> implements AsyncDisposable {
   /** `module` is a program that calls {@link serve}. */
   constructor(module: URL, name: string, flags: readonly string[] = []) {
     this.#name = name
-    this.#child = fork(module, {
-      serialization: 'advanced',
-      execArgv: [...flags],
-      env: { ...process.env, NODE_ENV: 'production' },
-    })
-  }
-
-  get pid(): number {
-    return this.#child.pid as number
+    const env = { ...process.env, NODE_ENV: 'production' }
+    this.#child = endWithUs(fork(module, { serialization: 'advanced', execArgv: [...flags], env }))
   }
 
   /** One call at a time. */
@@ -52,11 +46,8 @@ export class Remote<A extends Api> implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const ended = once(this.#child, 'exit')
-    this.#child.kill('SIGKILL')
-    await ended
+  [Symbol.asyncDispose](): Promise<void> {
+    return end(this.#child)
   }
 }
 
