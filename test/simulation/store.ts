@@ -1,13 +1,10 @@
-import { StoreUnavailableError } from '../../packages/fieldwise/src/lib/errors.js'
-import type {
-  Flight,
-  Store,
-  StoreAnswer,
-  StoreHost,
-  StoreRequest,
-  StoreTraits,
-  Version,
-} from '../../packages/fieldwise/src/lib/store.js'
+import {
+  BadArgumentError,
+  ClosedError,
+  StoreUnavailableError,
+  ValueTooLargeError,
+} from '../../packages/fieldwise/src/lib/errors.js'
+import type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits } from '../../packages/fieldwise/src/lib/store.js'
 import type { Command, Reply } from './memcached.js'
 import type { Connection, Endpoint, Network } from './network.js'
 import type { Timer } from './scheduler.js'
@@ -16,13 +13,21 @@ import type { Timer } from './scheduler.js'
 const connectTimeout = 500
 const retryInterval = 1_000
 
+export interface StoreOptions {
+  readonly traits?: Partial<StoreTraits>
+  /** Leaves the size of values to the core, so that its own check is the only one. */
+  readonly sendsAnySize?: boolean
+}
+
 /** A version is good on the connection that read it, and on no other. */
 class SimulatedVersion {
   readonly connection: Connection
+  readonly key: string
   readonly cas: number
 
-  constructor(connection: Connection, cas: number) {
+  constructor(connection: Connection, key: string, cas: number) {
     this.connection = connection
+    this.key = key
     this.cas = cas
   }
 }
@@ -41,6 +46,8 @@ export class SimulatedStore implements Store {
   readonly traits: StoreTraits
   readonly #endpoint: Endpoint
   readonly #network: Network
+  readonly #sendsAnySize: boolean
+  #closed = false
   #monotonic: () => number = () => this.#network.scheduler.now
   #connection: Connection | undefined
   #ready = false
@@ -54,9 +61,10 @@ export class SimulatedStore implements Store {
   /** The flights that the present connection has taken. */
   #sent = new Set<Pending>()
 
-  constructor(network: Network, endpoint: Endpoint, traits: Partial<StoreTraits>) {
+  constructor(network: Network, endpoint: Endpoint, { traits, sendsAnySize = false }: StoreOptions) {
     this.#network = network
     this.#endpoint = endpoint
+    this.#sendsAnySize = sendsAnySize
     this.traits = { reportsLife: true, shared: true, timeout: 500, lifeStep: 1000, ...traits }
   }
 
@@ -68,8 +76,8 @@ export class SimulatedStore implements Store {
     return uuid
   }
 
-  holds(): boolean {
-    return true
+  holds(sid: string): boolean {
+    return !sid.includes('~')
   }
 
   largestValue(): number {
@@ -87,9 +95,9 @@ export class SimulatedStore implements Store {
         reject(unavailable())
       })
       if (this.#ready) return answer()
-      if (this.#isKnownDown()) {
+      if (this.#closed || this.#isKnownDown()) {
         timer.cancel()
-        return reject(unavailable())
+        return reject(this.#closed ? closed() : unavailable())
       }
       this.#timeWaiting.push(answer)
       this.#connect()
@@ -101,6 +109,7 @@ export class SimulatedStore implements Store {
       const answers = new Array<StoreAnswer | undefined>(requests.length).fill(undefined)
       const timer = this.#at(deadline, () => this.#expire(pending))
       const pending: Pending = { requests, answers, resolve, left: requests.length, timer }
+      if (this.#closed) return this.#settle(pending, { result: 'unsent', error: closed() })
       if (requests.length === 0 || deadline <= this.#monotonic() || this.#isKnownDown()) return this.#settle(pending, unsent)
       if (this.#ready) return this.#send(pending)
       this.#waiting.push(pending)
@@ -109,11 +118,13 @@ export class SimulatedStore implements Store {
   }
 
   async check(deadline: number): Promise<void> {
-    await this.now('', deadline)
+    const [answer] = (await this.flight('', [{ op: 'get', key: 'check' }], deadline)).answers
+    if (answer && 'error' in answer) throw answer.error
   }
 
   async close(): Promise<void> {
-    this.#drop()
+    this.#closed = true
+    this.#drop({ result: 'open', error: closed() }, { result: 'unsent', error: closed() })
   }
 
   #connect(): void {
@@ -156,7 +167,7 @@ export class SimulatedStore implements Store {
     this.#drop()
   }
 
-  #drop(): void {
+  #drop(ofSent: StoreAnswer = open, ofWaiting: StoreAnswer = unsent): void {
     this.#connection?.close()
     this.#connection = undefined
     this.#ready = false
@@ -164,8 +175,8 @@ export class SimulatedStore implements Store {
     const sent = [...this.#sent]
     const waiting = this.#waiting.splice(0)
     this.#sent.clear()
-    for (const pending of sent) this.#settle(pending, open)
-    for (const pending of waiting) this.#settle(pending, unsent)
+    for (const pending of sent) this.#settle(pending, ofSent)
+    for (const pending of waiting) this.#settle(pending, ofWaiting)
   }
 
   #isKnownDown(): boolean {
@@ -177,17 +188,27 @@ export class SimulatedStore implements Store {
     const commands: Command[] = []
     this.#sent.add(pending)
     for (const [index, request] of pending.requests.entries()) {
-      const command = commandOf(request, connection)
-      if (command === 'foreign') this.#answer(pending, index, conflict)
+      const command = this.#refusal(request) ?? commandOf(request, connection)
+      if ('result' in command) this.#answer(pending, index, command)
       else {
         commands.push(command)
-        this.#expected.push((reply) => this.#answer(pending, index, answerOf(reply, connection, this.traits)))
+        this.#expected.push((reply) => this.#answer(pending, index, answerOf(request, reply, connection, this.traits)))
       }
     }
     if (commands.length > 0) connection.send(commands)
     this.#endpoint.log(
       () => `sends ${commands.map((command) => `${command.op} ${'key' in command ? command.key.slice(-2) : ''}`).join(', ')}`,
     )
+  }
+
+  /** What never leaves: the contract has it refused before sending. */
+  #refusal(request: StoreRequest): StoreAnswer | undefined {
+    if (!/^[!-~]{1,250}$/.test(request.key)) return refused('a key')
+    if ('life' in request && !(request.life > 0)) return refused('a life')
+    if (!('value' in request) || this.#sendsAnySize) return undefined
+    const limit = this.largestValue()
+    if (request.value.length <= limit) return undefined
+    return { result: 'unsent', error: new ValueTooLargeError('value', request.value.length, limit) }
   }
 
   #answer(pending: Pending, index: number, answer: StoreAnswer): void {
@@ -219,20 +240,25 @@ export class SimulatedStore implements Store {
   }
 }
 
-function commandOf(request: StoreRequest, connection: Connection): Command | 'foreign' {
-  if (request.op !== 'replace' || request.version === undefined) return request
-  const version: Version = request.version
-  if (!(version instanceof SimulatedVersion)) throw new TypeError('This version was not given by this store')
-  return version.connection === connection ? { ...request, cas: version.cas } : 'foreign'
+/** As it goes over the wire: bytes are copied, as a socket would. */
+function commandOf(request: StoreRequest, connection: Connection): Command | StoreAnswer {
+  if (!('value' in request)) return request
+  const value = Buffer.from(request.value)
+  if (request.op === 'add' || request.version === undefined) return { ...request, value }
+  const { version } = request
+  const isOwn = version instanceof SimulatedVersion && version.connection === connection && version.key === request.key
+  return isOwn ? { ...request, value, cas: version.cas } : conflict
 }
 
-function answerOf(reply: Reply, connection: Connection, traits: StoreTraits): StoreAnswer {
+function answerOf(request: StoreRequest, reply: Reply, connection: Connection, traits: StoreTraits): StoreAnswer {
   switch (reply.result) {
     case 'found': {
-      const version = new SimulatedVersion(connection, reply.cas)
-      return traits.reportsLife
-        ? { result: 'found', value: reply.value, version, life: reply.life }
-        : { result: 'found', value: reply.value, version }
+      const found = {
+        result: 'found' as const,
+        value: Buffer.from(reply.value),
+        version: new SimulatedVersion(connection, request.key, reply.cas),
+      }
+      return traits.reportsLife ? { ...found, life: reply.life } : found
     }
     case 'refused':
     case 'time':
@@ -240,6 +266,14 @@ function answerOf(reply: Reply, connection: Connection, traits: StoreTraits): St
     default:
       return reply
   }
+}
+
+function refused(what: string): StoreAnswer {
+  return { result: 'unsent', error: new BadArgumentError(`memcached could not carry ${what} like this`) }
+}
+
+function closed(): ClosedError {
+  return new ClosedError('The simulated store')
 }
 
 function unavailable(): StoreUnavailableError {

@@ -1,10 +1,9 @@
 import type { Runtime } from '../../packages/fieldwise/src/lib/runtime.js'
-import type { StoreTraits } from '../../packages/fieldwise/src/lib/store.js'
 import { SimulatedMemcached } from './memcached.js'
 import { type Endpoint, type Faults, Network } from './network.js'
 import { Random } from './random.js'
 import { Scheduler } from './scheduler.js'
-import { SimulatedStore } from './store.js'
+import { SimulatedStore, type StoreOptions } from './store.js'
 
 /** When a simulated world begins: any moment that is not a whole second. */
 const epoch = 1_700_000_000_377
@@ -101,10 +100,9 @@ export class World {
   }
 }
 
-export interface HostOptions {
+export interface HostOptions extends StoreOptions {
   /** How far this machine's clock is off, in milliseconds. */
   readonly skew?: number
-  readonly traits?: Partial<StoreTraits>
 }
 
 /** One web server's process: what the core takes its time, chance and storage from. */
@@ -132,7 +130,7 @@ export class Host implements Endpoint {
       sleep: (milliseconds) => new Promise((resolve) => world.scheduler.after(milliseconds, resolve, this)),
     }
     this.clock = { now: () => world.serverTime() + (options.skew ?? 0) }
-    this.store = new SimulatedStore(world.network, this, options.traits ?? {})
+    this.store = new SimulatedStore(world.network, this, options)
   }
 
   log(line: () => string): void {

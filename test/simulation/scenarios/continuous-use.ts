@@ -17,7 +17,7 @@ export const continuousUse: Scenario = {
     const use = await begin(world)
     const until = use.created + (use.isLeftAlone ? use.absolute / 2 : use.absolute + 3 * use.idle)
     const found: string[] = []
-    while (world.now < until && found.length === 0) found.push(...(await visit(world, history, use)))
+    while (world.now < until && !use.isOver && found.length === 0) found.push(...(await visit(world, history, use)))
     if (use.isLeftAlone) found.push(...(await leaveAlone(world, use)))
     const inSession = onSession(history.operations, use.sid)
     return [
@@ -43,6 +43,8 @@ interface Use {
   readonly isLeftAlone: boolean
   /** How many visits in a row met faults. */
   dirty: number
+  /** It was found gone after faults had kept every visit from using it: what follows is another session. */
+  isOver: boolean
   /** Behind the last visit the connection was cut, or the process crashed. */
   wasStruck: boolean
 }
@@ -73,6 +75,7 @@ async function begin(world: World): Promise<Use> {
     lastClean: world.now,
     dirty: 0,
     wasStruck: false,
+    isOver: false,
   }
 }
 
@@ -92,10 +95,11 @@ async function visit(world: World, history: History, use: Use): Promise<string[]
   await world.sleep(Math.min(200, use.idle / 20))
   world.setFaults(calm)
   const found = operations.flatMap((operation) => checkLife(operation, use))
-  const isClean = !isDirty && operations.every((operation) => operation.outcome === 'ok')
+  const isClean = !isDirty && operations.every((operation) => isFound(operation, use))
   const lives = !isCrash || isRenewed(world, use, began)
   if (isClean && lives) use.lastClean = began
   use.dirty = isClean && lives ? 0 : use.dirty + 1
+  use.isOver = use.isOver || (world.now < use.created + use.absolute && operations.some((operation) => isGone(operation, use)))
   return found
 }
 
@@ -146,16 +150,22 @@ function calls(world: World, visitor: Visitor): Promise<Operation>[] {
   return random.chance(0.6) ? [one()] : [one(), one()]
 }
 
+function isFound(operation: Operation, use: Use): boolean {
+  return operation.outcome === 'ok' && operation.session === use.sid
+}
+
+function isGone(operation: Operation, use: Use): boolean {
+  return operation.outcome === 'gone' || (operation.outcome === 'ok' && operation.session !== use.sid)
+}
+
 /** Alive until the absolute deadline while it is used, gone after it. */
 function checkLife(operation: Operation, use: Use): string[] {
   const deadline = use.created + use.absolute
-  const isFound = operation.session === use.sid && operation.outcome === 'ok'
-  if (isFound && operation.beganAt > deadline + clockSlack) {
+  if (isFound(operation, use) && operation.beganAt > deadline + clockSlack) {
     return [`outlived its deadline: #${operation.id} began ${Math.round(operation.beganAt - deadline)} ms after it`]
   }
-  const isGone = operation.outcome === 'gone' || (operation.outcome === 'ok' && operation.session !== use.sid)
   const isInUse = operation.endedAt < Math.min(use.lastClean + use.idle, deadline - clockSlack)
-  if (isGone && isInUse) {
+  if (isGone(operation, use) && isInUse) {
     return [
       `lost session: #${operation.id} (${operation.reason}) ${Math.round(operation.endedAt - use.lastClean)} ms after its last use`,
     ]

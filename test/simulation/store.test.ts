@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { contractCases } from '../../packages/fieldwise/src/lib/contract-cases.js'
+import { type ContractHarness, type ContractSubject, runContractCase } from '../../packages/fieldwise/src/lib/contract-harness.js'
+import { calm } from './network.js'
+import { SimulatedStore } from './store.js'
+import { type Host, World } from './world.js'
+
+const traits = { reportsLife: true, shared: true, timeout: 500, lifeStep: 1_000 }
+
+// The simulation plays on what the contract promises, so the simulated store has to keep the contract.
+for (const contractCase of contractCases) {
+  const world = new World({ seed: 7 })
+  const subject: ContractSubject = { traits, skipsTime: true, breaks: true, make: async () => harnessIn(world) }
+  const reason = contractCase.needs?.(subject)
+  test.skipIf(reason !== undefined)(contractCase.title, async () => {
+    world.setFaults({ ...calm, latency: 1, split: 0.3 })
+    expect(await world.play(runContractCase(contractCase, subject))).toBe(true)
+  })
+}
+
+function harnessIn(world: World): ContractHarness {
+  const hosts: Host[] = []
+  const storeOn = (host: Host) => {
+    hosts.push(host)
+    host.store.start({ monotonic: host.runtime.monotonic, clock: host.clock })
+    return host.store
+  }
+  const first = world.host({ traits })
+  const monotonic = first.runtime.monotonic
+  return {
+    store: storeOn(first),
+    another: async () => {
+      const host = world.host({ traits })
+      const store = new SimulatedStore(world.network, host, { traits })
+      store.start({ monotonic, clock: host.clock })
+      return store
+    },
+    elapse: (milliseconds) => world.sleep(milliseconds),
+    monotonic,
+    clock: { now: () => world.serverTime() },
+    outages: [
+      {
+        title: 'its server is stopped',
+        begin: async () => world.network.restartServer(1e9),
+        end: async () => {
+          world.network.downUntil = 0
+        },
+      },
+      {
+        title: 'nothing passes',
+        begin: async () => first.partition(1e9),
+        end: async () => {
+          first.partitionedUntil = 0
+        },
+      },
+    ],
+    end: async () => {
+      for (const host of hosts) await host.store.close()
+    },
+  }
+}
