@@ -19,11 +19,21 @@ export {
   UpdateConflictError,
   ValueTooLargeError,
 } from './lib/errors.js'
+export type {
+  FieldEvent,
+  FieldwiseEvents,
+  FlightEvent,
+  OperationEvent,
+  OperationName,
+  SessionEvent,
+  WriteEvent,
+} from './lib/events.js'
 export type { Defaulted, Fields, NumberFields, Read, Updated, Updates } from './lib/fields.js'
 export { type MemoryStoreOptions, memoryStore } from './lib/memory-store.js'
 export type { SealingOptions } from './lib/sealing.js'
 export type { CreateOptions, LifetimeOptions, OperationOptions, RegenerateOptions, Session } from './lib/session.js'
 export { createSessions, type OpenOptions, type SessionOf, type Sessions } from './lib/sessions.js'
 export type { Lost, SessionsOptions } from './lib/settings.js'
+export type { SessionsStats } from './lib/stats.js'
 export type { Store } from './lib/store.js'
 export type { SessionState } from './lib/visit.js'
