@@ -155,7 +155,7 @@ describe.concurrent.each(protocols)('a memcached that hangs (%s)', (protocol) =>
     const store = memcachedStore(frozen.address, { protocol, timeout: `${timeout}ms`, retryInterval: '100ms' })
     await using sessions = createSessions({ schema, store, retry: { deadline: `${deadline}ms` } })
     const session = await sessions.create({ username: 'ada' })
-    frozen.freeze()
+    await frozen.freeze()
     const timings = await Promise.all(
       callsOf(sessions, session).map(async ([what, most, call]) => ({ what, most, ...(await timed(call)) })),
     )

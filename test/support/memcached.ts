@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -66,8 +66,10 @@ export class Memcached implements AsyncDisposable {
   }
 
   /** Freezes the server: connections stay and new ones are taken by the kernel, but nothing is answered. */
-  freeze(): void {
+  async freeze(): Promise<void> {
     this.#process.kill('SIGSTOP')
+    // Its workers go on answering until the first of its threads had its turn to take the signal.
+    while (!isStopped(this.pid)) await new Promise((resolve) => setTimeout(resolve, 1))
   }
 
   thaw(): void {
@@ -178,6 +180,12 @@ function accepts(at: ListeningAt, options: MemcachedOptions): Promise<boolean> {
 
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+}
+
+function isStopped(pid: number): boolean {
+  const threads = `/proc/${pid}/task`
+  // The state follows the program's name, which stands in brackets.
+  return readdirSync(threads).every((thread) => /\) T /.test(readFileSync(`${threads}/${thread}/stat`, 'latin1')))
 }
 
 function portFile(folder: string): string {

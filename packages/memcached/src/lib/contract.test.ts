@@ -34,7 +34,7 @@ async function harnessOf(options: MemcachedOptions): Promise<ContractHarness> {
     clock: Date,
     outages: [
       { title: 'the server is stopped', begin: () => server.stop(), end: () => server.start() },
-      { title: 'the server is frozen', begin: async () => server.freeze(), end: async () => server.thaw() },
+      { title: 'the server is frozen', begin: () => server.freeze(), end: async () => server.thaw() },
     ],
     end: async () => {
       await Promise.all(stores.map((store) => store.close()))
