@@ -1,0 +1,24 @@
+import type { Command } from 'commander'
+import type { ExitCode } from './exit-code.js'
+import type { Terminal } from './terminal.js'
+
+/** What a command is given besides its arguments. */
+export interface CommandHost {
+  readonly terminal: Terminal
+  /** Says how the command ended; without it, well. */
+  end(code: ExitCode): void
+}
+
+/** Adds one command to the program: its arguments, options, help and action. */
+export type AddCommand = (program: Command, host: CommandHost) => void
+
+/** What the user has to hear, without a stack trace. `code` is how the program ends. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+  readonly code: ExitCode
+
+  constructor(message: string, code: ExitCode) {
+    super(message)
+    this.code = code
+  }
+}

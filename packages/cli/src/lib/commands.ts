@@ -1,0 +1,5 @@
+import type { AddCommand } from './command.js'
+import { addKey } from './commands/key.js'
+
+/** Every command, in the order in which the help shows them. */
+export const commands: readonly AddCommand[] = [addKey]
