@@ -7,7 +7,7 @@ export type Command = (StoreRequest & { readonly cas?: number }) | { readonly op
 export type Reply =
   | { readonly result: 'found'; readonly value: Buffer; readonly cas: number; readonly life: number }
   | { readonly result: 'time'; readonly seconds: number }
-  | { readonly result: 'stored' }
+  | { readonly result: 'stored'; readonly cas: number }
   | { readonly result: 'done' }
   | { readonly result: 'missing' }
   | { readonly result: 'conflict' }
@@ -96,7 +96,7 @@ export class SimulatedMemcached {
       return refused
     }
     this.#items.set(key, { value, cas: ++this.#cas, expires: this.#expiry(life) })
-    return stored
+    return { result: 'stored', cas: this.#cas }
   }
 
   #touch(key: string, life: number): Reply {
@@ -118,7 +118,6 @@ export class SimulatedMemcached {
   }
 }
 
-const stored: Reply = { result: 'stored' }
 const done: Reply = { result: 'done' }
 const missing: Reply = { result: 'missing' }
 const conflict: Reply = { result: 'conflict' }

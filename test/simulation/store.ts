@@ -260,6 +260,8 @@ function answerOf(request: StoreRequest, reply: Reply, connection: Connection, t
       }
       return traits.reportsLife ? { ...found, life: reply.life } : found
     }
+    case 'stored':
+      return { result: 'stored', version: new SimulatedVersion(connection, request.key, reply.cas) }
     case 'refused':
     case 'time':
       return open

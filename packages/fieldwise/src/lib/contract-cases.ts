@@ -322,6 +322,24 @@ function versionCases(): ContractCase[] {
       },
     },
     {
+      title: 'the version that a write is answered with, where it is, is good for the next write, and for no other',
+      requirement: 'stored: `version` is that of what was just stored, where the store can tell.',
+      async run(harness) {
+        const scene = new Scene(harness)
+        const next = async (request: StoreRequest) => {
+          const [answer] = await scene.answers(request)
+          assert.ok(answer?.result === 'stored', `stored, not ${told(answer)}`)
+          return answer.version ?? (await scene.read('a')).version
+        }
+        const added = await next(scene.add('a', 'first'))
+        const replaced = await next(scene.replace('a', 'second', added))
+        await scene.expect([scene.replace('a', 'late', added)], ['conflict'])
+        await next(scene.replace('a', 'third', replaced))
+        await scene.expect([scene.replace('a', 'late', replaced)], ['conflict'])
+        await scene.holds('a', 'third')
+      },
+    },
+    {
       title: 'get and touch leave the version as it is',
       requirement: 'touch: changes neither value nor version.',
       async run(harness) {

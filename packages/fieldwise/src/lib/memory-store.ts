@@ -174,7 +174,7 @@ class MemoryStore implements Store {
     group.quietUntil = Math.min(group.quietUntil, item.expiresAt)
     this.#resize(group, itemSize(request.key, item.value))
     this.#evictOthers(sid)
-    return stored
+    return { result: 'stored', version: item.version }
   }
 
   #newGroup(sid: string): Group {
@@ -249,7 +249,6 @@ class MemoryStore implements Store {
   }
 }
 
-const stored: StoreAnswer = Object.freeze({ result: 'stored' })
 const done: StoreAnswer = Object.freeze({ result: 'done' })
 const missing: StoreAnswer = Object.freeze({ result: 'missing' })
 const conflict: StoreAnswer = Object.freeze({ result: 'conflict' })

@@ -102,8 +102,8 @@ export type StoreRequest =
 export type StoreAnswer =
   /** `get`: the item. `life` is its remaining life in milliseconds, where the store reports it. */
   | { readonly result: 'found'; readonly value: Buffer; readonly version: Version; readonly life?: number }
-  /** `add`, `replace`: done. */
-  | { readonly result: 'stored' }
+  /** `add`, `replace`: done. `version` is that of what was just stored, where the store can tell: it saves the next writer a reading. */
+  | { readonly result: 'stored'; readonly version?: Version }
   /** `delete`, `touch`: done. */
   | { readonly result: 'done' }
   /** `get`, `replace`, `delete`, `touch`: nothing is there. */
