@@ -7,7 +7,10 @@ import type { ErrorCode } from './errors.js'
  *
  * @example
  * import { subscribe } from 'node:diagnostics_channel'
- * subscribe('fieldwise:lost', (event) => console.warn('evicted', event.sid, event.field))
+ * subscribe('fieldwise:lost', (message) => {
+ *   const { sid, field } = message as FieldwiseEvents['fieldwise:lost']
+ *   console.warn('evicted', sid, field)
+ * })
  */
 export interface FieldwiseEvents {
   /** A call has ended, well or not. Told in the async context of its caller. */
