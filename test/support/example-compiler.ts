@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { type Example, isPiece } from './examples.js'
@@ -29,27 +29,47 @@ const fastify = `declare const app: import('fastify').FastifyInstance`
 const options = compilerOptions()
 const parsed = new Map<string, ts.SourceFile | undefined>()
 
-/** What the compiler says to the examples of one document, which are files of one program. */
-export function problemsIn(examples: readonly Example[]): string[] {
-  const files = new Map(examples.map((example) => [pathOf(example), example]))
-  const program = ts.createProgram([...files.keys()], options, hostWith(files))
-  return [...files].flatMap(([path, { line }]) => {
-    const source = program.getSourceFile(path)
-    const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
-    return found.map(({ messageText }) => `line ${line}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`)
-  })
+/** What the compiler says to the examples of each document. A program takes one answer to what `req.session` is, so documents that agree on it share one. */
+export function problemsIn(examples: readonly Example[]): Map<string, string[]> {
+  const problems = new Map<string, string[]>(examples.map(({ shownIn }) => [shownIn, []]))
+  for (const group of groupsOf(examples)) {
+    const files = new Map(group.map((example) => [pathOf(example), example]))
+    const program = ts.createProgram([...files.keys()], options, hostWith(files))
+    for (const [path, example] of files) problems.get(example.shownIn)?.push(...diagnosticsOf(program, path, example))
+  }
+  return problems
+}
+
+function groupsOf(examples: readonly Example[]): Example[][] {
+  const groups = new Map<string, Example[]>()
+  for (const document of new Set(examples.map(({ shownIn }) => shownIn))) {
+    const shown = examples.filter(({ shownIn }) => shownIn === document)
+    const says = shown.some(({ code }) => code.includes('interface Register'))
+      ? document
+      : shown.some(isPiece)
+        ? 'the prelude'
+        : 'nothing'
+    groups.set(says, [...(groups.get(says) ?? []), ...shown])
+  }
+  return [...groups.values()]
+}
+
+function diagnosticsOf(program: ts.Program, path: string, { line }: Example): string[] {
+  const source = program.getSourceFile(path)
+  const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
+  return found.map(({ messageText }) => `line ${line}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`)
 }
 
 /** A first line such as `// sessions.ts` names the file that other examples of the document import. */
-function pathOf({ line, code }: Example): string {
-  return join(folder, /^\/\/ (\S+\.ts)\n/.exec(code)?.[1] ?? `line-${line}.ts`)
+function pathOf({ shownIn, line, code }: Example): string {
+  return join(folder, shownIn.replaceAll('/', '_'), /^\/\/ (\S+\.ts)\n/.exec(code)?.[1] ?? `line-${line}.ts`)
 }
 
 /** The files of the disk, each parsed once for all programs, and others that are not there. */
 function hostWith(files: ReadonlyMap<string, Example>): ts.CompilerHost {
   const host = ts.createCompilerHost(options)
   const { getSourceFile, fileExists } = host
-  host.directoryExists = (name) => name === folder || ts.sys.directoryExists(name)
+  host.directoryExists = (name) => name.startsWith(folder) || ts.sys.directoryExists(name)
   host.fileExists = (name) => files.has(name) || fileExists.call(host, name)
   host.getSourceFile = (name, languageVersion) => {
     const example = files.get(name)
@@ -74,7 +94,7 @@ function importsOfEverything(): string {
   for (const { folder, manifest } of publishedPackages()) {
     for (const entry of entriesOf(manifest)) {
       const source = join(folder, 'src', `${entry.slice(manifest.name.length + 1) || 'index'}.ts`)
-      for (const name of exportsOf(source)) from.set(name, entry)
+      if (existsSync(source)) for (const name of exportsOf(source)) from.set(name, entry)
     }
   }
   return [...from].map(([name, entry]) => `import { ${name} } from '${entry}'`).join('\n')

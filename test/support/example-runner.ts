@@ -1,14 +1,36 @@
+import assert from 'node:assert/strict'
+import diagnostics from 'node:diagnostics_channel'
 import * as fieldwise from 'fieldwise'
 import * as adapter from 'fieldwise/adapter'
 import ts from 'typescript'
 import { z } from 'zod'
+import type { Example } from './examples.js'
 
 export interface Outcome {
   readonly results: readonly unknown[]
   readonly expected: readonly unknown[]
 }
 
-/** Runs a piece of a program on the memory store. `expression // value` says what the expression gives. */
+/** What an example may import, so that it runs without a server or a file. */
+const modules: Readonly<Record<string, object>> = {
+  fieldwise,
+  'fieldwise/adapter': adapter,
+  zod: { z },
+  'node:assert/strict': { default: assert },
+  'node:diagnostics_channel': diagnostics,
+}
+
+/** Whether an example needs nothing but what {@link runExample} has. */
+export function isRunnable({ code }: Example): boolean {
+  const imports = [...code.matchAll(/^import .* from '(.+)'$/gm)].map(([, name]) => name as string)
+  // Some show what to do with an error or a store of the reader's own, or names of what is said around them.
+  return (
+    imports.every((name) => name in modules) &&
+    !/\b(error|subject|process\.env|memcachedStore|req|res)\b|^(profile:|declare )/m.test(code)
+  )
+}
+
+/** Runs a program, or a piece of one, on the memory store. `expression // value` says what the expression gives. */
 export async function runExample(code: string): Promise<Outcome> {
   const schema = z.object({
     username: z.string(),
@@ -25,13 +47,31 @@ export async function runExample(code: string): Promise<Outcome> {
     results.push(result)
     expected.push(value)
   }
-  const names = { ...fieldwise, ...adapter, z, schema, store, sessions, session, username: 'ada', item: 'tea', note }
+  const names = {
+    ...fieldwise,
+    ...adapter,
+    ...diagnostics,
+    assert,
+    z,
+    schema,
+    store,
+    sessions,
+    session,
+    username: 'ada',
+    item: 'tea',
+    note,
+  }
   try {
-    await functionOf(Object.keys(names), withNotes(code))(...Object.values(names))
+    await functionOf(Object.keys(names), withNotes(withoutModules(code)))(...Object.values(names))
   } finally {
     await sessions.close()
   }
   return { results, expected }
+}
+
+/** What it imports it is given by name. */
+function withoutModules(code: string): string {
+  return code.replace(/^import .*\n/gm, '').replace(/^export /gm, '')
 }
 
 function functionOf(names: string[], code: string): (...values: unknown[]) => Promise<void> {
@@ -41,8 +81,9 @@ function functionOf(names: string[], code: string): (...values: unknown[]) => Pr
 }
 
 function withNotes(code: string): string {
-  return code.replace(/^((?:await )?[\w.]+\(.*\)) +\/\/ (.+)$/gm, (line, expression: string, value: string) =>
-    isValue(value) ? `note(${expression}, ${value})` : line,
+  return code.replace(
+    /^((?:await )?[\w.]+\(.*\)) +\/\/ ([[{].*[\]}]|[^,\n]+)(?:, .*)?$/gm,
+    (line, expression: string, value: string) => (isValue(value) ? `note(${expression}, ${value})` : line),
   )
 }
 

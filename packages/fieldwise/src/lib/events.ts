@@ -7,6 +7,8 @@ import type { ErrorCode } from './errors.js'
  *
  * @example
  * import { subscribe } from 'node:diagnostics_channel'
+ * import type { FieldwiseEvents } from 'fieldwise'
+ *
  * subscribe('fieldwise:lost', (message) => {
  *   const { sid, field } = message as FieldwiseEvents['fieldwise:lost']
  *   console.warn('evicted', sid, field)
