@@ -1,5 +1,14 @@
 export { keepFor, storedJson } from './lib/facade.js'
 export type { IssuedToken, SessionHost, TokenChange } from './lib/host.js'
+export {
+  type FieldInspection,
+  type HeaderContents,
+  type HeaderInspection,
+  type InspectionOptions,
+  type ItemInspection,
+  inspectSession,
+  type SessionInspection,
+} from './lib/inspection.js'
 export { isFieldName } from './lib/schema.js'
 export { canCreateUnder, createUnder, resumeFor, tokenUnder, valueOfJson } from './lib/sessions.js'
 export { isSid, parseToken } from './lib/token.js'
