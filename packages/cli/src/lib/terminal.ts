@@ -1,4 +1,4 @@
-import { type inspect, styleText } from 'node:util'
+import { styleText } from 'node:util'
 
 /** Where a command reads its surroundings and writes its results. */
 export interface Terminal {
@@ -13,7 +13,8 @@ export interface Terminal {
   paint(style: Style, text: string): string
 }
 
-export type Style = keyof typeof inspect.colors
+/** What `util.styleText` knows. */
+export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan'
 
 /** The terminal of this process. Colours follow NO_COLOR and FORCE_COLOR, and are off where the output is piped. */
 export function processTerminal(): Terminal {
