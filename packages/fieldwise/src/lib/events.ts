@@ -101,7 +101,11 @@ export type OperationName =
   | 'regenerate'
   | 'destroy'
 
-/** One for each event. Ask `hasSubscribers` before a message is made. */
+/**
+ * One for each event. Ask `hasSubscribers` before a message is made.
+ *
+ * @internal
+ */
 export const channels = {
   operation: channelOf('fieldwise:operation'),
   flight: channelOf('fieldwise:flight'),

@@ -11,7 +11,11 @@ import type { OperationOptions, RegenerateOptions, Session } from './session.js'
 import { parseTerms } from './settings.js'
 import type { SessionState, Visit } from './visit.js'
 
-/** The implementation of `Session`, which gives the types: names and values are checked here at run time. */
+/**
+ * The implementation of `Session`, which gives the types: names and values are checked here at run time.
+ *
+ * @internal
+ */
 export class SessionFacade {
   readonly #engine: Engine
   readonly #visit: Visit
@@ -262,7 +266,11 @@ function facadeOf(session: object): SessionFacade {
   throw new BadArgumentError('This needs a session of createSessions')
 }
 
-/** The names and values that a caller hands in; a `Map`, an array or a class would silently be taken for nothing. */
+/**
+ * The names and values that a caller hands in; a `Map`, an array or a class would silently be taken for nothing.
+ *
+ * @internal
+ */
 export function entriesOf(caller: string, values: unknown): [string, unknown][] {
   const prototype = typeof values === 'object' && values !== null ? Object.getPrototypeOf(values) : undefined
   if (prototype === Object.prototype || prototype === null) return Object.entries(values as object)

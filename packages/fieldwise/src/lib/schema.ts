@@ -5,7 +5,11 @@ import { maskedPath } from './issue-path.js'
 import { copyOfJson, NotJsonError } from './json-data.js'
 import { type StoredForm, storedForm } from './storable.js'
 
-/** A schema, ready for use: all that can be known before the first value comes is known. */
+/**
+ * A schema, ready for use: all that can be known before the first value comes is known.
+ *
+ * @internal
+ */
 export interface CompiledSchema {
   /** The declared names, in order. */
   readonly names: readonly string[]
@@ -15,7 +19,11 @@ export interface CompiledSchema {
   field(name: string): CompiledField
 }
 
-/** One field of a schema. */
+/**
+ * One field of a schema.
+ *
+ * @internal
+ */
 export interface CompiledField {
   readonly name: string
   /** `increment` makes sense: its values are numbers. */
@@ -32,6 +40,8 @@ export interface CompiledField {
  * Makes a schema ready for use.
  *
  * @throws {BadConfigError} (`BAD_CONFIG`) for a schema that fields cannot be stored by, with what to use instead.
+ *
+ * @internal
  */
 export function compileSchema(schema: z.ZodObject): CompiledSchema {
   const def = assertSchema(schema)
@@ -56,6 +66,8 @@ export function compileSchema(schema: z.ZodObject): CompiledSchema {
 /**
  * @throws {BadArgumentError} (`BAD_ARGUMENT`) for a name that cannot be a field's: a letter or `_` first, then letters, digits, `_` and `-`, 64
  * characters at most, and nothing that every object inherits.
+ *
+ * @internal
  */
 export function assertFieldName(name: unknown): asserts name is string {
   const problem = problemOfName(name)

@@ -3,7 +3,11 @@ import { BadConfigError, SealBrokenError } from './errors.js'
 import type { Runtime } from './runtime.js'
 import { sealingKeyBytes } from './sealing-key.js'
 
-/** Encrypts what is stored, and refuses what was changed or moved. One for each `createSessions`. */
+/**
+ * Encrypts what is stored, and refuses what was changed or moved. One for each `createSessions`.
+ *
+ * @internal
+ */
 export interface Sealer {
   /** The bytes to store for `plain` as `name` (a field's name, or `@` for the header) of session `sid`. */
   seal(sid: string, name: string, plain: Buffer): Buffer
@@ -39,12 +43,18 @@ export interface SealingOptions {
  * | 16 | tag |
  *
  * @throws {BadConfigError} (`BAD_CONFIG`) without keys, for a key that is short, guessable or given twice.
+ *
+ * @internal
  */
 export function createSealer(options: SealingOptions & { readonly prefix: string }, runtime: Pick<Runtime, 'bytes'>): Sealer {
   return new GcmSealer(masterKeys(options.keys, options.prefix), options.acceptUnsealed ?? false, runtime)
 }
 
-/** Without `sealing`, what is stored is plain. */
+/**
+ * Without `sealing`, what is stored is plain.
+ *
+ * @internal
+ */
 export const noSealing: Sealer = {
   seal: (_sid, _name, plain) => plain,
   open(_sid, name, stored) {

@@ -78,7 +78,11 @@ export function createSessions<S extends z.ZodObject>(options: SessionsOptions<S
   return createSessionsOn(systemRuntime, options)
 }
 
-/** {@link createSessions} with the sources of time and chance given. */
+/**
+ * {@link createSessions} with the sources of time and chance given.
+ *
+ * @internal
+ */
 export function createSessionsOn<S extends z.ZodObject>(
   runtime: Runtime,
   options: SessionsOptions<S>,

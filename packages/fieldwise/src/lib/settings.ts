@@ -41,7 +41,11 @@ const defaultAttempts = 32
 const defaultPatience = 2_000
 const known = new Set(['schema', 'store', 'lifetime', 'expires', 'sealing', 'prefix', 'retry', 'lost', 'clock'])
 
-/** Checks the options of `createSessions`. @throws {BadConfigError} with what to write instead. */
+/**
+ * Checks the options of `createSessions`. @throws {BadConfigError} with what to write instead.
+ *
+ * @internal
+ */
 export function parseSettings(options: SessionsOptions<z.ZodObject>, schema: CompiledSchema): Settings {
   assertOptions('createSessions', options, known, BadConfigError)
   assertPrefix(options.prefix ?? '')
@@ -60,7 +64,11 @@ export function parseSettings(options: SessionsOptions<z.ZodObject>, schema: Com
   }
 }
 
-/** The terms that `create` or `regenerate` was asked for. @throws {BadArgumentError} */
+/**
+ * The terms that `create` or `regenerate` was asked for. @throws {BadArgumentError}
+ *
+ * @internal
+ */
 export function parseTerms(caller: 'create' | 'regenerate', options: RegenerateOptions): Terms {
   assertOptions(caller, options, termParts[caller], BadArgumentError)
   const { lifetime, persist, grace } = options
@@ -72,7 +80,11 @@ export function parseTerms(caller: 'create' | 'regenerate', options: RegenerateO
   }
 }
 
-/** @throws {BadConfigError} for a lifetime that contradicts itself. */
+/**
+ * @throws {BadConfigError} for a lifetime that contradicts itself.
+ *
+ * @internal
+ */
 export function assertLifetime({ idle, absolute }: Lifetime): void {
   if (absolute >= idle) return
   throw new BadConfigError(
@@ -80,7 +92,11 @@ export function assertLifetime({ idle, absolute }: Lifetime): void {
   )
 }
 
-/** @throws {BadConfigError} for a grace that is longer than the session lives unused. */
+/**
+ * @throws {BadConfigError} for a grace that is longer than the session lives unused.
+ *
+ * @internal
+ */
 export function assertGrace(grace: number | undefined, idle: number): void {
   if (grace === undefined || grace <= idle) return
   throw new BadConfigError('grace is longer than lifetime.idle: the old secret would outlive the session; write a shorter one')

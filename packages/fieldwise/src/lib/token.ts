@@ -35,21 +35,31 @@ export function parseToken(text: unknown): Token | undefined {
   return { sid, secret: { text: secret, hash: hashSecret(secret) } }
 }
 
+/** @internal */
 export function formatToken(token: Token): string {
   return `${token.sid}.${token.secret.text}`
 }
 
+/** @internal */
 export function newSecret(runtime: Runtime): Secret {
   return secretOf(runtime.bytes(32))
 }
 
-/** The secret that 32 bytes are. */
+/**
+ * The secret that 32 bytes are.
+ *
+ * @internal
+ */
 export function secretOf(bytes: Buffer): Secret {
   const text = bytes.toString('base64url')
   return { text, hash: hashSecret(text) }
 }
 
-/** Compares two SHA-256 hashes in constant time. */
+/**
+ * Compares two SHA-256 hashes in constant time.
+ *
+ * @internal
+ */
 export function sameHash(one: Buffer, other: Buffer): boolean {
   return one.length === other.length && timingSafeEqual(one, other)
 }

@@ -1,12 +1,12 @@
 import { type Deadline, readDeadline, writeDeadline } from './core.js'
 import { type Created, createSession, createSessionUnder, type NewSession } from './creation.js'
-import { Edit, settled } from './edit.js'
+import { Edit } from './edit.js'
 import type { Engine } from './engine.js'
 import { isFieldwiseError, SessionGoneError } from './errors.js'
 import type { Header } from './header.js'
 import type { SessionHost } from './host.js'
 import { expiry, type Lifetime } from './lifetime.js'
-import { LostField, type Reading } from './reader.js'
+import { asItIs, itemIn, LostField, type Reading } from './reader.js'
 import { recognise } from './recognition.js'
 import { assertGrace, assertLifetime } from './settings.js'
 import { formatToken, newSecret, type Secret, sameHash, type Token } from './token.js'
@@ -14,7 +14,11 @@ import { formatToken, newSecret, type Secret, sameHash, type Token } from './tok
 /** `unopened`: a token that nobody has verified yet. `new`: nothing is stored. `gone`: it was there, and has ended. */
 export type SessionState = 'unopened' | 'new' | 'stored' | 'gone'
 
-/** What `regenerate` and `create` may ask for, in milliseconds. */
+/**
+ * What `regenerate` and `create` may ask for, in milliseconds.
+ *
+ * @internal
+ */
 export interface Terms {
   readonly lifetime?: Partial<Lifetime> | undefined
   readonly persist?: boolean | undefined
@@ -24,6 +28,8 @@ export interface Terms {
 /**
  * One request's hold on a session: which session it is, whether its token was verified, and how it ended. Nothing is written, deleted or
  * touched before a reading of the header has shown that the secret is the right one; from then on the secret is not asked for again (T5).
+ *
+ * @internal
  */
 export class Visit {
   readonly #engine: Engine
@@ -33,6 +39,7 @@ export class Visit {
   #state: SessionState
   #held: Held | undefined
   #gone: SessionGoneError | undefined
+  #recent: Reading | undefined
   #creation: Promise<void> | undefined
   #rotation: Promise<void> | undefined
   /** The secret of a rotation whose outcome is open: asking again continues it (T3). */
@@ -71,29 +78,49 @@ export class Visit {
     return this.#held ? [...this.#held.header.manifest.keys()] : []
   }
 
+  /** Whether the session's end has passed, as far as this request knows. */
+  get isOver(): boolean {
+    return this.#held !== undefined && this.#serverTime() >= expiry(this.#held.header, this.#held.at)
+  }
+
   /**
-   * Reads fields with the header behind them. Undefined where there is no session, so that every field is unset.
+   * Reads fields with the header behind them, and resolves with what `understand` makes of it: undefined where there is no session, so
+   * that every field is unset.
    *
    * @throws {SessionGoneError} for a session that this request has used and that has ended since.
    */
-  async read(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
+  read<T>(fields: readonly string[], deadline: Deadline, understand: (reading: Reading | undefined) => T): Promise<T> {
+    if (this.#state !== 'stored') return this.#readFirst(fields, deadline).then(understand)
+    return this.#readHeld(fields, deadline, understand)
+  }
+
+  async #readFirst(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
     if (this.#state === 'unopened') {
       const reading = await this.#open(fields, deadline)
       if (reading) return reading
     }
     if (this.#state === 'new' || this.#gone?.reason === 'superseded') return undefined
-    const { reader } = this.#engine
-    const reading = await reader.read(this.#expectHeld().token.sid, fields, deadline)
-    return reader.isWhole(reading, fields) ? this.#see(reading) : this.#settle(reading, fields, deadline)
+    return this.#readHeld(fields, deadline, asItIs)
+  }
+
+  #readHeld<T>(fields: readonly string[], deadline: Deadline, understand: (reading: Reading) => T): Promise<T> {
+    const look = (reading: Reading): T | Promise<T> => {
+      if (this.#engine.reader.isWhole(reading, fields)) return understand(this.#see(reading))
+      return this.#settle(reading, fields, deadline).then(understand)
+    }
+    return this.#engine.reader.read(this.#expectHeld().token.sid, fields, deadline, look)
   }
 
   /** Makes edits of different fields. Rejects with the error of the first that failed, when all have ended. */
-  async write(edits: readonly Edit[], deadline: Deadline): Promise<void> {
-    if (this.#state === 'stored') return this.#submit(edits)
+  write(edits: readonly Edit[], deadline: Deadline): Promise<void> {
+    return this.#state === 'stored' ? this.#submit(edits) : this.#writeFirst(edits, deadline)
+  }
+
+  async #writeFirst(edits: readonly Edit[], deadline: Deadline): Promise<void> {
     if (this.#state === 'unopened') {
       const fields = edits.map((edit) => edit.field)
       const reading = await this.#open(fields, deadline)
-      for (const edit of edits) edit.seen = reading
+      for (const edit of edits) edit.opening = reading
     }
     while (this.#state === 'new') {
       if (this.#creation !== undefined) await this.#creation.catch(() => {})
@@ -175,16 +202,17 @@ export class Visit {
     if (this.#tokens.length > 1) await this.#choose(deadline)
     const token = this.#tokens[0]
     if (token === undefined) return undefined
-    const reading = await this.#engine.reader.read(token.sid, fields, deadline)
-    // Another call of this request may have come first; whatever it made of the token holds.
-    if (this.#state === 'unopened') this.#recognise(token, reading)
-    return this.#held?.token.sid === token.sid ? this.#settle(reading, fields, deadline) : undefined
+    return this.#engine.reader.read(token.sid, fields, deadline, (reading) => {
+      // Another call of this request may have come first; whatever it made of the token holds.
+      if (this.#state === 'unopened') this.#recognise(token, reading)
+      return this.#held?.token.sid === token.sid ? this.#settle(reading, fields, deadline) : undefined
+    })
   }
 
   /** Of several tokens the one that opens a session counts, if exactly one does. */
   async #choose(deadline: Deadline): Promise<void> {
     const tokens = this.#tokens
-    const readings = await Promise.all(tokens.map((token) => this.#engine.reader.read(token.sid, [], deadline)))
+    const readings = await Promise.all(tokens.map((token) => this.#engine.reader.read(token.sid, [], deadline, asItIs)))
     if (this.#state !== 'unopened' || this.#tokens !== tokens) return
     const judged = tokens.map((token, index) => this.#judge(token, readings[index] as Reading))
     const owned = tokens.filter((_token, index) => judged[index] === 'owner')
@@ -225,8 +253,15 @@ export class Visit {
     const { header, at } = reading
     if (header === undefined) throw this.#noteEnd(new SessionGoneError('destroyed'), at)
     if (this.#held && at >= this.#held.at) this.#hold(this.#held.token, header.value, at)
+    this.#recent = reading
     this.#engine.renewals.consider(reading, this)
     return reading
+  }
+
+  /** What this request has last read or written of a field. A large value is not worth keeping all that came with it. */
+  #recentOf(field: string): Reading | undefined {
+    const item = this.#recent && itemIn(this.#recent, field)
+    return item && item.bytes.length <= largestRecent ? this.#recent : undefined
   }
 
   /** A renewal has found that a listed field is gone. */
@@ -269,11 +304,22 @@ export class Visit {
     const { token, header } = this.#expectHeld()
     for (const edit of edits) {
       edit.known = header
+      edit.recent = this.#recentOf(edit.field)
       this.#engine.writer.submit(token.sid, edit)
     }
-    await settled(edits)
-    for (const { outcome } of edits) if (outcome && 'error' in outcome) throw this.#noteEnd(outcome.error)
-    for (const { outcome } of edits) if (outcome && 'reading' in outcome) this.#see(outcome.reading)
+    const [only] = edits
+    if (only && edits.length === 1) return this.#note(only.outcome())
+    const outcomes = edits.map((edit) => edit.outcome())
+    await Promise.allSettled(outcomes)
+    for (const outcome of outcomes) await this.#note(outcome)
+  }
+
+  async #note(outcome: Promise<Reading>): Promise<void> {
+    try {
+      this.#see(await outcome)
+    } catch (error) {
+      throw this.#noteEnd(error)
+    }
   }
 
   /**
