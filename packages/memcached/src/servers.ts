@@ -1,0 +1,22 @@
+/**
+ * Where a store's servers are, for tools that speak to them by other means.
+ *
+ * @module
+ */
+import { type MemcachedOptions, parseOptions } from './lib/options.js'
+import { parseServers, type ServerConfig, type Servers, serversFromEnvironment } from './lib/servers.js'
+
+export type { MemcachedOptions } from './lib/options.js'
+export type { Address, ServerConfig, Servers } from './lib/servers.js'
+
+/**
+ * The servers that `memcachedStore` makes of the same arguments, with their labels. Never tries the network.
+ *
+ * @throws {BadConfigError} (`BAD_CONFIG`) for what cannot work, saying what to write instead.
+ *
+ * @example
+ * serversOf('10.0.0.1:11211, 10.0.0.2:11211').map(({ label }) => label) // ['i5jj', 'd2b9']
+ */
+export function serversOf(servers?: Servers, options: MemcachedOptions = {}): readonly ServerConfig[] {
+  return parseServers(servers ?? serversFromEnvironment(process.env), parseOptions(options).timeouts)
+}
