@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import { type ContractCase, type ContractHarness, Scene, told } from './contract-harness.js'
 import { isFieldwiseError } from './errors.js'
-import type { StoreAnswer } from './store.js'
+import type { StoreAnswer, StoreRequest } from './store.js'
 
 /**
  * What every store must do, one case each. They use `node:assert` and no test runner; give each to the runner at hand with
