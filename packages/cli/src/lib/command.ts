@@ -17,8 +17,8 @@ export class CommandError extends Error {
   override readonly name = 'CommandError'
   readonly code: ExitCode
 
-  constructor(message: string, code: ExitCode) {
-    super(message)
+  constructor(message: string, { code, cause }: { readonly code: ExitCode; readonly cause?: unknown }) {
+    super(message, { cause })
     this.code = code
   }
 }

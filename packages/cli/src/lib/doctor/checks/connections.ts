@@ -1,0 +1,25 @@
+import { type Examination, figure } from '../examination.js'
+import { type Check, warning } from '../finding.js'
+import { count } from '../units.js'
+
+const nearlyAll = 0.8
+
+/** A process keeps one connection to each server open. */
+export const checkConnections: Check = (examination) => {
+  const { general } = examination
+  const limit = connectionLimit(examination)
+  const used = figure(general, 'curr_connections')
+  const refused = figure(general, 'rejected_connections') + figure(general, 'listen_disabled_num')
+  const remedy = `Raise the limit (memcached -c, now ${count(limit)}; the service's limit of open files has to allow it), or let fewer processes connect.`
+  if (limit > 0 && used >= nearlyAll * limit) {
+    const message = `${count(used)} of ${count(limit)} connections are in use. At the limit web servers are turned away.`
+    return warning('connections', message, remedy)
+  }
+  if (refused === 0) return undefined
+  const message = `Since it was started it has turned connections away ${count(refused)} times, being at its limit.`
+  return warning('connections-refused', message, remedy)
+}
+
+export function connectionLimit({ general, settings }: Pick<Examination, 'general' | 'settings'>): number {
+  return figure(general, 'max_connections') || figure(settings, 'maxconns')
+}

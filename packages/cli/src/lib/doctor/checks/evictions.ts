@@ -1,0 +1,35 @@
+import type { Stats } from '../../wire/memcached-client.js'
+import { type Examination, figure } from '../examination.js'
+import { type Check, danger, warning } from '../finding.js'
+import { bytes, count, time } from '../units.js'
+
+/** One evicted field ends its session, unless it is declared `'absent'`. */
+export const checkEvictions: Check = ({ general, items }, { idle }) => {
+  const evictions = figure(general, 'evictions')
+  if (evictions === 0) return undefined
+  const age = youngestEvicted(items)
+  const remedy = `Give it more memory (memcached -m, now ${bytes(figure(general, 'limit_maxbytes'))}), another server beside it, or nothing but sessions to keep.`
+  if (age === undefined || age >= idle) {
+    const since = age === undefined ? '' : `, at ${time(age)} after their last use at the earliest`
+    return warning('evictions', `It ran out of memory and has thrown out ${count(evictions)} items${since}.`, remedy)
+  }
+  return danger(
+    'evictions',
+    `It has thrown out ${count(evictions)} items for lack of memory, the youngest ${time(age)} after its last use, ` +
+      `which is within the idle time of ${time(idle)}: living sessions are lost.`,
+    remedy,
+  )
+}
+
+/** How long ago the item was last used that each size class evicted last: the shortest of them, in milliseconds. */
+function youngestEvicted(items: Stats): number | undefined {
+  const ages = [...items]
+    .filter(([name, value]) => name.endsWith(':evicted') && Number(value) > 0)
+    .map(([name]) => items.get(`${name}_time`))
+    .filter((age) => age !== undefined)
+  return ages.length === 0 ? undefined : Math.min(...ages.map(Number)) * 1_000
+}
+
+export function hasEvicted({ general }: Examination): boolean {
+  return figure(general, 'evictions') > 0
+}

@@ -1,0 +1,12 @@
+import { figure } from '../examination.js'
+import { type Check, danger } from '../finding.js'
+
+export const checkUdp: Check = ({ settings }) => {
+  const port = figure(settings, 'udpport')
+  if (port === 0) return undefined
+  return danger(
+    'udp',
+    `It answers UDP on port ${port}, where a sender can be forged: strangers can make it flood others (CVE-2018-1000115). Fieldwise never uses UDP.`,
+    `Start memcached with -U 0, and let a firewall drop it: nft add rule inet filter input udp dport ${port} drop.`,
+  )
+}

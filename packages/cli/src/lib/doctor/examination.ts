@@ -1,0 +1,53 @@
+import type { ConnectionOptions } from 'node:tls'
+import type { ServerConfig } from '@fieldwise/memcached/servers'
+import type { Stats } from '../wire/memcached-client.js'
+import type { Trouble } from './trouble.js'
+
+/** How the application means to use its servers: findings are about that. */
+export interface Intentions {
+  readonly credentials: { readonly username: string; readonly password: string } | undefined
+  readonly tls: ConnectionOptions | undefined
+  /** The protocol that the application has chosen; undefined where it could take either. */
+  readonly protocol: 'binary' | 'meta' | undefined
+  /** How long one answer may take, in milliseconds. */
+  readonly timeout: number
+  /** How long a session lives without being used, in milliseconds. */
+  readonly idle: number
+}
+
+/** What was found out of a server that tells its statistics. */
+export interface Examination {
+  readonly server: ServerConfig
+  readonly version: string
+  readonly speaks: { readonly meta: boolean; readonly binary: boolean }
+  /** `stats`, `stats settings`, `stats items`. */
+  readonly general: Stats
+  readonly settings: Stats
+  readonly items: Stats
+  /** The shortest of several round trips, in milliseconds. */
+  readonly roundTrip: number
+  /** How far the server's clock is ahead of this machine's, in milliseconds, at least; 0 where they may be the same. */
+  readonly clockAhead: number
+  /** When its certificate ends, in milliseconds since 1970; undefined without TLS. */
+  readonly certificateEnds: number | undefined
+  /** Whether it asked for a password. */
+  readonly askedForPassword: boolean
+}
+
+/** A server that could not be examined, and why. */
+export interface Failure {
+  readonly server: ServerConfig
+  readonly trouble: Trouble
+}
+
+/** A figure among statistics; 0 where the server does not tell it. */
+export function figure(stats: Stats, name: string): number {
+  const value = Number(stats.get(name) ?? 0)
+  return Number.isFinite(value) ? value : 0
+}
+
+/** Whether a setting is on; false where the server does not tell it. */
+export function isOn(settings: Stats, name: string): boolean {
+  const value = settings.get(name) ?? 'no'
+  return value !== 'no' && value !== '0'
+}
