@@ -1,37 +1,63 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
+import { rolldown } from 'rolldown'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Installer, installed, nodeOf, type Project, packAll } from './support/installation.js'
 import { entriesOf, type Manifest, publishedPackages, root } from './support/packages.js'
+import { report } from './support/scale.js'
 
-const project = mkdtempSync(join(tmpdir(), 'fieldwise-packages-'))
+const isEverywhere = process.env.FIELDWISE_INSTALLATIONS === 'all'
+const installers: Installer[] = isEverywhere ? ['npm', 'pnpm', 'yarn'] : ['npm']
+const versions = isEverywhere ? [20, 22, 24] : [Number(process.versions.node.split('.')[0])]
+
 const packages = publishedPackages()
 const entries = packages.flatMap(({ manifest }) => entriesOf(manifest))
+const work = mkdtempSync(join(tmpdir(), 'fieldwise-packages-'))
+const nodes = new Map<number, string>()
+const projects = new Map<Installer, Project>()
 
 beforeAll(() => {
-  const tarballs = packages.map(({ folder }) => pack(folder))
-  writeFileSync(join(project, 'package.json'), '{ "name": "empty-project", "private": true }\n')
-  run('npm', ['install', '--prefer-offline', ...tarballs, ...companions()])
-}, 180_000)
+  const tarballs = packAll(work)
+  for (const installer of installers) projects.set(installer, installed(installer, tarballs))
+  for (const version of versions) nodes.set(version, isEverywhere ? nodeOf(version, work) : process.execPath)
+}, 600_000)
 
-afterAll(() => rmSync(project, { recursive: true, force: true }))
+afterAll(() => {
+  for (const project of projects.values()) project.remove()
+  rmSync(work, { recursive: true, force: true })
+})
 
-describe('packed and installed with npm into an empty project', () => {
-  test.each(entries)('%s can be imported and required, and both give the same', (entry) => {
-    const imported = run('node', [
-      '--input-type=module',
-      '-e',
-      `import * as it from '${entry}'; console.log(Object.keys(it).sort().join())`,
-    ])
-    const required = run('node', [
-      '-e',
-      `console.log(Object.keys(require('${entry}')).filter(k => k !== '__esModule').sort().join())`,
-    ])
-    expect(imported.trim()).not.toBe('')
-    expect(required).toBe(imported)
-  })
+describe.each(installers)('packed and installed with %s into an empty project', (installer) => {
+  test.each(versions.flatMap((version) => entries.map((entry) => ({ version, entry }))))(
+    'on Node $version $entry can be imported and required, and both give the same',
+    ({ version, entry }) => {
+      const imported = evaluate(
+        installer,
+        version,
+        'module',
+        `import * as it from '${entry}'; console.log(Object.keys(it).sort().join())`,
+      )
+      const required = evaluate(
+        installer,
+        version,
+        'commonjs',
+        `console.log(Object.keys(require('${entry}')).filter(k => k !== '__esModule').sort().join())`,
+      )
+      expect(imported.trim()).not.toBe('')
+      expect(required).toBe(imported)
+    },
+  )
+
+  test.each(versions)(
+    'on Node %i what is packed works: its memory store keeps the store contract, and a session its fields',
+    (version) => {
+      expect(evaluate(installer, version, 'module', readFileSync(join(root, 'test/support/installed-core.mjs'), 'utf8'))).toMatch(
+        /^[5-9]\d cases kept\n1,2\n$/,
+      )
+    },
+  )
 
   test.each([
     { moduleResolution: 'NodeNext', module: 'NodeNext', file: 'esm.mts' },
@@ -44,82 +70,107 @@ describe('packed and installed with npm into an empty project', () => {
       const imports = entries.map((entry, i) =>
         file.endsWith('.cts') ? `import e${i} = require('${entry}')` : `import * as e${i} from '${entry}'`,
       )
-      writeFileSync(join(project, file), `${imports.join('\n')}\nexport const all = [${entries.map((_, i) => `e${i}`)}]\n`)
-      const options = [
-        '--module',
-        module,
-        '--moduleResolution',
-        moduleResolution,
-        '--target',
-        'ES2022',
-        '--types',
-        'node',
-        '--strict',
-        '--noEmit',
-      ]
-      expect(run(join(root, 'node_modules/.bin/tsc'), [...options, file])).toBe('')
+      const { folder, run } = project(installer)
+      writeFileSync(join(folder, file), `${imports.join('\n')}\nexport const all = [${entries.map((_, i) => `e${i}`)}]\n`)
+      const options = ['--target', 'ES2022', '--types', 'node', '--strict', '--noEmit']
+      const resolution = ['--module', module, '--moduleResolution', moduleResolution]
+      expect(run(join(root, 'node_modules/.bin/tsc'), [...resolution, ...options, file])).toBe('')
     },
   )
 })
 
 describe.each(packages.map(({ manifest }) => manifest))('the tarball of $name', (source) => {
-  const folder = join(project, 'node_modules', source.name)
+  const folder = () => join(project('npm').folder, 'node_modules', source.name)
 
   test('holds code, types, a README and the licence, and nothing else', () => {
-    const others = filesBelow(folder).filter((path) => !/^dist\/.*(\.js|\.d\.ts)$/.test(path))
-    expect(others.sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
+    const listed = (source.files ?? []).filter((path) => !path.startsWith('dist/'))
+    const others = filesBelow(folder()).filter((path) => !/^dist\/.*(\.js|\.d\.ts)$/.test(path))
+    const unlisted = others.filter((path) => !listed.some((start) => path.startsWith(`${start}/`)))
+    expect(unlisted.sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
   })
 
   test('holds everything that is exported, and everything in it is reached from an export', () => {
-    const code = filesBelow(folder).filter((path) => path.startsWith('dist/'))
-    const reached = reachable(folder, targetsOf(manifestOf(folder))).files
-    // Code has types of its own whether or not an exported type leads to them, and types have code, be it empty.
-    expect(modules(reached), 'files of an older build stay in `dist` until it is removed').toEqual(modules(code))
-    expect(reached.filter((path) => !code.includes(path))).toEqual([])
+    const packed = filesBelow(folder()).filter((path) => path.startsWith('dist/'))
+    const reached = reachable(folder(), targetsOf(manifestOf(folder()))).files
+    // Types that exported types lead to need no code, and code needs no types that nobody is led to.
+    expect(reached.filter((path) => !packed.includes(path))).toEqual([])
+    expect(
+      packed.filter((path) => !modules(reached).includes(moduleOf(path))),
+      'files of an older build stay in `dist` until it is removed',
+    ).toEqual([])
   })
 
   test('needs only what it declares', () => {
-    const { name, dependencies, peerDependencies } = manifestOf(folder)
+    const { name, dependencies, peerDependencies } = manifestOf(folder())
     const declared = new Set(Object.keys({ [name]: '', ...dependencies, ...peerDependencies }))
-    const undeclared = reachable(folder, targetsOf(manifestOf(folder))).packages.filter((other) => !declared.has(other))
+    const undeclared = reachable(folder(), targetsOf(manifestOf(folder()))).packages.filter((other) => !declared.has(other))
     expect(undeclared).toEqual([])
   })
 
   test('names no version that only a workspace knows', () => {
-    const { dependencies, peerDependencies } = manifestOf(folder)
+    const { dependencies, peerDependencies } = manifestOf(folder())
     expect(Object.values({ ...dependencies, ...peerDependencies }).filter((range) => range.includes(':'))).toEqual([])
   })
 })
 
-test('the core opens no sockets and knows no memcached client', () => {
-  const core = join(project, 'node_modules/fieldwise')
-  const { packages: used, builtins } = reachable(core, ['dist/index.js'])
-  expect(used).not.toContain('memjs')
-  expect(builtins.filter((name) => ['node:net', 'node:tls', 'node:http', 'node:fs'].includes(name))).toEqual([])
+describe('the core', () => {
+  test('opens no sockets and brings no memcached client into a bundle', async () => {
+    const { folder } = project('npm')
+    const bundle = await rolldown({
+      input: join(folder, 'node_modules/fieldwise/dist/index.js'),
+      platform: 'node',
+      logLevel: 'silent',
+    })
+    const { output } = await bundle.generate({ format: 'esm' })
+    const chunks = output.filter((part) => part.type === 'chunk')
+    const bundled = chunks.flatMap(({ moduleIds }) => moduleIds).map((path) => relative(folder, path))
+    const others = new Set(bundled.map((path) => path.split('node_modules/').at(-1)?.split('/')[0]))
+    expect([...others].sort()).toEqual(['fieldwise', 'uuid', 'zod'])
+    const builtins = chunks.flatMap(({ imports }) => imports)
+    expect(
+      builtins.filter((name) => /^(node:)?(net|tls|dns|http|https|dgram|fs|child_process|worker_threads)$/.test(name)),
+    ).toEqual([])
+  })
+
+  test('is small to install, and its code and types are the whole of it', () => {
+    const folder = join(project('npm').folder, 'node_modules/fieldwise')
+    const files = filesBelow(folder).map((path) => ({ path, size: statSync(join(folder, path)).size }))
+    const sizeOf = (pattern: RegExp) => sum(files.filter(({ path }) => pattern.test(path)).map(({ size }) => size))
+    const whole = sizeOf(/./)
+    const cases = sizeOf(/contract-(cases|harness)/)
+    report(
+      `installed size of the core: ${kilobytes(whole)}, ${kilobytes(cases)} of it the cases for stores; code ${kilobytes(sizeOf(/\.js$/))}, types ${kilobytes(sizeOf(/\.d\.ts$/))}`,
+    )
+    expect(whole - cases).toBeLessThan(150_000)
+  })
+
+  test('is imported', () => {
+    const code = `const start = performance.now(); await import('zod'); const zod = performance.now(); await import('fieldwise')
+      console.log(JSON.stringify({ zod: zod - start, fieldwise: performance.now() - zod }))`
+    const runs = Array.from({ length: 7 }, () => JSON.parse(evaluate('npm', versions[0] as number, 'module', code)))
+    const median = (name: string) =>
+      runs
+        .map((times) => times[name])
+        .sort((a, b) => a - b)[3]
+        .toFixed(1)
+    report(`import of the core: ${median('fieldwise')} ms more than zod's ${median('zod')} ms (medians of 7)`)
+  })
 })
 
-/** pnpm replaces `workspace:` ranges; npm leaves them as they are. */
-function pack(folder: string): string {
-  const tarballs = join(project, 'tarballs', basename(folder))
-  mkdirSync(tarballs, { recursive: true })
-  execFileSync('npx', ['--yes', 'pnpm@12', 'pack', '--pack-destination', tarballs], { cwd: folder, stdio: 'pipe' })
-  return join(tarballs, readdirSync(tarballs)[0] as string)
+function project(installer: Installer): Project {
+  return projects.get(installer) as Project
 }
 
-/** What a user of every entry installs besides: the peers, and types for the types. */
-function companions(): string[] {
-  const peers = packages.flatMap(({ manifest }) => Object.entries(manifest.peerDependencies ?? {}))
-  const theirs = peers.filter(([name]) => !packages.some(({ manifest }) => manifest.name === name))
-  return [...theirs.map(([name, range]) => `${name}@${range}`), '@types/node@20', '@types/express@5']
+function evaluate(installer: Installer, version: number, type: 'module' | 'commonjs', code: string): string {
+  return project(installer).evaluate(nodes.get(version) as string, type, code)
 }
 
-function run(program: string, args: string[]): string {
-  try {
-    return execFileSync(program, args, { cwd: project, encoding: 'utf8', stdio: 'pipe' })
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string }
-    throw new Error(`${program} ${args.join(' ')}\n${stdout}${stderr}`, { cause: error })
-  }
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1_000).toFixed(0)} KB`
 }
 
 function manifestOf(folder: string): Manifest {
@@ -160,7 +211,11 @@ function reachable(folder: string, targets: readonly string[]) {
 }
 
 function modules(paths: readonly string[]): string[] {
-  return [...new Set(paths.map((path) => path.replace(/(\.d)?\.[jt]s$/, '')))].sort()
+  return [...new Set(paths.map(moduleOf))]
+}
+
+function moduleOf(path: string): string {
+  return path.replace(/(\.d)?\.[jt]s$/, '')
 }
 
 function importsOf(path: string): string[] {

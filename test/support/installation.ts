@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { publishedPackages } from './packages.js'
+
+export type Installer = 'npm' | 'pnpm' | 'yarn'
+
+/** A folder outside of the workspace with all our packages installed from their tarballs, and nothing of the workspace in reach. */
+export interface Project {
+  readonly folder: string
+  /** What a program printed. Throws with all it printed if it failed. */
+  run(program: string, args: readonly string[]): string
+  /** What a piece of a program printed, as an ES module or as CommonJS. */
+  evaluate(node: string, type: 'module' | 'commonjs', code: string): string
+  remove(): void
+}
+
+/** Packs every package that is published; the tarballs by the package's name. */
+export function packAll(folder: string): Map<string, string> {
+  return new Map(publishedPackages().map(({ folder: source, manifest }) => [manifest.name, pack(source, folder)]))
+}
+
+/** Installs tarballs, with what their users install besides, into an empty folder. */
+export function installed(installer: Installer, tarballs: ReadonlyMap<string, string>): Project {
+  const folder = mkdtempSync(join(tmpdir(), `fieldwise-${installer}-`))
+  const project: Project = {
+    folder,
+    run: (program, args) => run(program, args, folder),
+    evaluate: (node, type, code) => run(node, [`--input-type=${type}`, '-e', code], folder),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+  const ours = Object.fromEntries([...tarballs].map(([name, path]) => [name, `file:${path}`]))
+  // Our packages need each other by version, and no registry has these versions yet.
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ private: true, dependencies: { ...ours, ...companions() }, resolutions: ours }),
+  )
+  writeFileSync(join(folder, 'pnpm-workspace.yaml'), `overrides:\n${overrides(ours)}`)
+  project.run('npx', installing[installer])
+  return project
+}
+
+/** Where a program `node` of another version is, installed from the npm registry. */
+export function nodeOf(version: number, folder: string): string {
+  const name = `node${version}`
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }')
+  const options = ['--no-save', '--prefer-offline', '--ignore-scripts=false']
+  run('npm', ['install', ...options, `${name}@npm:node@${version}`], folder)
+  return join(folder, 'node_modules', name, 'bin/node')
+}
+
+const installing: Record<Installer, readonly string[]> = {
+  npm: ['npm', 'install', '--prefer-offline'],
+  pnpm: ['--yes', 'pnpm@12', 'install', '--prefer-offline', '--no-frozen-lockfile'],
+  yarn: ['--yes', 'yarn@1', 'install', '--prefer-offline', '--non-interactive'],
+}
+
+/** pnpm replaces `workspace:` ranges; npm leaves them as they are. */
+function pack(source: string, folder: string): string {
+  const tarballs = join(folder, basename(source))
+  mkdirSync(tarballs, { recursive: true })
+  execFileSync('npx', ['--yes', 'pnpm@12', 'pack', '--pack-destination', tarballs], { cwd: source, stdio: 'pipe' })
+  return join(tarballs, readdirSync(tarballs)[0] as string)
+}
+
+/** What a user of every entry installs besides: the peers, and types for the types. */
+function companions(): Record<string, string> {
+  const packages = publishedPackages()
+  const peers = packages.flatMap(({ manifest }) => Object.entries(manifest.peerDependencies ?? {}))
+  const theirs = peers.filter(([name]) => !packages.some(({ manifest }) => manifest.name === name))
+  return { ...Object.fromEntries(theirs), '@types/node': '^20.0.0', '@types/express': '^5.0.0' }
+}
+
+function overrides(ours: Readonly<Record<string, string>>): string {
+  return Object.entries(ours)
+    .map(([name, path]) => `  '${name}': '${path}'\n`)
+    .join('')
+}
+
+function run(program: string, args: readonly string[], cwd: string): string {
+  try {
+    return execFileSync(program, args, { cwd, encoding: 'utf8', stdio: 'pipe' })
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string }
+    throw new Error(`${program} ${args.join(' ')}\n${stdout}${stderr}`, { cause: error })
+  }
+}
