@@ -1,9 +1,10 @@
 import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
-import { explainStatus, headerLength, Opcode, readReply, Status } from './binary-reply.js'
-import { exptime } from './expiry.js'
+import { checkReply, explainStatus, isSuccess, Status, valueIn } from './binary-reply.js'
+import { opcodes, requestText } from './binary-request.js'
+import { BinaryVersion, versionIn } from './binary-version.js'
 import { conflict, done, FlightExchange, missing, stored } from './flight-exchange.js'
-import { buildExpiration, buildGet, buildRequest, type MemjsClient, type Performed, type Reply } from './memjs-client.js'
+import { type MemjsClient, type Performed, parseReply } from './memjs-client.js'
 import { tooLarge, unsent } from './refusal.js'
 import { type Bytes, type Fate, WireError, type WireHost } from './wire.js'
 
@@ -27,7 +28,7 @@ export class BinaryFlight extends FlightExchange {
   }
 
   override encode(out: Bytes[]): void {
-    const parts: Buffer[] = []
+    const parts: Bytes[] = []
     super.encode(parts)
     if (parts.length === 0) return
     this.#performed = this.#client.perform<number>(parts, this.#opaque, (error, at) =>
@@ -51,74 +52,48 @@ export class BinaryFlight extends FlightExchange {
   protected encodeRequest(request: StoreRequest, keyLength: number, out: Bytes[]): void {
     const opaque = this.#client.nextOpaque()
     if (this.#opaque < 0) this.#opaque = opaque
-    out.push(request.op === 'get' ? buildGet(request.key, keyLength, opaque) : requestBytes(request, opaque, this.host))
+    out.push(requestText(request, keyLength, opaque, this.host))
+    if ('value' in request) out.push(request.value)
   }
 
   protected readReply(request: StoreRequest, bytes: Buffer, start: number): number {
-    const reply = readReply(bytes, start, opcodes[request.op], this.#opaque, this.host.itemSizeMax)
-    if (typeof reply === 'number') return reply
+    const end = checkReply(bytes, start, opcodes[request.op], this.#opaque, this.host.itemSizeMax)
+    if (end < 0) return end
     this.#opaque = (this.#opaque + 1) >>> 0
-    this.answer(answerOf(this.host, request, reply))
-    return start + headerLength + reply.header.totalBodyLength
+    this.answer(this.#readAnswer(request, bytes, start, end))
+    return end
   }
 
   protected isCurrent(version: Version): boolean {
     return version instanceof BinaryVersion && version.connection === this.host
   }
-}
 
-/** A version is good on the connection that read it. The number is kept as two halves: a slice of the answer would keep all of it. */
-class BinaryVersion {
-  readonly connection: WireHost
-  readonly high: number
-  readonly low: number
-
-  constructor(connection: WireHost, cas: Buffer) {
-    this.connection = connection
-    this.high = cas.readUInt32BE(0)
-    this.low = cas.readUInt32BE(4)
+  /** The success of a read or a write is read in place: memjs makes four slices and two objects of each. The rest is left to memjs. */
+  #readAnswer(request: StoreRequest, bytes: Buffer, start: number, end: number): StoreAnswer {
+    if (isSuccess(bytes, start)) {
+      if (request.op === 'get') return this.#found(bytes, start, end)
+      if (request.op === 'add' || request.op === 'replace') return this.#stored(bytes, start)
+    }
+    return answerOf(request, parseReply(bytes.subarray(start, end)).header.status)
   }
 
-  get isNone(): boolean {
-    return this.high === 0 && this.low === 0
+  #found(bytes: Buffer, start: number, end: number): StoreAnswer {
+    const value = valueIn(bytes, start, end)
+    const version = versionIn(bytes, start, this.host)
+    if (version === undefined) throw new WireError('gives items no version (memcached -C): start it without -C')
+    return { result: 'found', value, version }
+  }
+
+  #stored(bytes: Buffer, start: number): StoreAnswer {
+    const version = versionIn(bytes, start, this.host)
+    return version === undefined ? stored : { result: 'stored', version }
   }
 }
 
-const none = Buffer.alloc(0)
-
-const opcodes: Readonly<Record<StoreRequest['op'], number>> = {
-  get: Opcode.get,
-  add: Opcode.add,
-  replace: Opcode.replace,
-  delete: Opcode.delete,
-  touch: Opcode.touch,
-}
-
-/** Replace, not set, carries a version: a set that the server refuses, out of memory for one, deletes the old item. */
-function requestBytes(request: StoreRequest, opaque: number, host: WireHost): Buffer {
-  const value = 'value' in request ? request.value : none
-  const bytes = buildRequest(opcodes[request.op], request.key, extrasOf(request, host), value, opaque)
-  if (request.op === 'replace' && request.version !== undefined) writeVersion(bytes, request.version as BinaryVersion)
-  return bytes
-}
-
-function extrasOf(request: StoreRequest, host: WireHost): Buffer {
-  if (!('life' in request)) return none
-  const expiration = buildExpiration(exptime(request.life, host.serverTime()))
-  return request.op === 'touch' ? expiration : Buffer.concat([noFlags, expiration])
-}
-
-const noFlags = Buffer.alloc(4)
-
-function writeVersion(bytes: Buffer, version: BinaryVersion): void {
-  bytes.writeUInt32BE(version.high, 16)
-  bytes.writeUInt32BE(version.low, 20)
-}
-
-function answerOf(host: WireHost, request: StoreRequest, reply: Reply): StoreAnswer {
-  switch (reply.header.status) {
+function answerOf(request: StoreRequest, status: number): StoreAnswer {
+  switch (status) {
     case Status.ok:
-      return successOf(host, request, reply)
+      return done
     case Status.missing:
       if (request.op !== 'add') return missing
       break
@@ -131,15 +106,5 @@ function answerOf(host: WireHost, request: StoreRequest, reply: Reply): StoreAns
     case Status.outOfMemory:
       return unsent(new StoreUnavailableError('memcached has no memory for this item'))
   }
-  throw new WireError(explainStatus(reply.header.status))
-}
-
-function successOf(host: WireHost, request: StoreRequest, reply: Reply): StoreAnswer {
-  if (request.op === 'add' || request.op === 'replace') return stored
-  if (request.op !== 'get') return done
-  if (reply.extras.length !== 4 || reply.key.length !== 0)
-    throw new WireError('sent an answer whose lengths contradict each other')
-  const version = new BinaryVersion(host, reply.header.cas)
-  if (version.isNone) throw new WireError('gives items no version (memcached -C): start it without -C')
-  return { result: 'found', value: reply.val, version: version satisfies Version }
+  throw new WireError(explainStatus(status))
 }

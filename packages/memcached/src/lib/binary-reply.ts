@@ -31,6 +31,16 @@ export const Status = {
 
 /** One reply; or, when it is not all there, minus the bytes needed. Everything is checked before memjs takes it apart. */
 export function readReply(bytes: Buffer, start: number, opcode: number, opaque: number, largest: number): Reply | number {
+  const end = checkReply(bytes, start, opcode, opaque, largest)
+  return end < 0 ? end : parseReply(bytes.subarray(start, end))
+}
+
+/**
+ * Where the reply that begins at `start` ends; or, when it is not all there, minus the bytes needed.
+ *
+ * @throws {WireError} when it is not the reply to `opcode` and `opaque`, or its lengths cannot be.
+ */
+export function checkReply(bytes: Buffer, start: number, opcode: number, opaque: number, largest: number): number {
   if (bytes[start] !== responseMagic) return readForeign(bytes, start)
   const there = bytes.length - start
   if (there < headerLength) return -headerLength
@@ -38,15 +48,26 @@ export function readReply(bytes: Buffer, start: number, opcode: number, opaque: 
     throw new WireError('answered another request than the one that was due')
   }
   const body = bytes.readUInt32BE(start + 8)
-  if (bytes.readUInt16BE(start + 2) + (bytes[start + 4] as number) > body) {
-    throw new WireError('sent an answer whose lengths contradict each other')
-  }
+  if (bytes.readUInt16BE(start + 2) + (bytes[start + 4] as number) > body) throw new WireError(contradiction)
   if (body > largest) throw new WireError('sent an answer that is larger than any item')
   const length = headerLength + body
-  return there < length ? -length : parseReply(bytes.subarray(start, start + length))
+  return there < length ? -length : start + length
+}
+
+/** Whether the reply that begins at `start` says that all went well. */
+export function isSuccess(bytes: Buffer, start: number): boolean {
+  return bytes.readUInt16BE(start + 6) === Status.ok
+}
+
+/** The value in a reply that succeeds to a get, which has flags before it and no key. It ends at `end`. */
+export function valueIn(bytes: Buffer, start: number, end: number): Buffer {
+  if (bytes.readUInt16BE(start + 2) !== 0 || bytes[start + 4] !== flagsLength) throw new WireError(contradiction)
+  return bytes.subarray(start + headerLength + flagsLength, end)
 }
 
 const responseMagic = 0x81
+const flagsLength = 4
+const contradiction = 'sent an answer whose lengths contradict each other'
 
 /** What a status means that does not belong to the request. */
 export function explainStatus(status: number): string {

@@ -29,7 +29,11 @@ function flight(requests: readonly StoreRequest[], on = wire()) {
   const exchange = on.flight(requests, Number.POSITIVE_INFINITY, (result) => resolve(result))
   const out: Bytes[] = []
   exchange.encode(out)
-  return { exchange, bytes: Buffer.concat(out as Buffer[]), answers }
+  return { exchange, bytes: bytesOf(out), answers }
+}
+
+function bytesOf(out: readonly Bytes[]): Buffer {
+  return Buffer.concat(out.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)))
 }
 
 function requestsIn(bytes: Buffer): { opcode: number; opaque: number; cas: bigint; body: Buffer }[] {
@@ -81,18 +85,42 @@ const remove: StoreRequest = { op: 'delete', key: 'k' }
 const touch: StoreRequest = { op: 'touch', key: 'k', life: 60_000 }
 
 describe('what leaves over the binary protocol', () => {
-  test('a get is byte for byte what memjs builds, for every length of key and beyond ASCII', () => {
-    for (const key of [
-      'k',
-      'k'.repeat(250),
-      'é',
-      'é'.repeat(125),
-      '日本',
-      ...Array.from({ length: 250 }, (_, n) => 'x'.repeat(n + 1)),
-    ]) {
-      const { bytes } = flight([{ op: 'get', key }])
-      expect(bytes).toEqual(memjs.Utils.makeRequestBuffer(0x00, key, '', '', 1))
+  test('a request is byte for byte what memjs builds, for every length of key and beyond ASCII', () => {
+    const extras = Buffer.from('000000000000003c', 'hex')
+    for (const key of ['é', 'é'.repeat(125), '日本', ...Array.from({ length: 250 }, (_, n) => 'x'.repeat(n + 1))]) {
+      expect(flight([{ ...get, key }]).bytes).toEqual(memjs.Utils.makeRequestBuffer(0x00, key, '', '', 1))
+      expect(flight([{ ...add, key }]).bytes).toEqual(memjs.Utils.makeRequestBuffer(0x02, key, extras, value, 1))
+      expect(flight([{ ...replace, key }]).bytes).toEqual(memjs.Utils.makeRequestBuffer(0x03, key, extras, value, 1))
+      expect(flight([{ ...remove, key }]).bytes).toEqual(memjs.Utils.makeRequestBuffer(0x04, key, '', '', 1))
+      expect(flight([{ ...touch, key }]).bytes).toEqual(memjs.Utils.makeRequestBuffer(0x1c, key, extras.subarray(4), '', 1))
     }
+  })
+
+  test('values of every length leave as they are', () => {
+    const extras = Buffer.from('000000000000003c', 'hex')
+    for (const length of [0, 255, 256, 65_535, 65_536, 1_000_000]) {
+      const large = Buffer.alloc(length, 0xff)
+      const { bytes } = flight([{ ...add, value: large }])
+      expect(bytes.equals(memjs.Utils.makeRequestBuffer(0x02, 'k', extras, large, 1))).toBe(true)
+    }
+  })
+
+  test.each([add, replace])('the version that a write of $op is answered with goes back as it was read', async (write) => {
+    const on = wire()
+    const written = flight([write], on)
+    written.exchange.read(replyTo(written.bytes, 0, { version: '18446744073709551614' }), 0)
+    written.exchange.settle(now)
+    const [answer] = (await written.answers).answers
+    const { version } = answer as { version: object }
+    expect(requestsIn(flight([{ ...replace, version }], on).bytes)).toMatchObject([{ opcode: 3, cas: 18446744073709551614n }])
+  })
+
+  test('a write that is answered without a version has none', async () => {
+    const { exchange, bytes, answers } = flight([add, replace])
+    exchange.read(replyTo(bytes, 0, {}), 0)
+    exchange.read(replyTo(bytes, 1, {}), 0)
+    exchange.settle(now)
+    expect((await answers).answers).toEqual([{ result: 'stored' }, { result: 'stored' }])
   })
 
   test.each<[StoreRequest, number, string]>([
@@ -283,7 +311,7 @@ test('a ping is a noop', async () => {
     const exchange: Exchange = wire().ping(1, { resolve, reject })
     const out: Bytes[] = []
     exchange.encode(out)
-    const bytes = Buffer.concat(out as Buffer[])
+    const bytes = bytesOf(out)
     expect(bytes).toEqual(memjs.Utils.makeRequestBuffer(0x0a, '', '', '', 1))
     exchange.read(replyTo(bytes, 0, {}), 0)
     expect(exchange.complete).toBe(true)

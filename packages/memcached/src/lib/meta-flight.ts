@@ -71,10 +71,15 @@ export class MetaFlight extends FlightExchange {
   }
 
   #readPlain(request: StoreRequest, end: number): number {
-    const answer = meanings[request.op][this.#connection.reply.code]
+    const { code, cas } = this.#connection.reply
+    const answer = meanings[request.op][code]
     if (answer === undefined) throw unfit()
-    this.#accept(answer)
+    this.#accept(answer === stored && cas !== 0 ? this.#storedAs(cas) : answer)
     return end
+  }
+
+  #storedAs(cas: number | string): StoreAnswer {
+    return { result: 'stored', version: new MetaVersion(this.#connection, cas) }
   }
 
   /** A storage command that the server could not carry out is answered by a line without a number, in its turn. */
@@ -110,9 +115,9 @@ function lineOf(request: StoreRequest, opaque: number, host: WireHost): string {
     case 'get':
       return `mg ${request.key} v c t O${opaque}\r\n`
     case 'add':
-      return `ms ${request.key} ${request.value.length} ME T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
+      return `ms ${request.key} ${request.value.length} ME c T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
     case 'replace':
-      return `ms ${request.key} ${request.value.length} ${condition(request.version)} T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
+      return `ms ${request.key} ${request.value.length} ${condition(request.version)} c T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
     case 'delete':
       return `md ${request.key} O${opaque}\r\n`
     case 'touch':

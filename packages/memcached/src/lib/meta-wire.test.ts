@@ -43,12 +43,12 @@ describe('what leaves over the meta protocol', () => {
   test.each<[StoreRequest, string]>([
     [get, 'mg k v c t O1\r\n'],
     [{ op: 'get', key: 'é' }, 'mg é v c t O1\r\n'],
-    [add, 'ms k 5 ME T60 O1\r\nvalue\r\n'],
-    [replace, 'ms k 5 MR T60 O1\r\nvalue\r\n'],
+    [add, 'ms k 5 ME c T60 O1\r\nvalue\r\n'],
+    [replace, 'ms k 5 MR c T60 O1\r\nvalue\r\n'],
     [remove, 'md k O1\r\n'],
     [touch, 'mg k T60 O1\r\n'],
     [{ ...touch, life: 1 }, 'mg k T1 O1\r\n'],
-    [{ ...add, life: 31 * 86_400_000 }, `ms k 5 ME T${now / 1_000 + 1 + 31 * 86_400} O1\r\nvalue\r\n`],
+    [{ ...add, life: 31 * 86_400_000 }, `ms k 5 ME c T${now / 1_000 + 1 + 31 * 86_400} O1\r\nvalue\r\n`],
   ])('%j', (request, text) => {
     expect(flight([request]).text).toBe(text)
   })
@@ -67,7 +67,7 @@ describe('what leaves over the meta protocol', () => {
     wire()
       .flight([{ ...add, value: bytes }], 1, () => {})
       .encode(out)
-    expect(out).toEqual(['ms k 12 ME T60 O1\r\n'.replace('12', '12'), bytes, '\r\n'])
+    expect(out).toEqual(['ms k 12 ME c T60 O1\r\n', bytes, '\r\n'])
   })
 
   test('requests are numbered on and on', () => {
@@ -85,7 +85,7 @@ describe('what leaves over the meta protocol', () => {
       read.exchange.settle(now)
       const [answer] = (await read.answers).answers
       const version = answer?.result === 'found' ? answer.version : {}
-      expect(flight([{ ...replace, version }], on).text).toBe(`ms k 5 C${cas} T60 O2\r\nvalue\r\n`)
+      expect(flight([{ ...replace, version }], on).text).toBe(`ms k 5 C${cas} c T60 O2\r\nvalue\r\n`)
       for (const [stale, other] of [
         [version, wire()],
         [{}, on],
@@ -97,6 +97,21 @@ describe('what leaves over the meta protocol', () => {
       }
     },
   )
+})
+
+test.each([add, replace])('the version that a write of $op is answered with goes back as it was read', async (write) => {
+  const on = wire()
+  const written = flight([write], on)
+  expect(written.exchange.read(Buffer.from('HD c18446744073709551615 O1\r\n'), 0)).toBe(29)
+  written.exchange.settle(now)
+  const [answer] = (await written.answers).answers
+  const { version } = answer as { version: object }
+  expect(flight([{ ...replace, version }], on).text).toBe('ms k 5 C18446744073709551615 c T60 O2\r\nvalue\r\n')
+})
+
+test('a write that is answered without a version has none', async () => {
+  for (const write of [add, replace]) expect(await answerTo(write, 'HD O1\r\n')).toEqual({ result: 'stored' })
+  expect(await answerTo(remove, 'HD c7 O1\r\n')).toEqual({ result: 'done' })
 })
 
 describe('what a meta reply means', () => {

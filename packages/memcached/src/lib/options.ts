@@ -29,6 +29,7 @@ export interface MetaOptions extends CommonOptions {
   readonly tls?: true | ConnectionOptions | undefined
 }
 
+/** The options of `memcachedStore`, by protocol. */
 export type MemcachedOptions = BinaryOptions | MetaOptions
 
 /** Options as they were checked. Times are in milliseconds. */

@@ -9,6 +9,7 @@ import { BadConfigError } from 'fieldwise'
  */
 export type Servers = string | readonly string[] | Readonly<Record<string, string>>
 
+/** Where a server listens: on a port, or on a unix socket. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
 
 /** One server of a fleet, as it was configured. Times are in milliseconds. */
