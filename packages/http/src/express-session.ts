@@ -84,6 +84,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
     return this.#beginSession
   }
 
+  /** express-session gives its own when it is made. */
   set generate(generate: (req: Request) => void) {
     this.#generate = generate
   }
@@ -108,6 +109,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
     answer(this.#destroy(id), callback)
   }
 
+  /** For express-session: the session of a request, made from what `get` gave. */
   override createSession<T>(req: object, data: object): T {
     const session = super.createSession<object>(req, data)
     const copy = this.#copies.get(data)

@@ -34,7 +34,9 @@ export interface ContractHarness {
 /** One way to cut a store off. What it held may be lost by it. */
 export interface Outage {
   readonly title: string
+  /** From now on the store cannot be reached. */
   begin(): Promise<void>
+  /** From now on it can be reached again. */
   end(): Promise<void>
 }
 
@@ -46,6 +48,7 @@ export interface ContractCase {
   readonly requirement: string
   /** Why this case is left out for that store, or `undefined` if it is to be run. */
   needs?(subject: Pick<ContractSubject, 'traits' | 'skipsTime' | 'breaks'>): string | undefined
+  /** Rejects where the store does not do it. {@link runContractCase} makes and ends the harness. */
   run(harness: ContractHarness): Promise<void>
 }
 

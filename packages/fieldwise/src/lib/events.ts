@@ -23,6 +23,7 @@ export interface FieldwiseEvents {
   'fieldwise:write': WriteEvent
   /** A compare-and-swap found that somebody else was first; the call tries again. */
   'fieldwise:conflict': FieldEvent
+  /** A session was stored for the first time. */
   'fieldwise:created': SessionEvent
   /** A session has a new secret. */
   'fieldwise:rotated': SessionEvent
@@ -84,6 +85,7 @@ export interface WriteEvent extends FieldEvent {
   readonly combined: number
 }
 
+/** The calls of `Sessions` and `Session` that can end in a `fieldwise:operation`. */
 export type OperationName =
   | 'create'
   | 'open'

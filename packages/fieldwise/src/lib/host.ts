@@ -22,6 +22,7 @@ export type TokenChange =
   /** The session was ended by this request. */
   | { readonly type: 'ended' }
 
+/** A token that the visitor does not have yet. */
 export interface IssuedToken {
   readonly type: 'issued'
   readonly token: string

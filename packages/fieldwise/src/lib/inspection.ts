@@ -9,6 +9,7 @@ import { createSealer, noSealing, type Sealer, type SealingOptions } from './sea
 import type { Store, StoreAnswer } from './store.js'
 import { isSid, parseToken } from './token.js'
 
+/** For {@link inspectSession}: how the application keeps its sessions. */
 export interface InspectionOptions {
   /** The `prefix` of the application's `createSessions`. */
   readonly prefix?: string
@@ -55,6 +56,7 @@ export interface HeaderInspection extends ItemInspection {
   readonly says: HeaderContents | undefined
 }
 
+/** What a header says of its session. */
 export interface HeaderContents {
   /** Whether the visitor asked to stay logged in. */
   readonly persist: boolean

@@ -1,6 +1,7 @@
 import { BadArgumentError, BadConfigError, ClosedError, type FieldwiseError, ValueTooLargeError } from './errors.js'
 import type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits, Version } from './store.js'
 
+/** The options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
   /** The clock that lives are measured by. Default: the clock of the first `createSessions` that uses this store. */
   readonly clock?: { now(): number }

@@ -74,7 +74,7 @@ export function assertFieldName(name: unknown): asserts name is string {
   if (problem !== undefined) throw new BadArgumentError(problem)
 }
 
-/** Whether a field could have this name, by the rule of {@link assertFieldName}. */
+/** Whether a field could have this name: a letter or `_` first, then letters, digits, `_` and `-`, 64 characters at most. */
 export function isFieldName(name: string): boolean {
   return problemOfName(name) === undefined
 }

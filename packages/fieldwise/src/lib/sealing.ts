@@ -17,6 +17,7 @@ export interface Sealer {
   readonly overhead: number
 }
 
+/** How what is stored is encrypted. */
 export interface SealingOptions {
   /**
    * Secrets of at least 32 random bytes each, as base64url, base64 or hex. The first seals, all open. To change keys, put the new

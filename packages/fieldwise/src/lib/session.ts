@@ -91,6 +91,7 @@ export interface Session<F extends object, D extends keyof F = never> {
    * await session.update('cart', (cart) => { cart.push('tea') })
    */
   update<K extends keyof F & string>(name: K, change: (value: Read<F, D>[K]) => F[K], options?: OperationOptions): Promise<F[K]>
+  /** The same where `change` may return nothing, having changed an object or array in place. */
   update<K extends keyof F & string>(
     name: K,
     change: (value: Read<F, D>[K]) => Updates<F>[K],

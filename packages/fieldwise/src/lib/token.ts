@@ -20,6 +20,7 @@ const secretPattern = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/
 const sidMost = 69
 const secretLength = 43
 
+/** Whether this is written as a session's id is. It says nothing about whether there is such a session. */
 export function isSid(text: unknown): text is string {
   return typeof text === 'string' && text.length <= sidMost && sidPattern.test(text)
 }

@@ -7,8 +7,11 @@ import { createRequire } from 'node:module'
  * types say there.
  */
 export interface BaseStore extends EventEmitter {
+  /** Ends the session of a request and begins one under a new id. */
   regenerate(req: object, callback: (error?: unknown) => void): void
+  /** The session of an id; undefined where there is none. */
   load<T>(id: string, callback: (error: unknown, session?: T) => void): void
+  /** The session of a request, made from what `get` gave. */
   createSession<T>(req: object, data: object): T
 }
 

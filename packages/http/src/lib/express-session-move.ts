@@ -7,7 +7,9 @@ import { fieldsOf, plainCookie } from './express-session-data.js'
 
 /** What is needed of the store that an app used before: any store of express-session has it. */
 export interface OldStore {
+  /** The session of an id, or nothing. */
   get(id: string, callback: (error: unknown, session?: object | null) => void): void
+  /** Ends the session of an id. */
   destroy(id: string, callback: (error?: unknown) => void): void
 }
 
