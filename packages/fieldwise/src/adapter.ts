@@ -1,3 +1,9 @@
+/**
+ * What web adapters and tools need beyond `fieldwise`: changes of tokens, sessions under ids of the caller's own, what is stored.
+ *
+ * @module fieldwise/adapter
+ */
+
 export { keepFor, storedJson } from './lib/facade.js'
 export type { IssuedToken, SessionHost, TokenChange } from './lib/host.js'
 export {

@@ -1,3 +1,9 @@
+/**
+ * Sessions that several servers share, kept field by field. Begin with {@link createSessions}.
+ *
+ * @module fieldwise
+ */
+
 export { bigintCodec, bytesCodec, dateCodec, type MapCodec, mapCodec, type SetCodec, setCodec } from './lib/codecs.js'
 export { type Duration, parseDuration } from './lib/duration.js'
 export {

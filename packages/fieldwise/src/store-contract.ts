@@ -1,3 +1,9 @@
+/**
+ * The contract of a store, and the cases by which one shows that it keeps it. Begin with {@link Store} and {@link runContractCase}.
+ *
+ * @module fieldwise/store-contract
+ */
+
 export { contractCases } from './lib/contract-cases.js'
 export {
   type ContractCase,

@@ -1,7 +1,7 @@
 /**
  * A store for express-session that keeps each property of `req.session` as a field of its own.
  *
- * @module
+ * @module @fieldwise/http/express-session
  */
 import { callbackify } from 'node:util'
 import { BadArgumentError, BadConfigError, type Sessions } from 'fieldwise'

@@ -1,7 +1,7 @@
 /**
  * Fieldwise sessions for Express 5 and 4.
  *
- * @module
+ * @module @fieldwise/http/express
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Sessions } from 'fieldwise'

@@ -1,7 +1,7 @@
 /**
  * Fieldwise sessions for Fastify 5.
  *
- * @module
+ * @module @fieldwise/http/fastify
  */
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import type { Sessions } from 'fieldwise'

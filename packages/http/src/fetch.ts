@@ -2,7 +2,7 @@
  * Fieldwise sessions for handlers that take a `Request` and give a `Response`: Next.js route handlers, React Router, SvelteKit,
  * Deno, Bun, and whatever else speaks the Fetch API.
  *
- * @module
+ * @module @fieldwise/http/fetch
  */
 import type { Session, Sessions } from 'fieldwise'
 import { Carrier, type SessionOptions } from './lib/carrier.js'

@@ -1,7 +1,7 @@
 /**
  * Fieldwise sessions for Hono 4.
  *
- * @module
+ * @module @fieldwise/http/hono
  */
 import type { Session, Sessions } from 'fieldwise'
 import type { Context, MiddlewareHandler } from 'hono'

@@ -1,7 +1,7 @@
 /**
  * Fieldwise sessions for web frameworks. Each framework has its own entry: `@fieldwise/http/express`, `/fastify`, `/hono`, `/fetch`.
  *
- * @module
+ * @module @fieldwise/http
  */
 export { type SessionOptions, sessionOf } from './lib/carrier.js'
 export { type CookieHostProblem, checkCookieHosts } from './lib/cookie-hosts.js'

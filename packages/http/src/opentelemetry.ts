@@ -2,7 +2,7 @@
  * Fieldwise in OpenTelemetry: a span for each call, and metrics, by the semantic conventions for databases 1.45. It listens to what the
  * core tells on `node:diagnostics_channel`, so nothing of the application changes and no other module has to be loaded first.
  *
- * @module
+ * @module @fieldwise/http/opentelemetry
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import {

@@ -1,3 +1,9 @@
+/**
+ * The memcached store. Begin with {@link memcachedStore}.
+ *
+ * @module @fieldwise/memcached
+ */
+
 import type { Store } from 'fieldwise/store-contract'
 import { createStore } from './lib/create-store.js'
 import type { MemcachedOptions } from './lib/options.js'

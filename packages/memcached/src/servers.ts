@@ -1,7 +1,7 @@
 /**
  * Where a store's servers are, for tools that speak to them by other means.
  *
- * @module
+ * @module @fieldwise/memcached/servers
  */
 import { type MemcachedOptions, parseOptions } from './lib/options.js'
 import { parseServers, type ServerConfig, type Servers, serversFromEnvironment } from './lib/servers.js'
