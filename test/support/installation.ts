@@ -53,7 +53,7 @@ export function nodeOf(version: number, folder: string): string {
 const installing: Record<Installer, readonly string[]> = {
   npm: ['npm', 'install', '--prefer-offline'],
   pnpm: ['--yes', 'pnpm@12', 'install', '--prefer-offline', '--no-frozen-lockfile'],
-  yarn: ['--yes', 'yarn@1', 'install', '--prefer-offline', '--non-interactive'],
+  yarn: ['--yes', 'yarn@1', 'install', '--prefer-offline', '--non-interactive', '--ignore-engines'],
 }
 
 /** pnpm replaces `workspace:` ranges; npm leaves them as they are. */
