@@ -15,7 +15,11 @@ for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
 /** @param {string} path */
 function makeLean(path) {
   const before = readFileSync(path, 'utf8')
-  const { code, errors } = minifySync(path, before, { module: true, compress: { target: 'es2023', keepNames }, mangle: { keepNames } })
+  const { code, errors } = minifySync(path, before, {
+    module: true,
+    compress: { target: 'es2023', keepNames },
+    mangle: { keepNames },
+  })
   if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`)
   if (code === before) return
   // In one step: a program that is just starting sees the one file or the other.
