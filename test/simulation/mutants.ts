@@ -96,10 +96,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'reader.ts',
-        from: `    requests.push({ op: 'get', key: keys.header(sid) })
-    const land`,
-        to: `    requests.unshift({ op: 'get', key: keys.header(sid) })
-    const land`,
+        from: `requests.push({ op: 'get', key: keys.header(sid) })`,
+        to: `requests.unshift({ op: 'get', key: keys.header(sid) })`,
       },
       { file: 'reader.ts', from: 'answers[fields.length] as StoreAnswer', to: 'answers[0] as StoreAnswer' },
       {
@@ -111,12 +109,27 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['absent-field', 'create-and-end', 'eviction', 'header-races', 'one-field'],
   },
   {
+    rule: 'R1',
+    what: 'a change over what was seen before does not look for the header behind it',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: `    if (reading.header === undefined) throw new SessionGoneError('destroyed')
+    const header = reading.header.value
+    // The session`,
+        to: `    const header = reading.header?.value ?? known
+    // The session`,
+      },
+    ],
+    scenarios: ['header-races', 'continuous-use', 'eviction', 'create-and-end'],
+  },
+  {
     rule: 'R2',
     what: 'births are not compared',
     replacements: [
       {
         file: 'item.ts',
-        from: 'return isItem && birth.compare(bytes, 1 + writeIdLength, fixedLength) !== 0',
+        from: 'return isItem && !isBirthAt(bytes, 1 + writeIdLength, birth)',
         to: 'return false',
       },
     ],
@@ -144,7 +157,11 @@ export const mutants: readonly Mutant[] = [
     rule: 'R3',
     what: 'a listed field that is missing is lost at once, without a second read',
     replacements: [
-      { file: 'reader.ts', from: 'const second = await this.read(reading.sid, fields, deadline)', to: 'const second = reading' },
+      {
+        file: 'reader.ts',
+        from: 'return this.read(reading.sid, fields, deadline, (second) => {',
+        to: 'return Promise.resolve(reading).then((second) => {',
+      },
     ],
     scenarios: ['header-races', 'continuous-use'],
   },
@@ -288,6 +305,18 @@ export const mutants: readonly Mutant[] = [
   },
   {
     rule: 'W3',
+    what: 'a change over what was seen before is stored whatever is there by now',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: 'const write: StoreRequest = version ? {',
+        to: 'const write: StoreRequest = false ? {',
+      },
+    ],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W3',
     what: '“unchanged” looks at the newest write id only, not at the birth',
     replacements: [
       {
@@ -323,8 +352,21 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'field-writer.ts',
-        from: `if (verdict === 'same') return this.#write(reading, header, stored, this.#open.json)\n      this.#open = undefined`,
+        from: `if (verdict === 'same') return this.#write(reading, header, stored, this.#over(header, stored, reading.at)(this.#open.json))
+      this.#open = undefined`,
         to: `if (verdict !== 'same') this.#open = undefined`,
+      },
+    ],
+    scenarios: ['one-field'],
+  },
+  {
+    rule: 'W4',
+    what: 'a lost answer to a change over what was seen before is taken for a conflict',
+    replacements: [
+      {
+        file: 'field-writer.ts',
+        from: `if (answer.result === 'open') this.#open = { base: item, json,`,
+        to: `if (false) this.#open = { base: item, json,`,
       },
     ],
     scenarios: ['one-field'],
@@ -386,12 +428,12 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'field-writer.ts',
         from: `const request: StoreRequest = version ? {`,
-        to: `const request = json === undefined ? { op: 'delete', key } : version ? {`,
+        to: `const request = item.json === undefined ? { op: 'delete', key } : version ? {`,
       },
       {
         file: 'field-writer.ts',
-        from: `if (answer.result === 'stored') return this.#finish(reading, item, until)`,
-        to: `if (answer.result === 'stored' || answer.result === 'done') return this.#finish(reading, item, until)`,
+        from: `    if (answer.result === 'stored') return`,
+        to: `    if (answer.result === 'stored' || answer.result === 'done') return`,
       },
     ],
     scenarios: ['one-field'],
@@ -401,11 +443,8 @@ export const mutants: readonly Mutant[] = [
     what: 'a function joins a batch whose read has left',
     replacements: [
       { file: 'field-writer.ts', from: 'const edits = lane.splice(0)', to: 'const edits = lane' },
-      {
-        file: 'field-writer.ts',
-        from: 'sid, edits, seen).run()',
-        to: 'sid, edits, seen).run()\n      lane.splice(0)',
-      },
+      { file: 'field-writer.ts', from: 'await write.begin()', to: 'await write.begin()\n    lane.splice(0)' },
+      { file: 'field-writer.ts', from: 'await write.goOn(left)', to: 'await write.goOn(left)\n      lane.splice(0)' },
     ],
     scenarios: ['one-field'],
   },
@@ -445,7 +484,7 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'core.ts',
-        from: 'const flight = core.store.flight(sid, requests, limit)',
+        from: 'const flight = core.telemetry.flew(sid, requests.length, core.store.flight(sid, requests, limit))',
         to: 'const flight = core.store.flight(sid, requests, limit).then((one) => ({ ...one, at: core.clock.now() }))',
       },
       {

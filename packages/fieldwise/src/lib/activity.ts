@@ -12,14 +12,15 @@ export class Activity {
     this.#isClosed = true
   }
 
-  /** Call what it returns once, at the end. */
-  begin(): () => void {
+  /** Each call of it is followed by one of {@link leave}. */
+  enter(): void {
     this.#count++
-    return () => {
-      this.#count--
-      if (this.#count > 0) return
-      for (const resolve of this.#waiting.splice(0)) resolve()
-    }
+  }
+
+  leave(): void {
+    this.#count--
+    if (this.#count > 0 || this.#waiting.length === 0) return
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   /** Resolves when nothing is under way. */

@@ -6,6 +6,7 @@ import type { Runtime } from './runtime.js'
 import type { CompiledSchema } from './schema.js'
 import type { Sealer } from './sealing.js'
 import type { Flight, Store, StoreRequest } from './store.js'
+import type { Telemetry } from './telemetry.js'
 import type { WriteIds } from './write-ids.js'
 
 /** What every part of one `createSessions` works with. */
@@ -17,6 +18,7 @@ export interface Core {
   readonly keys: Keys
   readonly ids: WriteIds
   readonly settings: Settings
+  readonly telemetry: Telemetry
 }
 
 /** The options of `createSessions`, checked and in milliseconds. */
@@ -34,14 +36,14 @@ export interface Settings {
 /** A point on the monotonic clock by which a call has to end (W9). */
 export type Deadline = number
 
-/** The deadline of a call that only reads and begins now. */
-export function readDeadline(core: Core): Deadline {
-  return core.runtime.monotonic() + core.store.traits.timeout
+/** The deadline of a call that only reads. */
+export function readDeadline(core: Core, started = core.runtime.monotonic()): Deadline {
+  return started + core.store.traits.timeout
 }
 
-/** The deadline of a call that writes and begins now. */
-export function writeDeadline(core: Core): Deadline {
-  return core.runtime.monotonic() + core.settings.patience
+/** The deadline of a call that writes. */
+export function writeDeadline(core: Core, started = core.runtime.monotonic()): Deadline {
+  return started + core.settings.patience
 }
 
 /** The longest that one call can still be sending: its patience, and the flight in which it ends. */
@@ -58,7 +60,7 @@ export function send(core: Core, sid: string, requests: readonly StoreRequest[],
   if (now >= deadline)
     return Promise.resolve({ answers: requests.map(() => ({ result: 'unsent', error: late() })), at: Number.NaN })
   const limit = now + core.store.traits.timeout
-  const flight = core.store.flight(sid, requests, limit)
+  const flight = core.telemetry.flew(sid, requests.length, core.store.flight(sid, requests, limit))
   if (limit - deadline < tolerance) return flight
   const givenUp = core.runtime
     .sleep(deadline - now, true)

@@ -9,14 +9,16 @@ export class Edit {
   readonly deadline: Deadline
   /** Does not look at the value before, so that it can be written without reading. */
   readonly isBlind: boolean
-  /** The caller's own reading of this field and its session, which nobody else's change may build on (W8). */
-  seen: Reading | undefined
+  /** The reading with which this very call opened its session: what it found may be built on as if it had been read for this change. */
+  opening: Reading | undefined
+  /** What its request has read or written of this field before: good for a try, which only its version makes safe. */
+  recent: Reading | undefined
   /** The header as the caller last saw it, to write a blind change without reading. */
   known: Header | undefined
-  /** What became of it; undefined while it is under way. */
-  outcome: EditOutcome | undefined
   readonly #change: (json: string | undefined) => string | undefined
-  #listener: (() => void) | undefined
+  #outcome: EditOutcome | undefined
+  #resolve: ((reading: Reading) => void) | undefined
+  #reject: ((error: unknown) => void) | undefined
 
   constructor(field: string, deadline: Deadline, isBlind: boolean, change: (json: string | undefined) => string | undefined) {
     this.field = field
@@ -25,44 +27,38 @@ export class Edit {
     this.#change = change
   }
 
+  get isSettled(): boolean {
+    return this.#outcome !== undefined
+  }
+
   /** The JSON to store after `json`; undefined is unset. May run several times. What it throws fails this change alone. */
   apply(json: string | undefined): string | undefined {
     return this.#change(json)
   }
 
-  /** It is stored. `reading` is what was last seen of the session. */
+  /** It is stored. `reading` is what was last seen of the session, this change included. */
   done(reading: Reading): void {
-    this.#settle({ reading })
+    if (this.#outcome) return
+    this.#outcome = { reading }
+    this.#resolve?.(reading)
   }
 
   fail(error: unknown): void {
-    this.#settle({ error })
+    if (this.#outcome) return
+    this.#outcome = { error }
+    this.#reject?.(error)
   }
 
-  /** Calls `listener` once when the outcome is known. */
-  whenSettled(listener: () => void): void {
-    if (this.outcome) listener()
-    else this.#listener = listener
-  }
-
-  #settle(outcome: EditOutcome): void {
-    if (this.outcome) return
-    this.outcome = outcome
-    this.#listener?.()
+  /** Settles with the outcome. To be asked for once; an outcome that nobody asks for is dropped. */
+  outcome(): Promise<Reading> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      if (this.#outcome === undefined) return
+      if ('error' in this.#outcome) reject(this.#outcome.error)
+      else resolve(this.#outcome.reading)
+    })
   }
 }
 
-export type EditOutcome = { readonly reading: Reading } | { readonly error: unknown }
-
-/** Resolves when all edits have their outcomes; never rejects. */
-export function settled(edits: readonly Edit[]): Promise<void> {
-  return new Promise((resolve) => {
-    let left = edits.length
-    for (const edit of edits) {
-      edit.whenSettled(() => {
-        left--
-        if (left === 0) resolve()
-      })
-    }
-  })
-}
+type EditOutcome = { readonly reading: Reading } | { readonly error: unknown }

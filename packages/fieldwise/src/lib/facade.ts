@@ -1,10 +1,11 @@
 import { inspect } from 'node:util'
-import { abortable } from './abort.js'
 import { readDeadline, writeDeadline } from './core.js'
 import type { Duration } from './duration.js'
 import { Edit } from './edit.js'
 import type { Engine } from './engine.js'
-import { BadArgumentError, ClosedError } from './errors.js'
+import { BadArgumentError } from './errors.js'
+import type { OperationName } from './events.js'
+import { perform } from './operation.js'
 import type { Reading } from './reader.js'
 import type { CompiledField } from './schema.js'
 import type { OperationOptions, RegenerateOptions, Session } from './session.js'
@@ -53,25 +54,27 @@ export class SessionFacade {
   }
 
   get(name: string, options?: OperationOptions): Promise<unknown> {
-    return this.#run(options, async () => {
+    return this.#run('get', [name], options, (started) => {
       const field = this.#field(name)
-      const reading = this.#unload(name) ?? (await this.#visit.read([name], readDeadline(this.#engine.core)))
-      return readAs(field, reading && this.#engine.reader.json(reading, name))
+      const { core, reader } = this.#engine
+      const understand = (reading: Reading | undefined) => readAs(field, reading && reader.json(reading, name))
+      const preloaded = this.#unload(name)
+      return preloaded ? understand(preloaded) : this.#visit.read([name], readDeadline(core, started), understand)
     })
   }
 
   getMany(names: readonly string[], options?: OperationOptions): Promise<Record<string, unknown>> {
-    return this.#run(options, async () => {
+    return this.#run('getMany', names, options, async (started) => {
       if (!Array.isArray(names)) throw new BadArgumentError("getMany takes an array of names: getMany(['username'])")
       const fields = names.map((name) => this.#field(name))
-      return collect(fields, await this.#read(names))
+      return collect(fields, await this.#read(names, started))
     })
   }
 
   getAll(options?: OperationOptions): Promise<Record<string, unknown>> {
-    return this.#run(options, async () => {
+    return this.#run('getAll', [], options, async (started) => {
       const { schema } = this.#engine.core
-      const stored = await this.#readStored()
+      const stored = await this.#readStored(started)
       const names = new Set([...schema.names, ...stored.keys()])
       return collect(
         Array.from(names, (name) => schema.field(name)),
@@ -82,74 +85,81 @@ export class SessionFacade {
 
   /** The JSON of every field that is stored. */
   storedJson(options?: OperationOptions): Promise<ReadonlyMap<string, string>> {
-    return this.#run(options, () => this.#readStored())
+    return this.#run('getAll', [], options, (started) => this.#readStored(started))
   }
 
   /** How long this session lives unused from now on; in milliseconds, undefined is the default. */
   keepFor(idle: number | undefined, options?: OperationOptions): Promise<void> {
     const { core } = this.#engine
-    return this.#run(options, () => this.#visit.keepFor(idle ?? core.settings.lifetime.idle, writeDeadline(core)))
+    return this.#run('regenerate', [], options, (started) =>
+      this.#visit.keepFor(idle ?? core.settings.lifetime.idle, writeDeadline(core, started)),
+    )
   }
 
   has(name: string, options?: OperationOptions): Promise<boolean> {
-    return this.#run(options, async () => {
+    return this.#run('has', [name], options, async (started) => {
       this.#field(name)
-      return (await this.#read([name])).get(name) !== undefined
+      return (await this.#read([name], started)).get(name) !== undefined
     })
   }
 
   set(nameOrValues: unknown, valueOrOptions?: unknown, options?: OperationOptions): Promise<void> {
     if (typeof nameOrValues !== 'object' || nameOrValues === null) {
-      return this.#run(options, () => this.#set([[nameOrValues, valueOrOptions]], options))
+      const set = (started: number) => this.#set([[nameOrValues, valueOrOptions]], options, started)
+      return this.#run('set', [nameOrValues as string], options, set)
     }
     const several = valueOrOptions as OperationOptions | undefined
-    return this.#run(several, async () => this.#set(entriesOf('set', nameOrValues), several))
+    return this.#run('set', Object.keys(nameOrValues), several, (started) => {
+      assertOptions('set', several)
+      return this.#set(entriesOf('set', nameOrValues), several, started)
+    })
   }
 
   update(name: string, change: (value: unknown) => unknown, options?: OperationOptions): Promise<unknown> {
-    return this.#run(options, async () => {
+    return this.#run('update', [name], options, (started) => {
       const field = this.#field(name)
       if (typeof change !== 'function') throw new BadArgumentError(`update('${field.name}') needs a function`)
-      return this.#update(field, change, options)
+      return this.#update(field, change, options, started)
     })
   }
 
   increment(name: string, by = 1, options?: OperationOptions): Promise<number> {
-    return this.#run(options, async () => {
+    return this.#run('increment', [name], options, (started) => {
       const field = this.#field(name)
       if (!field.numeric) throw new BadArgumentError(`Field '${field.name}' does not hold a number`)
       if (typeof by !== 'number' || !Number.isFinite(by)) throw new BadArgumentError('increment adds a finite number')
-      return (await this.#update(field, (value) => ((value as number | undefined) ?? 0) + by, options)) as number
+      const add = (value: unknown) => ((value as number | undefined) ?? 0) + by
+      return this.#update(field, add, options, started) as Promise<number>
     })
   }
 
   take(name: string, options?: OperationOptions): Promise<unknown> {
-    return this.#run(options, async () => {
+    return this.#run('take', [name], options, async (started) => {
       const field = this.#field(name)
       let taken: unknown
       const remove = (json: string | undefined) => {
         taken = json === undefined ? undefined : field.decode(json)
         return undefined
       }
-      await this.#write([this.#edit(field, false, remove)], options)
+      await this.#write([this.#edit(field, false, started, remove)], options)
       return taken
     })
   }
 
   delete(name: string, options?: OperationOptions): Promise<void> {
-    return this.#run(options, async () => {
-      await this.#write([this.#edit(this.#field(name), true, () => undefined)], options)
+    return this.#run('delete', [name], options, (started) => {
+      return this.#write([this.#edit(this.#field(name), true, started, () => undefined)], options)
     })
   }
 
   regenerate(options: RegenerateOptions = {}): Promise<void> {
-    return this.#run(options, async () => {
-      await this.#visit.regenerate(parseTerms('regenerate', options), writeDeadline(this.#engine.core))
+    return this.#run('regenerate', [], options, (started) => {
+      return this.#visit.regenerate(parseTerms('regenerate', options), writeDeadline(this.#engine.core, started))
     })
   }
 
   destroy(options?: OperationOptions): Promise<void> {
-    return this.#run(options, () => this.#visit.destroy(writeDeadline(this.#engine.core)))
+    return this.#run('destroy', [], options, (started) => this.#visit.destroy(writeDeadline(this.#engine.core, started)))
   }
 
   /** What logs and inspectors get: no secret, no token, no value. */
@@ -161,35 +171,36 @@ export class SessionFacade {
     return `Session { id: ${this.id === undefined ? 'undefined' : `'${this.id}'`}, state: '${this.state}' }`
   }
 
-  /** Runs one operation: counted, so that `close` waits for it, and given up when its signal says so. */
-  async #run<T>(options: OperationOptions | undefined, work: () => Promise<T>): Promise<T> {
-    const { activity } = this.#engine
-    if (activity.isClosed) throw new ClosedError('The session store of this session')
-    options?.signal?.throwIfAborted()
-    const done = activity.begin()
-    try {
-      return await abortable(work(), options?.signal)
-    } finally {
-      done()
-    }
+  #run<T>(
+    name: OperationName,
+    fields: readonly string[],
+    options: OperationOptions | undefined,
+    work: (started: number) => T | Promise<T>,
+  ): Promise<T> {
+    return perform(this.#engine, { name, fields, subject: this.#visit }, options, work)
   }
 
   #field(name: unknown): CompiledField {
     return this.#engine.core.schema.field(name as string)
   }
 
-  async #read(names: readonly string[]): Promise<Map<string, string | undefined>> {
+  #read(names: readonly string[], started: number): Promise<Map<string, string | undefined>> {
+    const { core, reader } = this.#engine
     for (const name of names) this.#preloaded.delete(name)
-    const reading = await this.#visit.read(names, readDeadline(this.#engine.core))
-    return new Map(names.map((name) => [name, reading && this.#engine.reader.json(reading, name)]))
+    return this.#visit.read(names, readDeadline(core, started), (reading) => {
+      return new Map(names.map((name) => [name, reading && reader.json(reading, name)]))
+    })
   }
 
   /** Fields of a catchall are known by the manifest alone, so they are read when the header was seen. */
-  async #readStored(): Promise<Map<string, string>> {
-    const { names, open } = this.#engine.core.schema
-    const values = await this.#read(names)
+  async #readStored(started: number): Promise<Map<string, string>> {
+    const { core } = this.#engine
+    const { names, open } = core.schema
+    const values = await this.#read(names, started)
     const others = open ? this.#visit.listed.filter((name) => !names.includes(name)) : []
-    if (others.length > 0) for (const [name, json] of await this.#read(others)) values.set(name, json)
+    if (others.length > 0) {
+      for (const [name, json] of await this.#read(others, core.runtime.monotonic())) values.set(name, json)
+    }
     return new Map([...values].filter((entry): entry is [string, string] => entry[1] !== undefined))
   }
 
@@ -197,16 +208,22 @@ export class SessionFacade {
     const reading = this.#preloaded.get(name)
     if (reading === undefined) return undefined
     this.#preloaded.delete(name)
-    return this.state === 'stored' ? reading : undefined
+    if (this.state !== 'stored' || this.#visit.isOver) return undefined
+    this.#engine.core.telemetry.hit()
+    return reading
   }
 
-  async #set(values: readonly (readonly [unknown, unknown])[], options: OperationOptions | undefined): Promise<void> {
+  async #set(
+    values: readonly (readonly [unknown, unknown])[],
+    options: OperationOptions | undefined,
+    started: number,
+  ): Promise<void> {
     const edits = values.map(([name, value]) => {
       const field = this.#field(name)
       if (value === undefined)
         throw new BadArgumentError(`set('${field.name}') needs a value; delete('${field.name}') removes one`)
       const json = field.encode(value)
-      return this.#edit(field, true, () => json)
+      return this.#edit(field, true, started, () => json)
     })
     if (edits.length > 0) await this.#write(edits, options)
   }
@@ -215,9 +232,10 @@ export class SessionFacade {
     field: CompiledField,
     change: (value: unknown) => unknown,
     options: OperationOptions | undefined,
+    started: number,
   ): Promise<unknown> {
     let after: string | undefined
-    const edit = this.#edit(field, false, (json) => {
+    const edit = this.#edit(field, false, started, (json) => {
       after = changed(field, json, change)
       return after
     })
@@ -225,8 +243,8 @@ export class SessionFacade {
     return readAs(field, after)
   }
 
-  #edit(field: CompiledField, isBlind: boolean, change: (json: string | undefined) => string | undefined): Edit {
-    return new Edit(field.name, writeDeadline(this.#engine.core), isBlind, change)
+  #edit(field: CompiledField, isBlind: boolean, started: number, change: (json: string | undefined) => string | undefined): Edit {
+    return new Edit(field.name, writeDeadline(this.#engine.core, started), isBlind, change)
   }
 
   #write(edits: readonly Edit[], options: OperationOptions | undefined): Promise<void> {
@@ -264,6 +282,13 @@ export function keepFor<F extends object, D extends keyof F>(session: Session<F,
 function facadeOf(session: object): SessionFacade {
   if (session instanceof SessionFacade) return session
   throw new BadArgumentError('This needs a session of createSessions')
+}
+
+/** What stands where options stand. @throws {BadArgumentError} for anything else, such as a value that would be dropped silently. */
+function assertOptions(caller: string, options: unknown): void {
+  if (options === undefined) return
+  if (typeof options === 'object' && options !== null && Object.keys(options).every((name) => name === 'signal')) return
+  throw new BadArgumentError(`${caller} with an object of values takes { signal } after it, and nothing else`)
 }
 
 /**

@@ -13,7 +13,7 @@ import { afterOpen, type Headers } from './headers.js'
 import { earlierWrites, encodeItem, type Item, itemSize, living, remembers, remembersAllSince } from './item.js'
 import { fieldLife } from './lifetime.js'
 import { Patience } from './patience.js'
-import { LostField, type Reader, type Reading } from './reader.js'
+import { asItIs, itemIn, LostField, type Reader, type Reading } from './reader.js'
 import type { StoreAnswer, StoreRequest, Version } from './store.js'
 import { Watch } from './watch.js'
 
@@ -38,7 +38,7 @@ export class FieldWriter {
 
   /** Takes an edit of a session whose token was verified. How it ends is told to the edit. */
   submit(sid: string, edit: Edit): void {
-    const key = `${sid}:${edit.field}`
+    const key = this.#core.keys.field(sid, edit.field)
     const lane = this.#lanes.get(key)
     if (lane === undefined) void this.#drive(sid, key, [edit])
     else this.#join(lane, edit)
@@ -52,70 +52,94 @@ export class FieldWriter {
   async #drive(sid: string, key: string, lane: Edit[]): Promise<void> {
     this.#lanes.set(key, lane)
     // Edits of one tick are combined.
-    await Promise.resolve()
-    let seen = commonReading(lane)
+    await undefined
+    let write = new FieldWrite(this.#core, this.#reader, this.#headers, sid, key, this.#takeAll(lane))
+    await write.begin()
+    let wariness = 0
     while (lane.length > 0) {
-      const edits = lane.splice(0)
-      for (const edit of edits) this.#watch.remove(edit)
-      await new FieldWrite(this.#core, this.#reader, this.#headers, sid, edits, seen).run()
-      seen = undefined
+      // Where others write too, what this process has left there is mostly gone, and trying costs a round trip.
+      wariness = write.wasBeaten ? longestWariness : Math.max(0, wariness - 1)
+      const left = wariness === 0 ? write.left : undefined
+      write = new FieldWrite(this.#core, this.#reader, this.#headers, sid, key, this.#takeAll(lane))
+      await write.goOn(left)
     }
     this.#lanes.delete(key)
   }
+
+  #takeAll(lane: Edit[]): Edit[] {
+    const edits = lane.splice(0)
+    for (const edit of edits) this.#watch.remove(edit)
+    return edits
+  }
 }
 
-/**
- * The reading with which these edits opened their session, if it is one and the same: then it serves them all. An edit joins only a batch
- * whose read has not left (W8), so edits with readings of their own are better off with a new one that they share.
- */
-function commonReading(edits: readonly Edit[]): Reading | undefined {
-  const seen = edits[0]?.seen
-  return edits.every((edit) => edit.seen === seen) ? seen : undefined
-}
+const longestWariness = 8
 
 /** One combined write of one field, from its read to the answer for each of its edits. One write id serves all attempts (W8). */
 class FieldWrite {
+  /** What it has stored, with the version of that, for the next write to try without reading. */
+  left: Reading | undefined
+  /** Somebody else was first, at least once. */
+  wasBeaten = false
   readonly #core: Core
   readonly #reader: Reader
   readonly #headers: Headers
   readonly #sid: string
+  readonly #key: string
   readonly #field: string
   readonly #id: Buffer
-  /** A reading to begin with, that no edit is younger than. */
-  #seen: Reading | undefined
   #edits: Edit[]
   /** An attempt whose answer was lost. While there is one, the functions do not run again. */
   #open: OpenAttempt | undefined
   #attempts = 0
 
-  constructor(core: Core, reader: Reader, headers: Headers, sid: string, edits: Edit[], seen: Reading | undefined) {
+  constructor(core: Core, reader: Reader, headers: Headers, sid: string, key: string, edits: Edit[]) {
     this.#core = core
     this.#reader = reader
     this.#headers = headers
     this.#sid = sid
+    this.#key = key
     this.#edits = edits
-    this.#seen = seen
     this.#field = (edits[0] as Edit).field
     this.#id = core.ids.next()
   }
 
-  async run(): Promise<void> {
+  /** The first write of its lane: its edits may bring readings of their own. */
+  begin(): Promise<void> {
+    const opening = commonOpening(this.#edits)
+    return opening ? this.#run(undefined, opening) : this.#run(this.#edits.findLast((edit) => edit.recent)?.recent, undefined)
+  }
+
+  /** A write behind another one of its lane, which has left its reading. */
+  goOn(left: Reading | undefined): Promise<void> {
+    return this.#run(left, undefined)
+  }
+
+  /** Never rejects: every edit is told how it ends. */
+  async #run(recent: Reading | undefined, opening: Reading | undefined): Promise<void> {
     try {
-      const known = this.#knownToAll()
+      const known = opening ? undefined : this.#knownToAll()
       if (known && (await this.#replaceBlindly(known))) return
-      await this.#attemptAll()
+      if (recent && !known && (await this.#replaceOver(recent))) return
+      await this.#attemptAll(opening)
     } catch (error) {
       this.#fail(error instanceof LostField ? await this.#headers.endLost(error, readDeadline(this.#core)) : error)
     }
   }
 
-  async #attemptAll(): Promise<void> {
+  /** Attempts until every edit has its answer. `opening` saves the first reading. */
+  async #attemptAll(opening: Reading | undefined): Promise<void> {
+    let seen = opening
     let patience: Patience | undefined
     while (this.#dropSettled()) {
-      const reading = this.#seen ?? (await this.#read())
-      this.#seen = undefined
-      if (reading !== undefined && (await this.#attempt(reading))) return
+      const reading = seen ?? (await this.#read())
+      seen = undefined
+      if (reading !== undefined) {
+        const attempt = this.#attempt(reading)
+        if (attempt === true || (await attempt)) return
+      }
       if (++this.#attempts >= this.#core.settings.attempts && !this.#open) throw this.#conflict()
+      this.#core.telemetry.retried()
       patience ??= new Patience(this.#core, latest(this.#edits))
       await patience.pause()
     }
@@ -127,8 +151,12 @@ class FieldWrite {
     for (const edit of this.#edits) {
       if (now >= edit.deadline) edit.fail(this.#explain(this.#attempts === 0 ? waitedTooLong() : this.#conflict()))
     }
-    if (this.#edits.some(isSettled)) this.#edits = this.#edits.filter((edit) => !isSettled(edit))
+    this.#keepUnsettled()
     return this.#edits.length > 0
+  }
+
+  #keepUnsettled(): void {
+    if (this.#edits.some(isSettled)) this.#edits = this.#edits.filter((edit) => !edit.isSettled)
   }
 
   /** The earliest: a batch never waits beyond the time of any of its edits. */
@@ -141,10 +169,10 @@ class FieldWrite {
   /** Reads the field with its header. While an attempt is open, an outage is waited out: undefined says "try again". */
   async #read(): Promise<Reading | undefined> {
     const fields = [this.#field]
+    const deadline = this.#deadline
+    const settle = (reading: Reading) => this.#reader.settle(reading, fields, deadline)
     try {
-      const reading = await this.#reader.read(this.#sid, fields, this.#deadline)
-      if (this.#reader.isWhole(reading, fields)) return reading
-      return await this.#reader.settle(reading, fields, this.#deadline)
+      return await this.#reader.read(this.#sid, fields, deadline, settle)
     } catch (error) {
       if (this.#open && isFieldwiseError(error, 'STORE_UNAVAILABLE')) return undefined
       throw error
@@ -160,19 +188,20 @@ class FieldWrite {
       const verdict = judge(this.#open, stored.item, this.#id)
       if (verdict === 'applied') return this.#finish(reading, stored.item, this.#open.until)
       if (verdict === 'unknown') throw new OutcomeUnknownError(this.#what)
-      if (verdict === 'same') return this.#write(reading, header, stored, this.#open.json)
+      if (verdict === 'same') return this.#write(reading, header, stored, this.#over(header, stored, reading.at)(this.#open.json))
       this.#open = undefined
     }
     const before = living(stored.item, reading.at)
-    const json = this.#runEdits(before, this.#over(header, stored, reading.at))
+    const next = this.#over(header, stored, reading.at)
+    const json = this.#runEdits(before, next)
     if (this.#edits.length === 0) return true
     if (this.#isNothingToDo(stored, before, json)) return this.#finish(reading, stored.item, reading.at)
-    return this.#write(reading, header, stored, json)
+    return this.#write(reading, header, stored, next(json))
   }
 
   /** What is stored now. Bytes that cannot be read are for blind edits to replace, and an error for all others. */
   #stored(reading: Reading): Stored {
-    const version = reading.items.get(this.#field)?.version
+    const version = itemIn(reading, this.#field)?.version
     try {
       return { item: this.#reader.item(reading, this.#field), version }
     } catch (error) {
@@ -186,7 +215,7 @@ class FieldWrite {
   #runEdits(before: string | undefined, itemOf: (json: string | undefined) => Item): string | undefined {
     let json = before
     for (const edit of this.#edits) {
-      if (isSettled(edit)) continue
+      if (edit.isSettled) continue
       try {
         const next = edit.apply(json)
         if (next !== json) this.#assertFits(itemOf(next))
@@ -195,7 +224,7 @@ class FieldWrite {
         edit.fail(error)
       }
     }
-    if (this.#edits.some(isSettled)) this.#edits = this.#edits.filter((edit) => !isSettled(edit))
+    this.#keepUnsettled()
     return json
   }
 
@@ -214,19 +243,33 @@ class FieldWrite {
     return this.#core.settings.expires(this.#field) === undefined
   }
 
-  async #write(reading: Reading, header: Header, stored: Stored, json: string | undefined): Promise<boolean> {
-    const item = this.#over(header, stored, reading.at)(json)
+  async #write(reading: Reading, header: Header, stored: Stored, item: Item): Promise<boolean> {
     if (!header.manifest.has(this.#field)) this.#headers.assertFits(this.#sid, withField(header, this.#field, item.birth))
     const life = this.#life(header)
     const until = reading.at + life
     const { version } = stored
-    const [key, value] = [this.#key, this.#seal(item)]
+    const key = this.#key
+    const value = this.#seal(item)
     const request: StoreRequest = version ? { op: 'replace', key, value, life, version } : { op: 'add', key, value, life }
     const answer = (await send(this.#core, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer
-    if (answer.result === 'stored') return this.#finish(reading, item, until)
+    if (answer.result === 'stored') return this.#finish(this.#after(reading, item, value, answer.version), item, until)
     if (answer.result === 'unsent' && !this.#open) throw answer.error
-    if (answer.result === 'open') this.#open ??= { base: stored.item, json, until, mayBeAbsent: this.#mayBeAbsent }
+    if (answer.result === 'open') this.#open ??= { base: stored.item, json: item.json, until, mayBeAbsent: this.#mayBeAbsent }
+    if (answer.result === 'conflict') this.#noteConflict()
     return false
+  }
+
+  #noteConflict(): void {
+    this.wasBeaten = true
+    this.#core.telemetry.conflict(this.#sid, this.#field)
+  }
+
+  /** `item` is stored as `value`: a reading as it is now, kept for the next write where its version is known. */
+  #after(reading: Reading, item: Item, value: Buffer, version: Version | undefined): Reading {
+    this.#core.telemetry.wrote(this.#sid, this.#field, value.length, item.json === undefined, this.#edits.length)
+    if (version === undefined) return reading
+    this.left = { ...reading, fields: [this.#field], items: [{ bytes: value, version, plain: undefined }] }
+    return this.left
   }
 
   /** The item that would be stored next. A broken one counts as the one that the manifest lists. */
@@ -263,7 +306,9 @@ class FieldWrite {
     }
     try {
       const value = await this.#headers.change(this.#sid, listing, this.#deadline, this.#what, reading)
-      return { ...reading, header: reading.header && { ...reading.header, value } }
+      const listed = { ...reading, header: reading.header && { ...reading.header, value } }
+      this.left &&= listed
+      return listed
     } catch (error) {
       // Once the item is stored, nothing may say that nothing was stored.
       throw afterOpen(this.#what, error)
@@ -272,7 +317,7 @@ class FieldWrite {
 
   /** The header that all edits have seen the field listed in, if none of them looks at the value before. */
   #knownToAll(): Header | undefined {
-    if (this.#seen || !this.#edits.every((edit) => edit.isBlind)) return undefined
+    if (!this.#edits.every((edit) => edit.isBlind)) return undefined
     if (this.#mayBeAbsent || this.#core.settings.expires(this.#field) !== undefined) return undefined
     const known = this.#edits.at(-1)?.known
     return known?.manifest.has(this.#field) ? known : undefined
@@ -288,27 +333,70 @@ class FieldWrite {
     const itemOf = (json: string | undefined): Item => ({ id: this.#id, birth, earlier: [], deadline: 0, json })
     const json = this.#runEdits(undefined, itemOf)
     if (this.#edits.length === 0) return true
-    const write = { op: 'replace', key: this.#key, value: this.#seal(itemOf(json)), life: this.#life(known) } as const
-    const [reading, answer] = await this.#reader.readAfter(this.#sid, write, this.#deadline)
-    if (answer.result === 'missing') return false
-    if (answer.result === 'unsent') throw answer.error
+    const answer = await this.#replaceAndSee(known, itemOf(json), undefined)
     if (answer.result === 'open') return this.#findOut()
-    return this.#finishBlindly(known, reading)
+    return answer.result === 'stored'
   }
 
-  /** A blind write is stored; it counts if its session was still there. */
-  async #finishBlindly(known: Header, seen: Reading | undefined): Promise<boolean> {
-    const reading = seen ?? (await this.#readHeader())
+  /**
+   * Changes the value that this process has last seen in one round trip. Nothing that is found out over it counts unless it is stored,
+   * since only that shows that it was still the value. True when every edit has its answer; all else is left to an attempt that reads.
+   */
+  async #replaceOver(recent: Reading): Promise<boolean> {
+    if (!this.#dropSettled()) return true
+    const known = recent.header?.value
+    const stored = this.#stored(recent)
+    const { item, version } = stored
+    if (known === undefined || item === undefined || version === undefined || !this.#isSteady(known, item)) return false
+    const at = recent.at + (this.#core.runtime.monotonic() - recent.heard)
+    const itemOf = this.#over(known, stored, at)
+    const json = this.#tryEdits(item.json, itemOf)
+    if (json === item.json) return false
+    const answer = await this.#replaceAndSee(known, itemOf(json), version)
+    if (answer.result === 'open') this.#open = { base: item, json, until: at + this.#life(known), mayBeAbsent: false }
+    if (answer.result === 'conflict') this.#noteConflict()
+    return answer.result === 'stored'
+  }
+
+  /** Whether an item stays what it is until somebody writes it. */
+  #isSteady(header: Header, item: Item): boolean {
+    if (this.#mayBeAbsent || item.deadline !== 0 || this.#core.settings.expires(this.#field) !== undefined) return false
+    return header.manifest.get(this.#field)?.equals(item.birth) === true
+  }
+
+  /** What the edits make of a value that may be an old one; the same value where one of them fails over it. */
+  #tryEdits(before: string | undefined, itemOf: (json: string | undefined) => Item): string | undefined {
+    try {
+      let json = before
+      for (const edit of this.#edits) json = edit.apply(json)
+      this.#assertFits(itemOf(json))
+      return json
+    } catch {
+      return before
+    }
+  }
+
+  /** Replaces an item that is known to be listed, with the header read behind it. When it is stored, every edit has its answer. */
+  async #replaceAndSee(known: Header, item: Item, version: Version | undefined): Promise<StoreAnswer> {
+    const value = this.#seal(item)
+    const life = this.#life(known)
+    const key = this.#key
+    const write: StoreRequest = version ? { op: 'replace', key, value, life, version } : { op: 'replace', key, value, life }
+    const [seen, answer] = await this.#reader.readAfter(this.#sid, write, this.#deadline)
+    if (answer.result === 'unsent') throw answer.error
+    if (answer.result !== 'stored') return answer
+    const reading = this.#after(seen ?? (await this.#readHeader()), item, value, answer.version)
     if (reading.header === undefined) throw new SessionGoneError('destroyed')
     const header = reading.header.value
     // The session was given a longer life since the caller saw it: this item has to live as long.
     if (header.idle > known.idle) await this.#touch(header)
-    return this.#succeed(reading)
+    this.#succeed(reading)
+    return answer
   }
 
   async #readHeader(): Promise<Reading> {
     try {
-      return await this.#reader.read(this.#sid, [], this.#deadline)
+      return await this.#reader.read(this.#sid, [], this.#deadline, asItIs)
     } catch (error) {
       throw afterOpen(this.#what, error)
     }
@@ -344,10 +432,6 @@ class FieldWrite {
 
   #life(header: Header): number {
     return fieldLife(header.idle, longestCall(this.#core))
-  }
-
-  get #key(): string {
-    return this.#core.keys.field(this.#sid, this.#field)
   }
 
   get #mayBeAbsent(): boolean {
@@ -386,12 +470,21 @@ function judge(open: OpenAttempt, item: Item | undefined, id: Buffer): 'applied'
   return remembersAllSince(item, open.base) ? 'not applied' : 'unknown'
 }
 
+/**
+ * The reading with which these edits opened their session, if it is one and the same: then it serves them all. An edit joins only a batch
+ * whose read has not left (W8), so edits with readings of their own are better off with a new one that they share.
+ */
+function commonOpening(edits: readonly Edit[]): Reading | undefined {
+  const opening = edits[0]?.opening
+  return edits.every((edit) => edit.opening === opening) ? opening : undefined
+}
+
 function waitedTooLong(): StoreUnavailableError {
   return new StoreUnavailableError('This change had to wait for others of its field, and its time ran out before it was sent')
 }
 
 function isSettled(edit: Edit): boolean {
-  return edit.outcome !== undefined
+  return edit.isSettled
 }
 
 function latest(edits: readonly Edit[]): Deadline {

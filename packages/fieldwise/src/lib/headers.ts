@@ -3,7 +3,7 @@ import { BadArgumentError, isFieldwiseError, OutcomeUnknownError, SessionGoneErr
 import { encodeHeader, type Header, headerName, mostFields } from './header.js'
 import { headerLife } from './lifetime.js'
 import { Patience } from './patience.js'
-import { type LostField, type Reader, type Reading, unavailable } from './reader.js'
+import { asItIs, type LostField, type Reader, type Reading, unavailable } from './reader.js'
 import type { StoreAnswer, StoreRequest } from './store.js'
 import { Watch } from './watch.js'
 
@@ -87,6 +87,7 @@ export class Headers {
     const { sid, header } = lost.reading
     try {
       await this.end(sid, header?.value.manifest.keys() ?? [], deadline)
+      this.#core.telemetry.lost(sid, lost.field)
       return new SessionGoneError('lost', lost.field)
     } catch (error) {
       return unavailable(error)
@@ -130,7 +131,7 @@ export class Headers {
     while (waiting.length > 0) {
       const deadline = Math.min(...waiting.map((one) => one.deadline))
       try {
-        const reading = seen ?? (await this.#reader.read(sid, [], deadline))
+        const reading = seen ?? (await this.#reader.read(sid, [], deadline, asItIs))
         seen = undefined
         if (reading.header === undefined) return fail(new SessionGoneError('destroyed'))
         const outcome = await this.#swap(reading, waiting, deadline)

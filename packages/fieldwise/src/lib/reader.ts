@@ -9,10 +9,14 @@ export interface Reading {
   readonly sid: string
   /** The living header; undefined where there is none or its absolute end has passed: then there is no session. */
   readonly header: FoundHeader | undefined
-  /** The items of the fields that were asked for; a missing item has no entry. */
-  readonly items: ReadonlyMap<string, FoundItem>
+  /** The fields that were asked for. */
+  readonly fields: readonly string[]
+  /** The item of each field that was asked for, in their order; undefined where nothing is there. */
+  readonly items: readonly (FoundItem | undefined)[]
   /** The server's time. */
   readonly at: number
+  /** The monotonic clock then. */
+  readonly heard: number
 }
 
 export interface FoundHeader {
@@ -22,12 +26,22 @@ export interface FoundHeader {
   readonly life: number | undefined
 }
 
-interface FoundItem {
+export interface FoundItem {
   /** As stored, still sealed. */
   readonly bytes: Buffer
   readonly version: Version
   /** The bytes unsealed, once they were asked for: its birth and its value are read apart, and opening is most of the cost of either. */
-  plain?: Buffer
+  plain: Buffer | undefined
+}
+
+/** For a caller who wants the reading itself. */
+export function asItIs(reading: Reading): Reading {
+  return reading
+}
+
+/** The item of a field that was asked for; undefined where nothing is there. */
+export function itemIn(reading: Reading, field: string): FoundItem | undefined {
+  return reading.items[reading.fields.indexOf(field)]
 }
 
 /**
@@ -44,25 +58,35 @@ export class Reader {
     this.#headers = new HeaderCache(core)
   }
 
-  /** @throws {StoreUnavailableError} when no answer came. */
-  read(sid: string, fields: readonly string[], deadline: Deadline): Promise<Reading> {
+  /**
+   * Resolves with what `understand` makes of the reading.
+   *
+   * @throws {StoreUnavailableError} when no answer came.
+   */
+  read<T>(sid: string, fields: readonly string[], deadline: Deadline, understand: Understanding<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const land = (reading: Reading) => resolve(understand(reading))
+      this.#board(sid, fields, deadline).passengers.push({ land, reject })
+    })
+  }
+
+  #board(sid: string, fields: readonly string[], deadline: Deadline): Boarding {
     const boarding = this.#boarding.get(sid)
-    if (boarding === undefined || Math.abs(boarding.deadline - deadline) > sameDeadline) return this.#board(sid, fields, deadline)
-    for (const field of fields) if (!boarding.fields.includes(field)) boarding.fields.push(field)
-    return boarding.reading
-  }
-
-  #board(sid: string, fields: readonly string[], deadline: Deadline): Promise<Reading> {
-    if (this.#boarding.size === 0) queueMicrotask(() => this.#depart())
-    const boarding = new Boarding(sid, [...fields], deadline)
+    if (boarding && Math.abs(boarding.deadline - deadline) <= sameDeadline) {
+      const others = fields.filter((field) => !boarding.fields.includes(field))
+      if (others.length === 0) this.#core.telemetry.hit()
+      boarding.fields.push(...others)
+      return boarding
+    }
+    if (this.#boarding.size === 0) queueMicrotask(this.#depart)
     // A flight with another deadline may be boarding; that one goes as it is.
-    const other = this.#boarding.get(sid)
-    if (other) this.#send(other)
-    this.#boarding.set(sid, boarding)
-    return boarding.reading
+    if (boarding) this.#send(boarding)
+    const next = new Boarding(sid, [...fields], deadline)
+    this.#boarding.set(sid, next)
+    return next
   }
 
-  #depart(): void {
+  readonly #depart = (): void => {
     const boarding = this.#boarding
     this.#boarding = new Map()
     for (const one of boarding.values()) this.#send(one)
@@ -70,16 +94,22 @@ export class Reader {
 
   #send(boarding: Boarding): void {
     const { sid, fields, deadline } = boarding
-    const { keys } = this.#core
-    const requests: StoreRequest[] = fields.map((field) => ({ op: 'get', key: keys.field(sid, field) }))
-    requests.push({ op: 'get', key: keys.header(sid) })
+    const requests = this.#requests(sid, fields)
     const land = (flight: Flight) => boarding.land(() => this.#understand(sid, fields, flight))
     const again = (flight: Flight) => {
       // A read whose answer was cut off changes nothing and may go out once more.
       if (!flight.answers.some(isOpen)) return land(flight)
-      return send(this.#core, sid, requests, deadline).then(land)
+      return send(this.#core, sid, requests, deadline).then(land, boarding.fail)
     }
-    send(this.#core, sid, requests, deadline).then(again).catch(boarding.reject)
+    send(this.#core, sid, requests, deadline).then(again, boarding.fail)
+  }
+
+  #requests(sid: string, fields: readonly string[]): StoreRequest[] {
+    const { keys } = this.#core
+    const requests: StoreRequest[] = []
+    for (const field of fields) requests.push({ op: 'get', key: keys.field(sid, field) })
+    requests.push({ op: 'get', key: keys.header(sid) })
+    return requests
   }
 
   /**
@@ -96,13 +126,13 @@ export class Reader {
 
   #understand(sid: string, fields: readonly string[], flight: Flight): Reading {
     const { answers, at } = flight
-    const header = this.#headerOf(sid, answers[fields.length] as StoreAnswer, at)
-    const items = new Map<string, FoundItem>()
+    const items: (FoundItem | undefined)[] = []
     for (let index = 0; index < fields.length; index++) {
       const answer = found(answers[index] as StoreAnswer)
-      if (answer) items.set(fields[index] as string, { bytes: answer.value, version: answer.version })
+      items.push(answer && { bytes: answer.value, version: answer.version, plain: undefined })
     }
-    return { sid, header, items, at }
+    const header = this.#headerOf(sid, answers[fields.length] as StoreAnswer, at)
+    return { sid, header, fields, items, at, heard: this.#core.runtime.monotonic() }
   }
 
   #headerOf(sid: string, answer: StoreAnswer, at: number): FoundHeader | undefined {
@@ -114,17 +144,18 @@ export class Reader {
   }
 
   /**
-   * Reads the fields of a session whose token was verified, and takes the manifest at its word: a listed field that is missing, or is
+   * A reading of fields of a session whose token was verified, with the manifest taken at its word: a listed field that is missing, or is
    * another item than the one listed, is read a second time, after the header was seen; then it is lost (R3).
    *
    * @throws {LostField} for a field whose loss ends the session.
    */
-  async settle(reading: Reading, fields: readonly string[], deadline: Deadline): Promise<Reading> {
+  settle(reading: Reading, fields: readonly string[], deadline: Deadline): Reading | Promise<Reading> {
     if (this.isWhole(reading, fields)) return reading
-    const second = await this.read(reading.sid, fields, deadline)
-    const lost = second.header && this.#missing(second, fields)
-    if (lost !== undefined) throw new LostField(lost, second)
-    return second
+    return this.read(reading.sid, fields, deadline, (second) => {
+      const lost = second.header && this.#missing(second, fields)
+      if (lost !== undefined) throw new LostField(lost, second)
+      return second
+    })
   }
 
   /** Whether every one of the fields is what the manifest says. */
@@ -157,7 +188,7 @@ export class Reader {
   }
 
   #plain(reading: Reading, field: string): Buffer | undefined {
-    const item = reading.items.get(field)
+    const item = itemIn(reading, field)
     if (item === undefined) return undefined
     item.plain ??= this.#core.sealer.open(reading.sid, field, item.bytes)
     return item.plain
@@ -172,7 +203,7 @@ export class Reader {
     if (this.#core.settings.mayBeAbsent(field)) return false
     const listed = reading.header?.value.manifest.get(field)
     if (listed === undefined) return false
-    if (!reading.items.has(field)) return true
+    if (itemIn(reading, field) === undefined) return true
     try {
       return hasOtherBirth(this.#plain(reading, field) as Buffer, listed)
     } catch (error) {
@@ -183,57 +214,94 @@ export class Reader {
   }
 }
 
+/** What a caller makes of a reading; what it throws is for that caller alone. */
+export type Understanding<T> = (reading: Reading) => T | Promise<T>
+
 /** A read that waits for the end of its tick, for others of the same session to join. */
 class Boarding {
   readonly sid: string
   readonly fields: string[]
   readonly deadline: Deadline
-  readonly reading: Promise<Reading>
-  reject!: (error: unknown) => void
-  #resolve!: (reading: Reading) => void
+  readonly passengers: Passenger[] = []
 
   constructor(sid: string, fields: string[], deadline: Deadline) {
     this.sid = sid
     this.fields = fields
     this.deadline = deadline
-    this.reading = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.reject = reject
-    })
   }
 
   land(understand: () => Reading): void {
     try {
-      this.#resolve(understand())
+      const reading = understand()
+      for (const passenger of this.passengers) landOne(passenger, reading)
     } catch (error) {
-      this.reject(error)
+      this.fail(error)
     }
+  }
+
+  readonly fail = (error: unknown): void => {
+    for (const passenger of this.passengers) passenger.reject(error)
   }
 }
 
-/** Remembers the headers that were read last, so that each version of one is opened and taken apart once. */
+interface Passenger {
+  land(reading: Reading): void
+  reject(error: unknown): void
+}
+
+function landOne(passenger: Passenger, reading: Reading): void {
+  try {
+    passenger.land(reading)
+  } catch (error) {
+    passenger.reject(error)
+  }
+}
+
+/**
+ * Remembers the headers that were read last, so that each version of one is opened and taken apart once. Two generations: when the young
+ * one is full it becomes the old one, and what was not asked for since is forgotten with the one before. No entry is ever moved to keep
+ * an order, which would cost more than what is saved as soon as most reads are of sessions that are not here.
+ */
 class HeaderCache {
   readonly #core: Core
-  readonly #known = new Map<string, { readonly bytes: Buffer; readonly header: Header }>()
+  #young = new Map<string, KnownHeader>()
+  #old = new Map<string, KnownHeader>()
 
   constructor(core: Core) {
     this.#core = core
   }
 
   decode(sid: string, bytes: Buffer): Header {
-    const known = this.#known.get(sid)
-    if (known?.bytes.equals(bytes)) return known.header
+    const young = this.#young.get(sid)
+    const known = young ?? this.#old.get(sid)
+    if (known === undefined || !known.bytes.equals(bytes)) return this.#learn(sid, bytes).header
+    if (young === undefined) this.#remember(sid, known)
+    return known.header
+  }
+
+  #learn(sid: string, bytes: Buffer): KnownHeader {
     // A copy, since the bytes are a part of what came from the network together.
     const own = Buffer.from(bytes)
-    const header = decodeHeader(this.#core.sealer.open(sid, headerName, own))
-    this.#known.delete(sid)
-    this.#known.set(sid, { bytes: own, header })
-    if (this.#known.size > mostKnown) this.#known.delete(this.#known.keys().next().value as string)
-    return header
+    const known = { bytes: own, header: decodeHeader(this.#core.sealer.open(sid, headerName, own)) }
+    this.#remember(sid, known)
+    return known
+  }
+
+  #remember(sid: string, known: KnownHeader): void {
+    if (this.#young.size >= generation) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(sid, known)
   }
 }
 
-const mostKnown = 4_096
+interface KnownHeader {
+  readonly bytes: Buffer
+  readonly header: Header
+}
+
+const generation = 2_048
 
 /** A listed field is gone: its session has to end. Internal; callers see `SESSION_GONE` once the header is deleted (R4). */
 export class LostField extends Error {

@@ -5,7 +5,7 @@ import type { Header } from './header.js'
 import type { Headers } from './headers.js'
 import { fieldLife, headerLife, needsRenewal, needsTouch } from './lifetime.js'
 import { Patience } from './patience.js'
-import { LostField, type Reader, type Reading } from './reader.js'
+import { asItIs, type FoundItem, itemIn, LostField, type Reader, type Reading } from './reader.js'
 import type { StoreAnswer, StoreRequest } from './store.js'
 
 /** What a renewal tells whoever set it off. */
@@ -72,7 +72,7 @@ export class Renewals {
     let left = fields
     let since: number | undefined
     do {
-      const reading = await this.#reader.read(sid, left, deadline)
+      const reading = await this.#reader.read(sid, left, deadline, asItIs)
       if (reading.header === undefined) return
       since ??= reading.at
       left = await this.#storeAnew(reading, left, header, deadline)
@@ -82,12 +82,10 @@ export class Renewals {
 
   async #storeAnew(reading: Reading, fields: string[], header: Header, deadline: Deadline): Promise<string[]> {
     const { keys } = this.#core
-    const present = fields.filter((field) => reading.items.has(field))
+    const present = fields.filter((field) => itemIn(reading, field))
     const requests = present.map((field): StoreRequest => {
-      const item = reading.items.get(field)
-      if (item === undefined) throw new Error('unreachable')
-      const key = keys.field(reading.sid, field)
-      return { op: 'replace', key, value: item.bytes, version: item.version, life: this.#life(header) }
+      const { bytes, version } = itemIn(reading, field) as FoundItem
+      return { op: 'replace', key: keys.field(reading.sid, field), value: bytes, version, life: this.#life(header) }
     })
     const { answers } = await send(this.#core, reading.sid, requests, deadline)
     return present.filter((_field, index) => !isAnswered(answers[index]))
@@ -96,12 +94,12 @@ export class Renewals {
   #once(underWay: Set<string>, sid: string, work: () => Promise<void>): void {
     if (underWay.has(sid)) return
     underWay.add(sid)
-    const done = this.#activity.begin()
+    this.#activity.enter()
     work()
       .catch(() => {})
       .finally(() => {
         underWay.delete(sid)
-        done()
+        this.#activity.leave()
       })
   }
 
@@ -166,9 +164,9 @@ export class Renewals {
     const missing = fields.filter((field, index) => answers[index]?.result === 'missing' && isKnown(field))
     const unanswered = fields.filter((_field, index) => !isAnswered(answers[index]))
     if (missing.length === 0) return unanswered
-    const again = await this.#reader.read(reading.sid, missing, deadline)
-    const settled = await this.#reader.settle(again, missing, deadline)
-    return [...unanswered, ...missing.filter((field) => settled.items.has(field))]
+    const settle = (again: Reading) => this.#reader.settle(again, missing, deadline)
+    const settled = await this.#reader.read(reading.sid, missing, deadline, settle)
+    return [...unanswered, ...missing.filter((field) => itemIn(settled, field))]
   }
 
   /**

@@ -97,6 +97,16 @@ describe('absolute lifetime', () => {
     }
   })
 
+  test.each([
+    ['absolute end', '2h', 2 * hour],
+    ['idle time', '12h', 40 * minute],
+  ] as const)('a preloaded value is not served past the %s', async (_what, absolute, later) => {
+    const made = await web.sessions.create({ username: 'ada' }, { lifetime: { idle: '30m', absolute } })
+    const session = await web.sessions.open(made.token as string, { preload: ['username'] })
+    await world.time.advance(later)
+    await expect(session?.get('username')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'expired' })
+  })
+
   test('may be far beyond the idle time, and beyond 30 days', async () => {
     const session = await web.sessions.create({ username: 'ada' }, { lifetime: { idle: '20d', absolute: '365d' } })
     for (let use = 0; use < 18; use++) {

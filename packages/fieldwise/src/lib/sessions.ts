@@ -1,20 +1,23 @@
 import type * as z from 'zod'
-import { abortable } from './abort.js'
 import { type Core, readDeadline, writeDeadline } from './core.js'
 import { createEngine, type Engine } from './engine.js'
 import { BadArgumentError, BadConfigError, ClosedError, isFieldwiseError } from './errors.js'
+import type { OperationName } from './events.js'
 import { entriesOf, SessionFacade } from './facade.js'
 import type { Defaulted, Fields } from './fields.js'
 import type { SessionHost } from './host.js'
 import { Keys } from './keys.js'
 import { memoryStore } from './memory-store.js'
+import { type Operation, perform } from './operation.js'
 import { isHomeUp, tokenOfId } from './own-id.js'
 import { type Runtime, systemRuntime } from './runtime.js'
 import { compileSchema } from './schema.js'
 import { createSealer, noSealing } from './sealing.js'
 import type { CreateOptions, OperationOptions, Session } from './session.js'
 import { parseSettings, parseTerms, type SessionsOptions } from './settings.js'
+import type { SessionsStats } from './stats.js'
 import type { Store } from './store.js'
+import { Telemetry } from './telemetry.js'
 import { formatToken, isSid, parseToken, type Token } from './token.js'
 import { Visit } from './visit.js'
 import { WriteIds } from './write-ids.js'
@@ -53,6 +56,15 @@ export interface Sessions<F extends object, D extends keyof F = never> extends A
 
   /** Resolves when every server answers. @throws `STORE_UNAVAILABLE` naming those that do not. */
   check(): Promise<void>
+
+  /**
+   * What has been done since the beginning, and how long it took. What happens to single sessions is told on channels of
+   * `node:diagnostics_channel`: see `FieldwiseEvents`.
+   *
+   * @example
+   * const { operations, conflicts, latency } = sessions.stats()
+   */
+  stats(): SessionsStats
 
   /** Refuses new calls (`CLOSED`), waits for those under way, and closes the store when no other `createSessions` uses it. */
   close(): Promise<void>
@@ -159,25 +171,25 @@ class SessionsFacade {
     this.#engine = engine
   }
 
-  async create(values: Record<string, unknown> = {}, options: CreateOptions = {}): Promise<SessionFacade> {
-    return this.#run(options, async () => {
+  create(values: Record<string, unknown> = {}, options: CreateOptions = {}): Promise<SessionFacade> {
+    const visit = new Visit(this.#engine, [])
+    return this.#run('create', [], options, visit, async (started) => {
       const { core } = this.#engine
       const terms = parseTerms('create', options)
-      const visit = new Visit(this.#engine, [])
-      await visit.create(encodeAll(core, values), terms, readDeadline(core))
+      await visit.create(encodeAll(core, values), terms, readDeadline(core, started))
       return new SessionFacade(this.#engine, visit)
     })
   }
 
-  async open(text: string, options: OpenOptions<Record<string, unknown>> = {}): Promise<SessionFacade | null> {
-    return this.#run(options, async () => {
+  open(text: string, options: OpenOptions<Record<string, unknown>> = {}): Promise<SessionFacade | null> {
+    const fields = options?.preload ?? []
+    const visit = new Visit(this.#engine, tokensOf([text]))
+    return this.#run('open', fields, options, visit, async (started) => {
       const { core } = this.#engine
-      const fields = options.preload ?? []
       if (!Array.isArray(fields)) throw new BadArgumentError("preload takes an array of names: { preload: ['username'] }")
       for (const field of fields) core.schema.field(field)
-      const visit = new Visit(this.#engine, tokensOf([text]))
       try {
-        const reading = await visit.read(fields, readDeadline(core))
+        const reading = await visit.read(fields, readDeadline(core, started), (found) => found)
         return reading ? new SessionFacade(this.#engine, visit).preload(fields, reading) : null
       } catch (error) {
         if (isFieldwiseError(error, 'SESSION_GONE')) return null
@@ -199,13 +211,13 @@ class SessionsFacade {
     return formatToken(tokenOfId(this.#engine.core.store, id))
   }
 
-  async createUnder(id: string, values: Record<string, unknown>, options: CreateOptions): Promise<SessionFacade | null> {
-    return this.#run(options, async () => {
+  createUnder(id: string, values: Record<string, unknown>, options: CreateOptions): Promise<SessionFacade | null> {
+    const visit = new Visit(this.#engine, [])
+    return this.#run('create', [], options, visit, async (started) => {
       const { core } = this.#engine
-      const visit = new Visit(this.#engine, [])
       const token = tokenOfId(core.store, id)
       const terms = parseTerms('create', options)
-      const isCreated = await visit.createUnder(token, encodeAll(core, values), terms, readDeadline(core))
+      const isCreated = await visit.createUnder(token, encodeAll(core, values), terms, readDeadline(core, started))
       return isCreated ? new SessionFacade(this.#engine, visit) : null
     })
   }
@@ -218,17 +230,23 @@ class SessionsFacade {
     return this.#engine.core.schema.field(name).decode(json)
   }
 
-  async revoke(sid: string, options: OperationOptions = {}): Promise<void> {
-    return this.#run(options, async () => {
+  revoke(sid: string, options: OperationOptions = {}): Promise<void> {
+    return this.#run('revoke', [], options, { sid }, async (started) => {
       if (!isSid(sid)) throw new BadArgumentError('revoke needs the id of a session')
       const { core, headers } = this.#engine
       if (!core.store.holds(sid)) return
-      await headers.end(sid, [], writeDeadline(core))
+      await headers.end(sid, [], writeDeadline(core, started))
+      core.telemetry.sessionEnded(sid)
     })
   }
 
-  async check(): Promise<void> {
-    return this.#run({}, () => this.#engine.core.store.check(readDeadline(this.#engine.core)))
+  check(): Promise<void> {
+    const { core } = this.#engine
+    return this.#run('check', [], undefined, nobody, (started) => core.store.check(readDeadline(core, started)))
+  }
+
+  stats(): SessionsStats {
+    return this.#engine.core.telemetry.stats()
   }
 
   close(): Promise<void> {
@@ -247,15 +265,14 @@ class SessionsFacade {
     return this.close()
   }
 
-  async #run<T>(options: OperationOptions, work: () => Promise<T>): Promise<T> {
-    this.#assertOpen()
-    options?.signal?.throwIfAborted()
-    const done = this.#engine.activity.begin()
-    try {
-      return await abortable(work(), options?.signal)
-    } finally {
-      done()
-    }
+  #run<T>(
+    name: OperationName,
+    fields: readonly string[],
+    options: OperationOptions | undefined,
+    subject: Operation['subject'],
+    work: (started: number) => Promise<T>,
+  ): Promise<T> {
+    return perform(this.#engine, { name, fields, subject }, options, work)
   }
 
   #assertOpen(): void {
@@ -277,7 +294,8 @@ function createCore(runtime: Runtime, options: SessionsOptions<z.ZodObject>): Co
   const store = options.store ?? memoryStore()
   store.start?.({ clock: options.clock ?? Date, monotonic: runtime.monotonic })
   retain(store)
-  return { store, runtime, schema, sealer, keys: new Keys(prefix), ids: new WriteIds(runtime), settings }
+  const telemetry = new Telemetry(store.name, prefix)
+  return { store, runtime, schema, sealer, keys: new Keys(prefix), ids: new WriteIds(runtime), settings, telemetry }
 }
 
 function encodeAll(core: Core, values: Record<string, unknown>): Map<string, string> {
@@ -293,6 +311,8 @@ function encodeAll(core: Core, values: Record<string, unknown>): Map<string, str
 function tokensOf(texts: readonly string[]): Token[] {
   return texts.map(parseToken).filter((token) => token !== undefined)
 }
+
+const nobody = { sid: undefined }
 
 /** How many `createSessions` use a store: the last one to close closes it. */
 const users = new WeakMap<Store, number>()

@@ -82,8 +82,8 @@ describe('regenerate', () => {
 
   test('leaves updates in flight valid', async () => {
     const other = world.process(schema)
+    await session.set('visits', 1)
     const writer = await other.sessions.open(old)
-    await writer?.set('visits', 1)
     other.store.holding = true
     const update = writer?.increment('visits')
     await (await world.next(other, 'get visits')).deliver()

@@ -39,6 +39,7 @@ export class Visit {
   #state: SessionState
   #held: Held | undefined
   #gone: SessionGoneError | undefined
+  /** The last reading, for a change of what was just read to begin with. */
   #recent: Reading | undefined
   #creation: Promise<void> | undefined
   #rotation: Promise<void> | undefined
@@ -194,6 +195,7 @@ export class Visit {
     this.#host?.beforeChange()
     await this.#engine.headers.end(token.sid, header.manifest.keys(), deadline)
     this.#end(new SessionGoneError('destroyed'))
+    this.#engine.core.telemetry.sessionEnded(token.sid)
     this.#host?.changed({ type: 'ended' })
   }
 
@@ -229,13 +231,17 @@ export class Visit {
       return
     }
     this.#state = 'stored'
-    this.#hold(token, reading.header.value, reading.at)
+    this.#hold(token, reading.header.value, reading.at, reading.heard)
   }
 
   #judge(token: Token, reading: Reading): ReturnType<typeof recognise> {
     if (reading.header === undefined) return 'stranger'
-    const waited = this.#engine.core.runtime.monotonic() - this.#arrived
-    return recognise(reading.header.value, token.secret, reading.at - waited)
+    const { runtime, telemetry } = this.#engine.core
+    const waited = runtime.monotonic() - this.#arrived
+    const judged = recognise(reading.header.value, token.secret, reading.at - waited)
+    if (judged === 'stranger') telemetry.forged(token.sid)
+    if (judged === 'superseded') telemetry.superseded(token.sid)
+    return judged
   }
 
   /** Looks at a reading of a verified session: has it ended, has it lost a field, is it to be renewed? */
@@ -252,16 +258,10 @@ export class Visit {
   #see(reading: Reading): Reading {
     const { header, at } = reading
     if (header === undefined) throw this.#noteEnd(new SessionGoneError('destroyed'), at)
-    if (this.#held && at >= this.#held.at) this.#hold(this.#held.token, header.value, at)
-    this.#recent = reading
+    if (this.#held && at >= this.#held.at) this.#hold(this.#held.token, header.value, at, reading.heard)
+    this.#recent = isLight(reading) ? reading : undefined
     this.#engine.renewals.consider(reading, this)
     return reading
-  }
-
-  /** What this request has last read or written of a field. A large value is not worth keeping all that came with it. */
-  #recentOf(field: string): Reading | undefined {
-    const item = this.#recent && itemIn(this.#recent, field)
-    return item && item.bytes.length <= largestRecent ? this.#recent : undefined
   }
 
   /** A renewal has found that a listed field is gone. */
@@ -278,9 +278,10 @@ export class Visit {
   }
 
   #begin({ token, header, at }: Created): void {
-    this.#held = { token, header, at, monotonic: this.#engine.core.runtime.monotonic() }
+    this.#hold(token, header, at)
     this.#state = 'stored'
     this.#engine.renewals.noteLife(token.sid, header, at)
+    this.#engine.core.telemetry.created(token.sid)
     this.#announceToken()
   }
 
@@ -304,19 +305,13 @@ export class Visit {
     const { token, header } = this.#expectHeld()
     for (const edit of edits) {
       edit.known = header
-      edit.recent = this.#recentOf(edit.field)
+      edit.recent = this.#recent && itemIn(this.#recent, edit.field) ? this.#recent : undefined
       this.#engine.writer.submit(token.sid, edit)
     }
-    const [only] = edits
-    if (only && edits.length === 1) return this.#note(only.outcome())
     const outcomes = edits.map((edit) => edit.outcome())
-    await Promise.allSettled(outcomes)
-    for (const outcome of outcomes) await this.#note(outcome)
-  }
-
-  async #note(outcome: Promise<Reading>): Promise<void> {
+    if (outcomes.length > 1) await Promise.allSettled(outcomes)
     try {
-      this.#see(await outcome)
+      for (const outcome of outcomes) this.#see(await outcome)
     } catch (error) {
       throw this.#noteEnd(error)
     }
@@ -345,14 +340,15 @@ export class Visit {
     })
     this.#pending = undefined
     if (isSuperseded) return
+    core.telemetry.rotated(token.sid)
     this.#hold({ ...token, secret }, header, Math.max(this.#serverTime(), header.rotated))
     renewals.noteLife(token.sid, header, header.rotated)
     if (header.idle > before.idle) await renewals.stretch(token.sid, header, deadline).catch(() => {})
     this.#announceToken()
   }
 
-  #hold(token: Token, header: Header, at: number): void {
-    this.#held = { token, header, at, monotonic: this.#engine.core.runtime.monotonic() }
+  #hold(token: Token, header: Header, at: number, monotonic = this.#engine.core.runtime.monotonic()): void {
+    this.#held = { token, header, at, monotonic }
   }
 
   #expectHeld(): Held {
@@ -396,6 +392,13 @@ interface Held {
   readonly at: number
   readonly monotonic: number
 }
+
+/** A small value keeps little of what came with it from the network. */
+function isLight(reading: Reading): boolean {
+  return reading.items.every((item) => item === undefined || item.bytes.length <= mostLight)
+}
+
+const mostLight = 16_384
 
 /** What is left out stays as it is, so what is asked for has to fit the session's own lifetime. @throws {BadConfigError} */
 function assertTerms(header: Header, terms: Terms): void {
