@@ -1,4 +1,5 @@
 import type { ServerConfig } from '@fieldwise/memcached/servers'
+import { addressOf } from '../address.js'
 import { connectionLimit } from './checks/connections.js'
 import { checks } from './checks.js'
 import { type Examination, figure, type Intentions } from './examination.js'
@@ -50,9 +51,4 @@ function factsOf(examination: Examination): Facts {
     connections: { limit: connectionLimit(examination), used: figure(general, 'curr_connections') },
     evictions: figure(general, 'evictions'),
   }
-}
-
-function addressOf({ address }: ServerConfig): string {
-  if ('path' in address) return address.path
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
 }

@@ -5,7 +5,7 @@ import type { MemcachedClient } from '../wire/memcached-client.js'
 import { TextClient } from '../wire/text-client.js'
 import { Wire, WireFailure } from '../wire/wire.js'
 import { type Examination, type Failure, figure, type Intentions } from './examination.js'
-import { InTrouble, troubleAsking, troubleConnecting, troubleHeard } from './trouble.js'
+import { InTrouble, type Trouble, troubleAsking, troubleConnecting, troubleHeard } from './trouble.js'
 
 /** Finds out what a server is, over connections that ask and store nothing. Resolves whatever it meets. */
 export async function examine(server: ServerConfig, intentions: Intentions): Promise<Examination | Failure> {
@@ -28,35 +28,39 @@ class Examiner {
     this.#intentions = intentions
   }
 
-  async examine(): Promise<Examination | Failure> {
-    using wire = await this.#connect()
-    const [greeting, binary] = await Promise.all([this.#greeting(wire), this.#speaksBinary()])
-    // Awaited here, since the wire ends with this call.
-    if (greeting !== undefined) return await this.#examineText(wire, greeting, binary)
-    if (binary) return await this.#examineBinary()
-    throw new InTrouble(await this.#silence())
+  async examine(): Promise<Examination> {
+    const [greeting, binary] = await Promise.all([this.#greeting(), this.#speaksBinary()])
+    if (typeof greeting === 'string') return this.#examineText(greeting, binary)
+    if (binary) return this.#examineBinary()
+    throw new InTrouble(await this.#troubleBehind(greeting))
   }
 
-  async #examineText(wire: Wire, greeting: string, binary: boolean): Promise<Examination> {
-    const client = new TextClient(wire)
+  async #examineText(greeting: string, binary: boolean): Promise<Examination> {
     const asked = greeting.startsWith('CLIENT_ERROR unauthenticated')
+    if (!asked && !greeting.startsWith('VERSION ')) throw new InTrouble(troubleHeard(greeting))
+    using wire = await this.#connect()
+    const client = new TextClient(wire)
     if (asked) await this.#login(client)
-    else if (!greeting.startsWith('VERSION ')) throw new InTrouble(troubleHeard(greeting))
     const meta = /^(EN|HD t-?\d+) O1$/.test(await client.line('mg fieldwise-probe t O1\r\n'))
-    return this.#ask(client, { speaks: { meta, binary }, askedForPassword: asked, certificateEnds: wire.certificateEnds })
+    const known = { speaks: { meta, binary }, askedForPassword: asked, certificateEnds: wire.certificateEnds }
+    // Awaited here, since the wire ends with this call.
+    return await this.#ask(client, known)
   }
 
   /** memcached -S speaks this protocol alone. */
   async #examineBinary(): Promise<Examination> {
+    const asked = await this.#asksForPassword()
     using wire = await this.#connect()
     const client = new BinaryClient(wire)
-    const asked = await client.asksForPassword()
     if (asked) await this.#login(client)
-    return await this.#ask(client, {
-      speaks: { meta: false, binary: true },
-      askedForPassword: asked,
-      certificateEnds: undefined,
-    })
+    const known = { speaks: { meta: false, binary: true }, askedForPassword: asked, certificateEnds: undefined }
+    return await this.#ask(client, known)
+  }
+
+  /** Over a connection of its own: memcached closes it after such an error. */
+  async #asksForPassword(): Promise<boolean> {
+    using wire = await this.#connect()
+    return await new BinaryClient(wire).asksForPassword()
   }
 
   async #login(client: MemcachedClient): Promise<void> {
@@ -78,17 +82,9 @@ class Examiner {
     return { server: this.#server, version, general, settings, items, clockAhead, roundTrip: Math.min(...times), ...known }
   }
 
-  /** The first line of the answer; undefined where the server answers nothing in text. */
-  async #greeting(wire: Wire): Promise<string | undefined> {
-    try {
-      // A server of the binary protocol waits until it has the 24 bytes of a head, and then closes at once.
-      const line = await new TextClient(wire).line('version\r\nversion\r\nversion\r\n')
-      for (let more = 1; more < 3 && /^(VERSION|CLIENT_ERROR unauth)/.test(line); more++) await new TextClient(wire).line('')
-      return line
-    } catch (error) {
-      if (error instanceof WireFailure && error.heard !== '') return error.heard
-      return undefined
-    }
+  async #greeting(): Promise<string | WireFailure> {
+    using wire = await this.#connect()
+    return await greeting(wire)
   }
 
   /** memcached has no binary protocol inside TLS. */
@@ -119,17 +115,16 @@ class Examiner {
   async #answersPlain(): Promise<boolean> {
     try {
       using wire = await this.#open(undefined)
-      return (await this.#greeting(wire)) !== undefined
+      return typeof (await greeting(wire)) === 'string'
     } catch {
       return false
     }
   }
 
-  /** A server that takes connections and answers in neither protocol. */
-  async #silence() {
-    const unverified = { ...this.#intentions.tls, rejectUnauthorized: false }
-    if (this.#intentions.tls === undefined && (await this.#canOpen(unverified))) return 'tls-needed'
-    return 'silent'
+  /** Why a server takes connections and answers in neither protocol. */
+  async #troubleBehind(silence: WireFailure): Promise<Trouble> {
+    const isPlain = this.#intentions.tls === undefined
+    return isPlain && (await this.#canOpen({ rejectUnauthorized: false })) ? 'tls-needed' : troubleAsking(silence)
   }
 
   async #canOpen(tls: ConnectionOptions): Promise<boolean> {
@@ -143,6 +138,17 @@ class Examiner {
 
   #open(tls: ConnectionOptions | undefined): Promise<Wire> {
     return Wire.open({ address: this.#server.address, tls, timeout: this.#intentions.timeout })
+  }
+}
+
+/** The first line of the answer to a line of text, or why there is none. */
+async function greeting(wire: Wire): Promise<string | WireFailure> {
+  try {
+    // A server of the binary protocol waits for the 24 bytes of a head, and then closes at once.
+    return await new TextClient(wire).line('version\r\nversion\r\nversion\r\n')
+  } catch (error) {
+    if (!(error instanceof WireFailure)) throw error
+    return error.heard === '' ? error : error.heard
   }
 }
 

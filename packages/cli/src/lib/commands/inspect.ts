@@ -1,0 +1,51 @@
+import { inspectSession, type SessionInspection } from 'fieldwise/adapter'
+import type { AddCommand } from '../command.js'
+import { type ExitCode, exitCode } from '../exit-code.js'
+import { inspectionAsJson, printInspection } from '../inspect/report.js'
+import { sealingFrom } from '../sealing-keys.js'
+import { addServerOptions, type ServerOptions, serversHelp } from '../server-options.js'
+import { readSession, sessionHelp } from '../session-argument.js'
+import { openStoreOf } from '../store.js'
+
+interface InspectOptions extends ServerOptions {
+  readonly prefix?: string
+  readonly values?: boolean
+}
+
+/** `fieldwise inspect`: what is stored of one session. Nothing is written. */
+export const addInspect: AddCommand = (program, { terminal, end }) => {
+  addServerOptions(program.command('inspect').argument('<servers>', serversHelp).argument('<session>', sessionHelp))
+    .description('show what is stored of a session: header, fields, sizes, lives, writes')
+    .option('--prefix <prefix>', "the app's prefix")
+    .option('--values', 'show the values too')
+    .addHelpText('after', help)
+    .action(async (servers: string, session: string, options: InspectOptions) => {
+      const { sid, text } = await readSession(session, process.stdin)
+      const { store, server } = await openStoreOf(sid, servers, options)
+      const { prefix = '', values = false } = options
+      const sealing = sealingFrom(terminal.env)
+      const inspection = await inspectSession(store, text, { prefix, values, ...(sealing && { sealing }) }).finally(() =>
+        store.close(),
+      )
+      if (options.json) terminal.write(`${inspectionAsJson(inspection, server)}\n`)
+      else printInspection(inspection, server, terminal)
+      end(codeFor(inspection))
+    })
+}
+
+function codeFor({ state, fields }: SessionInspection): ExitCode {
+  if (state === 'unreadable') return exitCode.failed
+  const isWhole = fields.every((field) => ['set', 'deleted', 'expired'].includes(field.state))
+  return state === 'living' && isWhole ? exitCode.good : exitCode.found
+}
+
+const help = `
+FIELDWISE_KEYS in the environment opens what is sealed: the app's sealing.keys, with commas between them.
+
+Exit codes: 0 a living session, 1 none, or one with a field that is gone or broken, 2 wrong usage, 3 no answer, or no key for what is sealed.
+
+Examples:
+  $ fieldwise inspect 127.0.0.1:11211 "$SID"
+  $ echo "$TOKEN" | FIELDWISE_KEYS="$SESSION_KEY" fieldwise inspect cache-1,cache-2 - --values
+  $ fieldwise inspect a=cache-1:11211,b=cache-2:11211 "$SID" --prefix shop: --json
+`

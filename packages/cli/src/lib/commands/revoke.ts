@@ -1,0 +1,51 @@
+import { createSessions } from 'fieldwise'
+import { inspectSession } from 'fieldwise/adapter'
+import * as z from 'zod'
+import type { AddCommand } from '../command.js'
+import { sealingFrom } from '../sealing-keys.js'
+import { addServerOptions, type ServerOptions, serversHelp } from '../server-options.js'
+import { readSession, sessionHelp } from '../session-argument.js'
+import { openStoreOf } from '../store.js'
+
+interface RevokeOptions extends ServerOptions {
+  readonly prefix?: string
+}
+
+/** `fieldwise revoke`: ends a session by its id, for all servers at once. */
+export const addRevoke: AddCommand = (program, { terminal }) => {
+  addServerOptions(program.command('revoke').argument('<servers>', serversHelp).argument('<session>', sessionHelp))
+    .description('end a session by its id')
+    .option('--prefix <prefix>', "the app's prefix")
+    .addHelpText('after', help)
+    .action(async (servers: string, session: string, options: RevokeOptions) => {
+      const { sid } = await readSession(session, process.stdin)
+      const ended = await revoke(sid, servers, options, sealingFrom(terminal.env))
+      if (options.json) terminal.write(`${JSON.stringify({ sid, ended })}\n`)
+      else terminal.write(ended ? `${sid} has ended.\n` : `${sid} was not there.\n`)
+    })
+}
+
+/** Whether there was a session to end. */
+async function revoke(sid: string, servers: string, { prefix = '', ...options }: RevokeOptions, sealing = {} as Sealing) {
+  const { store } = await openStoreOf(sid, servers, options)
+  const given = { prefix, ...(sealing.keys && { sealing: { keys: sealing.keys, acceptUnsealed: true } }) }
+  await using sessions = createSessions({ schema: z.object({}), store, ...given })
+  const { state } = await inspectSession(store, sid, given)
+  await sessions.revoke(sid)
+  return state !== 'missing'
+}
+
+interface Sealing {
+  readonly keys?: readonly string[]
+}
+
+const help = `
+It ends for every web server at once. What is sealed is ended too; with FIELDWISE_KEYS in the environment its fields are deleted as well,
+and without they stay until their time is over, unreachable.
+
+Exit codes: 0 it has ended, or was not there, 2 wrong usage, 3 it could not be ended.
+
+Examples:
+  $ fieldwise revoke 10.0.0.1:11211,10.0.0.2:11211 "$SID"
+  $ fieldwise revoke cache-1 "$SID" --prefix shop: --json
+`

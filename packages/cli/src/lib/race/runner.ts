@@ -1,0 +1,45 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import type { Progress } from './course.js'
+import type { Order } from './worker.js'
+
+/** One worker of a race, seen from the race. */
+export class Runner {
+  /** Resolves when it could start. */
+  readonly ready: Promise<unknown>
+  /** Resolves when it has done its part. */
+  readonly done: Promise<void>
+  /** How far it is. */
+  progress: Progress = { acknowledged: 0, failed: 0 }
+  readonly #worker: Worker
+
+  constructor(order: Order, signal: AbortSignal, onProgress: () => void) {
+    signal.throwIfAborted()
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: order })
+    this.done = this.#untilDone(signal)
+    // Whoever waits for the start hears as well of an end before it.
+    this.ready = Promise.race([once(this.#worker, 'message'), this.done])
+    this.#worker.on('message', (progress: Progress) => {
+      this.progress = progress
+      onProgress()
+    })
+  }
+
+  start(): void {
+    this.#worker.postMessage('start')
+  }
+
+  #untilDone(signal: AbortSignal): Promise<void> {
+    const stop = () => void this.#worker.terminate()
+    signal.addEventListener('abort', stop, { once: true })
+    return new Promise((resolve, reject) => {
+      this.#worker.once('error', reject)
+      this.#worker.once('exit', (code) => {
+        signal.removeEventListener('abort', stop)
+        if (signal.aborted) reject(signal.reason)
+        else if (code === 0) resolve()
+        else reject(new Error(`A worker of the race has ended with ${code}`))
+      })
+    })
+  }
+}
