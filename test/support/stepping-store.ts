@@ -119,10 +119,15 @@ export class SteppingStore implements Store {
   }
 
   #wrapped(answer: StoreAnswer): StoreAnswer {
+    if (answer.result === 'stored' && answer.version) return { ...answer, version: this.#held(answer.version) }
     if (answer.result !== 'found') return answer
     const { life, ...rest } = answer
     const told = this.traits.reportsLife && life !== undefined ? { ...rest, life } : rest
-    return { ...told, version: new HeldVersion(answer.version, this, this.#connection) }
+    return { ...told, version: this.#held(answer.version) }
+  }
+
+  #held(version: Version): HeldVersion {
+    return new HeldVersion(version, this, this.#connection)
   }
 
   async #wait(requests: readonly StoreRequest[], deadline: number): Promise<Flight> {

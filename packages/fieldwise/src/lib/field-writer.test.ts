@@ -559,6 +559,111 @@ describe('a blind set', () => {
   })
 })
 
+describe('a change of what its request has just seen', () => {
+  const trip = ['replace visits', 'get @']
+  const add = (visits: number) => visits + 1
+
+  test.each([
+    ['read', () => session.get('visits')],
+    ['read with others', () => session.getMany(['note', 'visits'])],
+    ['changed', () => session.increment('visits', 0.5 + 0.5)],
+    ['set', () => session.set('visits', 1)],
+  ])('takes one round trip: %s', async (_what, before) => {
+    await before()
+    const { visits } = await there.getAll()
+    web.store.takeLog()
+    expect(await session.update('visits', add)).toBe(visits + 1)
+    expect(web.store.log).toEqual(trip)
+    expect(await there.get('visits')).toBe(visits + 1)
+  })
+
+  test('those that wait behind one another take one each', async () => {
+    await session.get('visits')
+    web.store.holding = true
+    const first = session.increment('visits')
+    const flight = await world.next(web, 'replace visits')
+    const second = session.increment('visits')
+    await flight.deliver()
+    const next = await world.next(web, 'replace visits')
+    expect(String(next)).toBe('replace visits, get @')
+    await web.store.release()
+    expect(await Promise.all([first, second])).toEqual([1, 2])
+  })
+
+  test('is read first after all where somebody else was faster', async () => {
+    await session.get('visits')
+    await there.increment('visits', 10)
+    web.store.takeLog()
+    expect(await session.increment('visits')).toBe(11)
+    expect(web.store.log).toEqual([...trip, 'get visits', 'get @', 'replace visits'])
+  })
+
+  test('is not refused for what held only before', async () => {
+    await session.get('visits')
+    await there.set('visits', 3)
+    const pay = (visits: number) => {
+      if (visits < 3) throw new Error('not enough')
+      return visits - 3
+    }
+    expect(await session.update('visits', pay)).toBe(0)
+    await expect(session.update('visits', pay)).rejects.toThrow('not enough')
+  })
+
+  test('that comes to the same value is read first, since nothing would show that it still is the value', async () => {
+    expect(await session.get('visits')).toBe(0)
+    await there.set('visits', 7)
+    expect(await session.update('visits', () => 0)).toBe(0)
+    expect(await there.get('visits')).toBe(0)
+  })
+
+  test('ends in SESSION_GONE when the header is gone, whatever it left behind', async () => {
+    await session.get('visits')
+    await world.evict(`${session.id}:@`)
+    await expect(session.increment('visits')).rejects.toMatchObject({ code: 'SESSION_GONE' })
+  })
+
+  test('finds the loss of an item that was evicted', async () => {
+    await session.get('visits')
+    await world.evict(`${session.id}:visits`)
+    await expect(session.increment('visits')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'lost', field: 'visits' })
+  })
+
+  test('whose answer was lost is found out about, once', async () => {
+    await session.get('visits')
+    for (const how of ['loseAnswer', 'loseRequest'] as const) {
+      web.store.holding = true
+      const before = await itemOf('visits')
+      const update = session.increment('visits')
+      await (await world.next(web, 'replace visits'))[how]()
+      await web.store.release()
+      expect(await world.time.run(update)).toBe(Number(before.json) + 1)
+    }
+    expect(await there.get('visits')).toBe(2)
+  })
+
+  test('lives as long as the session does by now, where that was given a longer idle time', async () => {
+    await session.get('note')
+    other.store.holding = true
+    const regenerate = there.regenerate({ lifetime: { idle: '6h' } })
+    await (await world.next(other, 'get @')).deliver()
+    await (await world.next(other, 'replace @')).deliver()
+    await session.update('note', () => 'second')
+    expect(await world.life(`${session.id}:note`)).toBeGreaterThan(18 * 3_600_000)
+    await other.store.release()
+    await world.time.run(regenerate)
+  })
+
+  test('keeps its birth, and the ids of others', async () => {
+    await there.increment('visits')
+    const { id, birth } = await itemOf('visits')
+    await session.get('visits')
+    await session.increment('visits')
+    const item = await itemOf('visits')
+    expect(item.birth).toEqual(birth)
+    expect(item.earlier.map((write) => write.id)).toEqual([id])
+  })
+})
+
 describe('a hot field', () => {
   test('ends in UPDATE_CONFLICT after as many attempts as were allowed, and nothing is stored', async () => {
     const patient = world.process(schema, { retry: { attempts: 5 } })
