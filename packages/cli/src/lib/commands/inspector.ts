@@ -1,0 +1,80 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { AddCommand } from '../command.js'
+import { type Served, serveInspector } from '../inspector/serve.js'
+import { addServerOptions, parseServersArgument, type ServerOptions, serversHelp } from '../server-options.js'
+import { resolvedOptions } from '../store.js'
+
+interface InspectorOptions extends ServerOptions {
+  readonly demo?: boolean
+  readonly port: number
+  readonly listen: string
+  readonly allowHost: readonly string[]
+  readonly production?: boolean
+}
+
+/** `fieldwise inspector`: a local page with the servers, and with `--demo` with traffic to look at. */
+export const addInspector: AddCommand = (program, { terminal }) => {
+  addPageOptions(addServerOptions(program.command('inspector').argument('[servers]', serversHelp)))
+    .description('show the servers on a local page, live')
+    .addHelpText('after', help)
+    .action(async (servers: string | undefined, options: InspectorOptions) => {
+      await using served = await serve(servers, options)
+      if (options.json) terminal.write(`${JSON.stringify({ url: served.url })}\n`)
+      else terminal.write(`The inspector is at ${terminal.paint('bold', served.url)}\n${said(options)}Ctrl-C ends it.\n`)
+      await untilInterrupted()
+    })
+}
+
+function addPageOptions(command: Command): Command {
+  return command
+    .option('--demo', 'run visitors of its own against these servers, so that there is something to see')
+    .option('--port <port>', 'the port of the page; 0 takes a free one', parsePort, 4280)
+    .option(
+      '--listen <address>',
+      'the address to listen on; with another than a loopback address others can look too',
+      '127.0.0.1',
+    )
+    .option('--allow-host <name>', 'a further name that the page may be asked for by; may be repeated', collect, [])
+    .option('--production', 'run with NODE_ENV=production, where it is refused otherwise')
+}
+
+async function serve(servers: string | undefined, options: InspectorOptions): Promise<Served> {
+  const { port, listen, allowHost: hosts, production = false, demo = false } = options
+  const memcached = await resolvedOptions(servers, options)
+  return serveInspector({ servers: parseServersArgument(servers), memcached, port, listen, hosts, production, demo })
+}
+
+function said({ demo }: InspectorOptions): string {
+  if (demo) return 'It shows demonstration traffic, not the sessions of your app.\n'
+  return 'It shows the servers, not the sessions of your app: for those, mount the inspector in the app.\n'
+}
+
+function untilInterrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      process.off('SIGINT', end).off('SIGTERM', end)
+      resolve()
+    }
+    process.on('SIGINT', end).on('SIGTERM', end)
+  })
+}
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw new InvalidArgumentError('A port is a whole number from 0 to 65535.')
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
+const help = `
+It is a process of its own, so it sees no other process's sessions: it asks the servers for their statistics. To watch the sessions of your app,
+mount it there: app.use(inspector(sessions).middleware), from @fieldwise/cli/inspector.
+
+Exit codes: 0 ended by Ctrl-C, 2 wrong usage, 3 it could not listen.
+
+Examples:
+  $ fieldwise inspector 10.0.0.1:11211,10.0.0.2:11211
+  $ fieldwise inspector --demo
+`

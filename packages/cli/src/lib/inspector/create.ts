@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { MemcachedOptions, Servers } from '@fieldwise/memcached/servers'
+import { BadConfigError } from 'fieldwise'
+import { type Checkable, FleetWatch } from './fleet.js'
+import type { Source } from './frame.js'
+import type { Asker } from './guard.js'
+import { askerOf, pathnameOf, send } from './node.js'
+import { Probe } from './probe.js'
+import { Recorder } from './recorder.js'
+import { Site } from './site.js'
+
+/** For `inspector`. */
+export interface InspectorOptions {
+  /** The path of the page, as browsers ask for it. Default: `/fieldwise`. */
+  readonly path?: string
+  /** The memcached servers to ask for their statistics, in any form that `memcachedStore` takes. Default: none are asked. */
+  readonly servers?: Servers
+  /** How to speak to those servers: the options that `memcachedStore` was given. */
+  readonly memcached?: MemcachedOptions
+  /** Host names besides `localhost`, `*.localhost` and loopback addresses that the page may be asked for by. Default: none. */
+  readonly hosts?: readonly string[]
+  /** Lets other machines look too. Default: false. */
+  readonly remote?: boolean
+  /** Allows it with `NODE_ENV=production`, where it is refused otherwise. Default: false. */
+  readonly production?: boolean
+}
+
+/** A page to mount, in either form. */
+export interface Inspector {
+  /** For servers that pass a `Request` and take a `Response`. What is not under the path is 404. */
+  readonly fetch: (request: Request) => Promise<Response>
+  /** For Express, Connect, Vite and `node:http`. What is not under the path goes to `next`, or is 404 where there is none. */
+  readonly middleware: (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void) => void
+  /** Ends all pages and stops listening to events. */
+  readonly close: () => void
+}
+
+/** An inspector, told whose events it will see. */
+export function createInspector(sessions: Checkable | undefined, options: InspectorOptions, kind: Source['kind']): Inspector {
+  const { path = '/fieldwise', hosts = [], remote = false, production = false } = options
+  assertPlace(production)
+  const base = baseOf(path)
+  const probe = options.servers === undefined && kind === 'app' ? undefined : new Probe(options.servers, options.memcached ?? {})
+  const recorder = new Recorder(Date)
+  const sharesOf = kind === 'servers' ? 'items' : 'sessions'
+  const fleet = new FleetWatch({ probe, sessions, sharesOf }, () => performance.now())
+  const site = new Site({ base, guard: { hosts: hosts.map((host) => host.toLowerCase()), remote }, recorder, fleet, kind })
+  return {
+    fetch: (request) => answerRequest(site, request),
+    middleware: (req, res, next) => answerNode(site, req, res, next),
+    close: () => site.close(),
+  }
+}
+
+function assertPlace(production: boolean): void {
+  if (process.env.NODE_ENV !== 'production' || production) return
+  throw new BadConfigError(
+    'The inspector shows ids of sessions and is for development; in production (NODE_ENV) it has to be asked for: { production: true }',
+  )
+}
+
+function baseOf(path: string): string {
+  if (/^\/[^?#\s]*$/.test(path)) return path.replace(/\/+$/, '')
+  throw new BadConfigError(`inspector: the path begins with a slash, as in '/fieldwise', unlike '${path}'`)
+}
+
+async function answerRequest(site: Site, request: Request): Promise<Response> {
+  const url = new URL(request.url)
+  if (!site.owns(url.pathname)) return new Response('Not found\n', { status: 404 })
+  const { headers, method } = request
+  const asker: Asker = {
+    method,
+    host: headers.get('host') ?? url.host,
+    address: undefined,
+    forwardedFor: headers.get('x-forwarded-for') ?? undefined,
+    site: headers.get('sec-fetch-site') ?? undefined,
+    mode: headers.get('sec-fetch-mode') ?? undefined,
+  }
+  return site.answer(url.pathname, asker)
+}
+
+function answerNode(site: Site, req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void {
+  const pathname = pathnameOf(req)
+  if (!site.owns(pathname)) return next === undefined ? void res.writeHead(404).end('Not found\n') : next()
+  site
+    .answer(pathname, askerOf(req))
+    .then((response) => send(response, res))
+    .catch((error) => (next === undefined ? res.destroy() : next(error)))
+}
