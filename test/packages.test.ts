@@ -4,30 +4,31 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Installer, installed, nodeOf, type Project, packAll } from './support/installation.js'
+import { type Installer, installed, nodesOf, type Project, packAll } from './support/installation.js'
 import { entriesOf, type Manifest, publishedPackages, root } from './support/packages.js'
 import { report } from './support/scale.js'
 
 const isEverywhere = process.env.FIELDWISE_INSTALLATIONS === 'all'
 const installers: Installer[] = isEverywhere ? ['npm', 'pnpm', 'yarn'] : ['npm']
-const versions = isEverywhere ? [20, 22, 24] : [Number(process.versions.node.split('.')[0])]
+const currentVersion = Number(process.versions.node.split('.')[0])
+const versions = isEverywhere ? [20, 22, 24] : [currentVersion]
 
 const packages = publishedPackages()
 const entries = packages.flatMap(({ manifest }) => entriesOf(manifest))
 const work = mkdtempSync(join(tmpdir(), 'fieldwise-packages-'))
-const nodes = new Map<number, string>()
+let nodes = new Map([[currentVersion, process.execPath]])
 const projects = new Map<Installer, Project>()
 
 beforeAll(() => {
   const tarballs = packAll(work)
   for (const installer of installers) projects.set(installer, installed(installer, tarballs))
-  for (const version of versions) nodes.set(version, isEverywhere ? nodeOf(version, work) : process.execPath)
+  if (isEverywhere) nodes = nodesOf(versions, work)
 }, 600_000)
 
 afterAll(() => {
   for (const project of projects.values()) project.remove()
   rmSync(work, { recursive: true, force: true })
-})
+}, 300_000)
 
 describe.each(installers)('packed and installed with %s into an empty project', (installer) => {
   test.each(versions.flatMap((version) => entries.map((entry) => ({ version, entry }))))(
@@ -132,7 +133,7 @@ describe('the core', () => {
     ).toEqual([])
   })
 
-  test('is small to install, and its code and types are the whole of it', () => {
+  test('is small to install', () => {
     const folder = join(project('npm').folder, 'node_modules/fieldwise')
     const files = filesBelow(folder).map((path) => ({ path, size: statSync(join(folder, path)).size }))
     const sizeOf = (pattern: RegExp) => sum(files.filter(({ path }) => pattern.test(path)).map(({ size }) => size))
@@ -141,7 +142,7 @@ describe('the core', () => {
     report(
       `installed size of the core: ${kilobytes(whole)}, ${kilobytes(cases)} of it the cases for stores; code ${kilobytes(sizeOf(/\.js$/))}, types ${kilobytes(sizeOf(/\.d\.ts$/))}`,
     )
-    expect(whole - cases).toBeLessThan(150_000)
+    expect(whole).toBeLessThan(190_000)
   })
 
   test('is imported', () => {

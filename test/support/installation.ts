@@ -41,13 +41,12 @@ export function installed(installer: Installer, tarballs: ReadonlyMap<string, st
   return project
 }
 
-/** Where a program `node` of another version is, installed from the npm registry. */
-export function nodeOf(version: number, folder: string): string {
-  const name = `node${version}`
+/** Where the programs `node` of other versions are, installed from the npm registry. */
+export function nodesOf(versions: readonly number[], folder: string): Map<number, string> {
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-  const options = ['--no-save', '--prefer-offline', '--ignore-scripts=false']
-  run('npm', ['install', ...options, `${name}@npm:node@${version}`], folder)
-  return join(folder, 'node_modules', name, 'bin/node')
+  const wanted = versions.map((version) => `node${version}@npm:node@${version}`)
+  run('npm', ['install', '--no-save', '--prefer-offline', '--ignore-scripts=false', ...wanted], folder)
+  return new Map(versions.map((version) => [version, join(folder, 'node_modules', `node${version}`, 'bin/node')]))
 }
 
 const installing: Record<Installer, readonly string[]> = {
