@@ -27,7 +27,7 @@ export default defineConfig({
 })
 
 /** What a package exports from `dist`, tests take from `src`: a change is seen without a build, and coverage counts. */
-function sourcesOfPackages() {
+export function sourcesOfPackages() {
   return readdirSync(`${root}/packages`).flatMap((folder) => {
     const { name, exports = {} } = JSON.parse(readFileSync(`${root}/packages/${folder}/package.json`, 'utf8'))
     return Object.entries<{ default?: string }>(exports)
