@@ -18,6 +18,7 @@ export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan'
 
 /** The terminal of this process. Colours follow NO_COLOR and FORCE_COLOR, and are off where the output is piped. */
 export function processTerminal(): Terminal {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreDeafness)
   const coloured = showsColours(process.stdout, process.env)
   return {
     env: process.env,
@@ -26,6 +27,11 @@ export function processTerminal(): Terminal {
     say: (text) => process.stderr.write(text),
     paint: (style, text) => (coloured ? styleText(style, text) : text),
   }
+}
+
+/** Whoever reads the output may have heard enough: `fieldwise doctor | head -1`. */
+function ignoreDeafness(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
 }
 
 function showsColours(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): boolean {

@@ -68,7 +68,7 @@ function fieldRow({ name, state, bytes: size, valueBytes, life, writeId, earlier
     valueBytes === undefined ? '-' : `${valueBytes} B`,
     life === undefined ? '-' : time(life),
     writeId ?? '-',
-    superseded === undefined ? '-' : `${time(at - superseded)} ago`,
+    superseded === undefined ? '-' : `${time(Math.max(0, at - superseded))} ago`,
   ]
 }
 
@@ -86,12 +86,16 @@ function shown(json: string | undefined): string {
   return text.length > longestShown ? `${text.slice(0, longestShown)}…` : text
 }
 
+/** memcached tells its time in whole seconds, so that two moments within two of them cannot be told apart. */
+const resolution = 2_000
+
 function moment(at: number, now: number): string {
   const date = new Date(at)
     .toISOString()
     .replace('T', ' ')
     .replace(/\.\d+Z$/, ' UTC')
-  return at <= now ? `${date}, ${time(now - at)} ago` : `${date}, in ${time(at - now)}`
+  if (Math.abs(at - now) < resolution) return `${date}, just now`
+  return at < now ? `${date}, ${time(now - at)} ago` : `${date}, in ${time(at - now)}`
 }
 
 function indented(text: string): string {
