@@ -285,6 +285,16 @@ describe.each(protocols)('a %s connection', (protocol) => {
     expect(chunks).toBe(1)
   })
 
+  test('values of all sizes leave as they are and in order, whatever bytes are in them', async () => {
+    const { session, server } = await scene((request, peer) => peer.send(reply.ok(request)))
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+    const values = [0, 1, 4_096, 10_000, 4_097, 70_000, 255, 4_097].map((size) => Buffer.alloc(size, bytes))
+    const answers = await Promise.all(values.map((value, index) => session.told(session.add(`${index}`, value))))
+    expect(answers).toEqual(values.map(() => ['stored']))
+    const received = server.peers[0]?.requests.map(({ value }) => value) ?? []
+    expect(received.map((value, index) => value.equals(values[index] as Buffer))).toEqual(values.map(() => true))
+  })
+
   test('a refused write leaves the connection in order, and the old value was not asked away', async () => {
     const { session, server } = await scene((request, peer) => {
       if (request.key.endsWith(':full')) peer.send(reply.outOfMemory(request))
