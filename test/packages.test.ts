@@ -219,6 +219,9 @@ function moduleOf(path: string): string {
   return path.replace(/(\.d)?\.[jt]s$/, '')
 }
 
+/** The code of a worker is named by a URL. */
 function importsOf(path: string): string[] {
-  return ts.preProcessFile(readFileSync(path, 'utf8')).importedFiles.map(({ fileName }) => fileName)
+  const text = readFileSync(path, 'utf8')
+  const workers = [...text.matchAll(/new URL\('(\.[^']+\.js)', import\.meta\.url\)/g)].map((match) => match[1] as string)
+  return [...ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName), ...workers]
 }
