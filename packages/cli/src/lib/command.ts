@@ -3,7 +3,7 @@ import type { ExitCode } from './exit-code.js'
 import type { Terminal } from './terminal.js'
 
 /** What a command is given besides its arguments. */
-export interface CommandHost {
+interface CommandHost {
   readonly terminal: Terminal
   /** Says how the command ended; without it, well. */
   end(code: ExitCode): void

@@ -14,7 +14,7 @@ export interface Terminal {
 }
 
 /** What `util.styleText` knows. */
-export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan'
+type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan'
 
 /** The terminal of this process. Colours follow NO_COLOR and FORCE_COLOR, and are off where the output is piped. */
 export function processTerminal(): Terminal {

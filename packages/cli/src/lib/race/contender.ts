@@ -17,7 +17,7 @@ export const raceSchema = z.object({ username: z.string(), cart: z.array(z.strin
 export const visitor = { username: 'ada', cart: ['poppy', 'cornflower', 'bluebell'] }
 
 /** Longer than any race, so that what a killed race leaves behind goes by itself. */
-export const raceLife = 600_000
+const raceLife = 600_000
 
 /** Changes one field by compare-and-swap. */
 export function fieldwiseContender({ servers, options, prefix, token }: Course): Contender {
