@@ -48,6 +48,16 @@ describe('the repository', () => {
     expect(links.filter(({ path, link }) => !existsSync(join(root, dirname(path), link)))).toEqual([])
   })
 
+  test('names in its documents no test that is gone', () => {
+    const named = texts
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((path) =>
+        [...read(path).matchAll(/`(\S+\.ts)` \*(.+?)\* \|/g)].map(([, file, title]) => ({ file, title }) as Named),
+      )
+    expect(named.length).toBeGreaterThan(0)
+    expect(named.filter(({ file, title }) => !read(file).includes(title))).toEqual([])
+  })
+
   test('names in its documents no file that is gone', () => {
     const named = texts
       .filter((path) => path.endsWith('.md'))
@@ -78,6 +88,11 @@ describe('the arrows between packages point one way', () => {
     expect(sources.filter((path) => packagesUsedBy(path).includes('memjs'))).toHaveLength(1)
   })
 })
+
+interface Named {
+  readonly file: string
+  readonly title: string
+}
 
 function packagesUsedBy(path: string): string[] {
   const { importedFiles } = ts.preProcessFile(read(path))

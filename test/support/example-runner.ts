@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import diagnostics from 'node:diagnostics_channel'
+import * as fetchAdapter from '@fieldwise/http/fetch'
+import * as memcached from '@fieldwise/memcached'
 import * as fieldwise from 'fieldwise'
 import * as adapter from 'fieldwise/adapter'
 import ts from 'typescript'
@@ -15,6 +17,8 @@ export interface Outcome {
 const modules: Readonly<Record<string, object>> = {
   fieldwise,
   'fieldwise/adapter': adapter,
+  '@fieldwise/http/fetch': fetchAdapter,
+  '@fieldwise/memcached': memcached,
   zod: { z },
   'node:assert/strict': { default: assert },
   'node:diagnostics_channel': diagnostics,
@@ -26,7 +30,7 @@ export function isRunnable({ code }: Example): boolean {
   // Some show what to do with an error or a store of the reader's own, or names of what is said around them.
   return (
     imports.every((name) => name in modules) &&
-    !/\b(error|subject|process\.env|memcachedStore|req|res)\b|^(profile:|declare )/m.test(code)
+    !/\b(error|subject|process\.env|req|res)\b|memcachedStore\((?!'127.0.0.1:1')|^(profile:|declare )/m.test(code)
   )
 }
 
@@ -50,6 +54,8 @@ export async function runExample(code: string): Promise<Outcome> {
   const names = {
     ...fieldwise,
     ...adapter,
+    ...fetchAdapter,
+    ...memcached,
     ...diagnostics,
     assert,
     z,
@@ -57,6 +63,7 @@ export async function runExample(code: string): Promise<Outcome> {
     store,
     sessions,
     session,
+    token: session.token,
     username: 'ada',
     item: 'tea',
     note,
