@@ -187,25 +187,18 @@ export class Connection implements WireHost {
   }
 
   /**
-   * One write for all. Small buffers go along as text, one byte a character: joining text costs less than a buffer for each piece. Large
-   * ones leave beside it by one `writev`.
+   * One write for all. Small buffers go along as text, one byte a character: joining text costs less than a buffer for each piece. Where
+   * there are large ones, all parts leave by one `writev`.
    */
   #write(parts: readonly Bytes[]): void {
-    this.#socket.cork()
-    let text = ''
-    for (const part of parts) {
-      if (typeof part !== 'string' && part.length > largestText) {
-        this.#writeText(text)
-        this.#socket.write(part)
-        text = ''
-      } else text += typeof part === 'string' ? part : part.toString('latin1')
+    const pieces = parts.map(asTextIfSmall)
+    if (pieces.every(isText)) {
+      this.#socket.write(pieces.join(''), 'latin1')
+      return
     }
-    this.#writeText(text)
+    this.#socket.cork()
+    for (const piece of pieces) this.#socket.write(piece, 'latin1')
     this.#socket.uncork()
-  }
-
-  #writeText(text: string): void {
-    if (text !== '') this.#socket.write(text, 'latin1')
   }
 
   #receive(chunk: Buffer): void {
@@ -309,6 +302,14 @@ const longestQueue = 10_000
 const keepAliveDelay = 30_000
 const clockLife = 600_000
 const largestText = 4_096
+
+function asTextIfSmall(part: Bytes): Bytes {
+  return isText(part) || part.length > largestText ? part : part.toString('latin1')
+}
+
+function isText(part: Bytes): part is string {
+  return typeof part === 'string'
+}
 
 /** What a socket's error means, unless it just says that the connection was cut. */
 function explainSocketError(error: NodeJS.ErrnoException): string | undefined {

@@ -12,21 +12,22 @@ export abstract class FlightExchange implements Exchange {
   deadline: number
   protected readonly host: WireHost
   readonly #requests: readonly StoreRequest[]
-  /** As far as they have come. */
-  readonly #answers: StoreAnswer[] = []
-  /** What must not be sent is answered before anything is, each in its place. */
-  #refusals: Map<number, StoreAnswer> | undefined
+  /** One place for each request. What must not be sent is answered before anything is. */
+  readonly #answers: StoreAnswer[]
   readonly #resolve: (flight: Flight) => void
+  /** The request whose reply is due. */
+  #due = 0
 
   constructor(host: WireHost, requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void) {
     this.host = host
     this.deadline = deadline
     this.#requests = requests
+    this.#answers = new Array(requests.length)
     this.#resolve = resolve
   }
 
   get complete(): boolean {
-    return this.#answers.length === this.#requests.length
+    return this.#due === this.#requests.length
   }
 
   encode(out: Bytes[]): void {
@@ -35,13 +36,13 @@ export abstract class FlightExchange implements Exchange {
       const length = keyLength(request.key)
       const refusal = refusalOf(request, length, this.host.itemSizeMax) ?? this.#refuseStale(request)
       if (refusal === undefined) this.encodeRequest(request, length, out)
-      else this.#refuse(index, refusal)
+      else this.#answers[index] = refusal
     }
     this.#skipRefused()
   }
 
   read(bytes: Buffer, start: number): number {
-    const end = this.readReply(this.#requests[this.#answers.length] as StoreRequest, bytes, start)
+    const end = this.readReply(this.#requests[this.#due] as StoreRequest, bytes, start)
     if (end > 0) this.#skipRefused()
     return end
   }
@@ -64,7 +65,7 @@ export abstract class FlightExchange implements Exchange {
   protected abstract isCurrent(version: Version): boolean
 
   protected answer(answer: StoreAnswer): void {
-    this.#answers.push(answer)
+    this.#answers[this.#due++] = answer
   }
 
   /**
@@ -73,11 +74,8 @@ export abstract class FlightExchange implements Exchange {
    */
   protected finish(failure: StoreAnswer | undefined, at: number): void {
     this.settled = true
-    this.#resolve({ answers: failure === undefined ? this.#answers : this.#answersOr(failure), at })
-  }
-
-  #answersOr(failure: StoreAnswer): StoreAnswer[] {
-    return this.#requests.map((_request, index) => this.#answers[index] ?? this.#refusals?.get(index) ?? failure)
+    const answers = failure === undefined ? this.#answers : Array.from(this.#answers, (answer) => answer ?? failure)
+    this.#resolve({ answers, at })
   }
 
   #refuseStale(request: StoreRequest): StoreAnswer | undefined {
@@ -85,18 +83,8 @@ export abstract class FlightExchange implements Exchange {
     return this.isCurrent(request.version) ? undefined : conflict
   }
 
-  #refuse(index: number, refusal: StoreAnswer): void {
-    this.#refusals ??= new Map()
-    this.#refusals.set(index, refusal)
-  }
-
   #skipRefused(): void {
-    if (this.#refusals === undefined) return
-    for (let next = this.#nextRefusal; next !== undefined; next = this.#nextRefusal) this.#answers.push(next)
-  }
-
-  get #nextRefusal(): StoreAnswer | undefined {
-    return this.#refusals?.get(this.#answers.length)
+    while (this.#answers[this.#due] !== undefined) this.#due++
   }
 }
 
