@@ -311,6 +311,7 @@ function hostileRequest(chance: Chance): StoreRequest {
     { op: 'replace', key, value, life },
     { op: 'delete', key },
     { op: 'touch', key, life },
+    { op: 'renew', key, life },
   ])
 }
 

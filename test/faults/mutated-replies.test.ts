@@ -22,6 +22,7 @@ const requests: readonly StoreRequest[] = [
   { op: 'add', key: 'hit', value, life: 60_000 },
   { op: 'replace', key: 'hit', value, life: 60_000 },
   { op: 'touch', key: 'hit', life: 60_000 },
+  { op: 'renew', key: 'hit', life: 60_000 },
   { op: 'delete', key: 'hit' },
   { op: 'delete', key: 'miss' },
   { op: 'get', key: 'new' },
@@ -30,6 +31,7 @@ const requests: readonly StoreRequest[] = [
 /** Which answers a request may have, whatever the server says. */
 const fitting: Readonly<Record<StoreRequest['op'], readonly string[]>> = {
   get: ['found', 'missing'],
+  renew: ['found', 'missing'],
   add: ['stored', 'conflict', 'unsent'],
   replace: ['stored', 'conflict', 'missing', 'unsent'],
   touch: ['done', 'missing'],
@@ -120,6 +122,7 @@ async function record(protocol: Protocol): Promise<Recorded> {
     'conflict',
     'stored',
     'done',
+    'found',
     'done',
     'missing',
     'found',

@@ -43,6 +43,8 @@ export class SimulatedMemcached {
     switch (command.op) {
       case 'get':
         return this.#get(command.key)
+      case 'renew':
+        return this.#touch(command.key, command.life) === done ? this.#get(command.key) : missing
       case 'add':
         return this.#find(command.key) ? conflict : this.#store(command.key, command.value, command.life)
       case 'replace':

@@ -2,7 +2,7 @@ import type { Protocol } from './scripted-server.js'
 
 /** A request as it stands in a stream of bytes, read by code that shares nothing with the store's. */
 export interface RequestFrame {
-  readonly command: 'get' | 'add' | 'replace' | 'delete' | 'touch' | 'greeting'
+  readonly command: 'get' | 'add' | 'replace' | 'delete' | 'touch' | 'renew' | 'greeting'
   readonly key: string
   /** How many bytes it takes. */
   readonly length: number
@@ -36,6 +36,7 @@ const opcodes: Readonly<Record<number, RequestFrame['command']>> = {
   3: 'replace',
   4: 'delete',
   28: 'touch',
+  29: 'renew',
 }
 
 function readBinaryRequest(bytes: Buffer): RequestFrame | undefined {
@@ -73,7 +74,8 @@ function metaCommand(word: string, key: string, flags: readonly string[]): Reque
   if (word === 'ms') return flags.includes('ME') ? 'add' : 'replace'
   if (word === 'md') return 'delete'
   if (word !== 'mg' || key === 'fieldwise-probe') return 'greeting'
-  return flags.includes('v') ? 'get' : 'touch'
+  const isTouching = flags.some((flag) => flag.startsWith('T'))
+  return flags.includes('v') ? (isTouching ? 'renew' : 'get') : 'touch'
 }
 
 function metaReplyLength(bytes: Buffer): number {

@@ -4,7 +4,7 @@ export type Protocol = 'binary' | 'meta'
 
 /** A request as the scripted server understood it. */
 export interface ScriptedRequest {
-  readonly command: 'get' | 'add' | 'replace' | 'delete' | 'touch' | 'noop' | 'other'
+  readonly command: 'get' | 'add' | 'replace' | 'delete' | 'touch' | 'renew' | 'noop' | 'other'
   readonly key: string
   /** The number that the reply has to repeat. */
   readonly opaque: number
@@ -132,7 +132,7 @@ export const replies = {
       return Buffer.concat([Buffer.from(line), bytes, Buffer.from('\r\n')])
     },
     missing: (request) => {
-      const word = request.command === 'get' || request.command === 'touch' ? 'EN' : 'NF'
+      const word = ['get', 'renew', 'touch'].includes(request.command) ? 'EN' : 'NF'
       return Buffer.from(`${word} O${request.opaque}\r\n`)
     },
     ok: (request) => Buffer.from(`HD O${request.opaque}\r\n`),
@@ -280,6 +280,7 @@ const binaryCommands: Readonly<Record<number, ScriptedRequest['command']>> = {
   4: 'delete',
   10: 'noop',
   28: 'touch',
+  29: 'renew',
 }
 
 function readMeta(bytes: Buffer): ReadRequest | undefined {
@@ -302,10 +303,15 @@ function readMeta(bytes: Buffer): ReadRequest | undefined {
   return { request, length }
 }
 
+function getCommand(flags: readonly string[]): ScriptedRequest['command'] {
+  if (!flags.some((flag) => flag.startsWith('T'))) return 'get'
+  return flags.includes('v') ? 'renew' : 'touch'
+}
+
 function metaCommand(word: string, flags: readonly string[]): ScriptedRequest['command'] {
   switch (word) {
     case 'mg':
-      return flags.includes('v') || !flags.some((flag) => flag.startsWith('T')) ? 'get' : 'touch'
+      return getCommand(flags)
     case 'ms':
       return flags.includes('ME') ? 'add' : 'replace'
     case 'md':

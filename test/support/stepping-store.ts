@@ -36,7 +36,7 @@ export class SteppingStore implements Store {
     this.traits = { ...inner.traits, ...traits }
   }
 
-  /** Every request that left, as words: `get cart`, `touch @`. */
+  /** Every request that left, as words: `get cart`, `renew @`. */
   get log(): string[] {
     return this.flights.flatMap((requests) => requests.map(wordsOf))
   }

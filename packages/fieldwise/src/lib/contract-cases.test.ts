@@ -214,7 +214,12 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
     {
       what: 'touches without an effect',
       defect: { request: (request) => (request.op === 'touch' ? { ...request, life: 60_000 } : request) },
-      noticed: 'touch and replace set the remaining life, longer or shorter',
+      noticed: 'touch, renew and replace set the remaining life, longer or shorter',
+    },
+    {
+      what: 'gets without renewing',
+      defect: { request: (request) => (request.op === 'renew' ? { op: 'get', key: request.key } : request) },
+      noticed: 'touch, renew and replace set the remaining life, longer or shorter',
     },
     {
       what: 'takes any life',

@@ -86,6 +86,21 @@ function resultCases(): ContractCase[] {
       },
     },
     {
+      title: 'renew gets the item as it is',
+      requirement: 'renew: gets an item and sets its remaining life. Changes neither its value nor its version.',
+      async run(harness) {
+        const scene = new Scene(harness)
+        const [nothing, , renewed] = await scene.answers(
+          scene.renew('a', minute),
+          scene.add('a', 'first'),
+          scene.renew('a', minute),
+        )
+        assert.equal(told(nothing), 'missing')
+        assert.ok(renewed?.result === 'found' && renewed.value.equals(Buffer.from('first')), `found, not ${told(renewed)}`)
+        await scene.expect([scene.replace('a', 'second', renewed.version)], ['stored'])
+      },
+    },
+    {
       title: 'requests change their own item only',
       requirement: 'Requests are for single items.',
       async run(harness) {
@@ -558,6 +573,7 @@ function lifeCases(): ContractCase[] {
           scene.replace('a', 'x', version),
           scene.replace('a', 'x'),
           scene.touch('a', minute),
+          scene.renew('a', minute),
           scene.delete('a'),
           scene.get('a'),
         ]
@@ -570,7 +586,7 @@ function lifeCases(): ContractCase[] {
       },
     },
     {
-      title: 'touch and replace set the remaining life, longer or shorter',
+      title: 'touch, renew and replace set the remaining life, longer or shorter',
       requirement: 'touch: sets the remaining life of an item.',
       async run(harness) {
         const scene = new Scene(harness)
@@ -580,6 +596,8 @@ function lifeCases(): ContractCase[] {
           scene.add('b', 'x', 2 * short),
           scene.add('c', 'x', long),
           scene.add('d', 'x', long),
+          scene.add('e', 'x', 2 * short),
+          scene.add('f', 'x', long),
         )
         const { version } = await scene.read('b')
         const changes = [
@@ -587,12 +605,14 @@ function lifeCases(): ContractCase[] {
           scene.replace('b', 'x', version, long),
           scene.touch('c', short),
           scene.replace('d', 'x', undefined, short),
+          scene.renew('e', long),
+          scene.renew('f', short),
         ]
-        await scene.expect(changes, ['done', 'stored', 'done', 'stored'])
+        await scene.expect(changes, ['done', 'stored', 'done', 'stored', 'found', 'found'])
         await harness.elapse(4 * scene.step)
         await scene.expect(
-          ['a', 'b', 'c', 'd'].map((name) => scene.get(name)),
-          ['found', 'found', 'missing', 'missing'],
+          ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => scene.get(name)),
+          ['found', 'found', 'missing', 'missing', 'found', 'missing'],
         )
       },
     },

@@ -142,6 +142,10 @@ export class Scene {
     return { op: 'delete', key: this.key(name) }
   }
 
+  renew(name: string, life: number): StoreRequest {
+    return { op: 'renew', key: this.key(name), life }
+  }
+
   touch(name: string, life: number): StoreRequest {
     return { op: 'touch', key: this.key(name), life }
   }

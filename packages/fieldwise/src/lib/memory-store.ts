@@ -127,6 +127,10 @@ class MemoryStore implements Store {
     switch (request.op) {
       case 'get':
         return item === undefined ? missing : found(item, at)
+      case 'renew':
+        if (item === undefined) return missing
+        this.#prolong(sid, item, expiry(at, request.life))
+        return found(item, at)
       case 'add':
         return item === undefined ? this.#put(sid, request, at) : conflict
       case 'replace':

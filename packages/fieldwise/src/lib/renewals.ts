@@ -104,7 +104,7 @@ export class Renewals {
   }
 
   /**
-   * Idempotent, so it is sent again until it is answered (W7). The header is read behind the touch: where the session was given another
+   * Idempotent, so it is sent again until it is answered (W7). The header comes back with it: where the session was given another
    * lifetime since `reading`, the life just set was the wrong one.
    */
   async #touch(reading: Reading, header: Header): Promise<void> {
@@ -113,10 +113,8 @@ export class Renewals {
     let { at } = reading
     let life = header
     do {
-      const touch: StoreRequest = { op: 'touch', key: this.#core.keys.header(reading.sid), life: headerLife(life, at) }
-      const [seen, answer] = await this.#reader.readAfter(reading.sid, touch, deadline)
-      if (answer.result === 'missing') return
-      if (answer.result !== 'done' || seen === undefined) continue
+      const seen = await this.#reader.renew(reading.sid, headerLife(life, at), deadline)
+      if (seen === undefined) continue
       if (seen.header === undefined) return
       if (seen.header.value.idle === life.idle && seen.header.value.deadline === life.deadline) {
         this.noteLife(reading.sid, life, at)

@@ -262,7 +262,7 @@ describe('a life that another process has changed is known to those that cannot 
     const late = there.sessions.open(session.token as string)
     await (await world.next(there, 'get @')).deliver()
     await late
-    const touch = await world.next(there, 'touch @')
+    const touch = await world.next(there, 'renew @')
     await session.regenerate({ lifetime: { absolute: '12h' } })
     await touch.deliver()
     await there.store.release()

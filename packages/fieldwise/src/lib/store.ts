@@ -90,6 +90,8 @@ export type Version = object
 /** One request to the server. Keys are whole keys, prefix included. `life` is in milliseconds and never 0. */
 export type StoreRequest =
   | { readonly op: 'get'; readonly key: string }
+  /** Gets an item and sets its remaining life, in one command. Changes neither its value nor its version. */
+  | { readonly op: 'renew'; readonly key: string; readonly life: number }
   /** Stores only if nothing is there. */
   | { readonly op: 'add'; readonly key: string; readonly value: Buffer; readonly life: number }
   /** Stores only if something is there: the very version given, or, without a version, whatever it is. */
@@ -100,13 +102,13 @@ export type StoreRequest =
 
 /** The answer to one request. */
 export type StoreAnswer =
-  /** `get`: the item. `life` is its remaining life in milliseconds, where the store reports it. */
+  /** `get`, `renew`: the item. `life` is its remaining life in milliseconds, where the store reports it. */
   | { readonly result: 'found'; readonly value: Buffer; readonly version: Version; readonly life?: number }
   /** `add`, `replace`: done. `version` is that of what was just stored, where the store can tell: it saves the next writer a reading. */
   | { readonly result: 'stored'; readonly version?: Version }
   /** `delete`, `touch`: done. */
   | { readonly result: 'done' }
-  /** `get`, `replace`, `delete`, `touch`: nothing is there. */
+  /** `get`, `renew`, `replace`, `delete`, `touch`: nothing is there. */
   | { readonly result: 'missing' }
   /** `add`: something is there. `replace`: the item has changed, or its version's connection is gone and nothing was sent. */
   | { readonly result: 'conflict' }

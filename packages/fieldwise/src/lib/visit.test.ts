@@ -441,7 +441,7 @@ describe('a cookie is sent only by a request that created, rotated or ended a se
     const reading = reader.session.get('username')
     await (await world.next(web, 'get username')).deliver()
     await reading
-    const touch = await world.next(web, 'touch @')
+    const touch = await world.next(web, 'renew @')
     await login?.regenerate()
     await touch.deliver()
     await turn()

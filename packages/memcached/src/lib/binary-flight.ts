@@ -71,7 +71,7 @@ export class BinaryFlight extends FlightExchange {
   /** The success of a read or a write is read in place: memjs makes four slices and two objects of each. The rest is left to memjs. */
   #readAnswer(request: StoreRequest, bytes: Buffer, start: number, end: number): StoreAnswer {
     if (isSuccess(bytes, start)) {
-      if (request.op === 'get') return this.#found(bytes, start, end)
+      if (request.op === 'get' || request.op === 'renew') return this.#found(bytes, start, end)
       if (request.op === 'add' || request.op === 'replace') return this.#stored(bytes, start)
     }
     return answerOf(request, parseReply(bytes.subarray(start, end)).header.status)

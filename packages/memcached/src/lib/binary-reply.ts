@@ -14,6 +14,7 @@ export const Opcode = {
   version: 0x0b,
   stat: 0x10,
   touch: 0x1c,
+  getAndTouch: 0x1d,
   saslList: 0x20,
   saslAuth: 0x21,
 } as const

@@ -8,6 +8,7 @@ import type { WireHost } from './wire.js'
 /** Replace, not set, carries a version: a set that the server refuses, out of memory for one, deletes the old item. */
 export const opcodes: Readonly<Record<StoreRequest['op'], number>> = {
   get: Opcode.get,
+  renew: Opcode.getAndTouch,
   add: Opcode.add,
   replace: Opcode.replace,
   delete: Opcode.delete,
@@ -25,7 +26,7 @@ export function requestText(request: StoreRequest, keyLength: number, opaque: nu
 function extrasOf(request: StoreRequest, host: WireHost): string {
   if (!('life' in request)) return ''
   const expiration = uint32(exptime(request.life, host.serverTime()))
-  return request.op === 'touch' ? expiration : noFlags + expiration
+  return 'value' in request ? noFlags + expiration : expiration
 }
 
 function versionOf(request: StoreRequest): string {

@@ -83,6 +83,7 @@ const add: StoreRequest = { op: 'add', key: 'k', value, life: 60_000 }
 const replace: StoreRequest = { op: 'replace', key: 'k', value, life: 60_000 }
 const remove: StoreRequest = { op: 'delete', key: 'k' }
 const touch: StoreRequest = { op: 'touch', key: 'k', life: 60_000 }
+const renew: StoreRequest = { op: 'renew', key: 'k', life: 60_000 }
 
 describe('what leaves over the binary protocol', () => {
   test('a request is byte for byte what memjs builds, for every length of key and beyond ASCII', () => {
@@ -128,6 +129,7 @@ describe('what leaves over the binary protocol', () => {
     [replace, 0x03, '00000000 0000003c 6b 76616c7565'],
     [remove, 0x04, '6b'],
     [touch, 0x1c, '0000003c 6b'],
+    [renew, 0x1d, '0000003c 6b'],
     [{ ...touch, life: 1 }, 0x1c, '00000001 6b'],
     [{ ...touch, life: 31 * 86_400_000 }, 0x1c, '697e9781 6b'],
   ])('%j', (request, opcode, body) => {
@@ -199,6 +201,8 @@ describe('what a binary reply means', () => {
     [remove, notFound, 'missing'],
     [touch, { extras: Buffer.alloc(4) }, 'done'],
     [touch, notFound, 'missing'],
+    [renew, { extras: Buffer.alloc(4), value: 'v', version: '7' }, 'found v'],
+    [renew, notFound, 'missing'],
   ])('%j %j', async (request, reply, answer) => {
     expect(await answerTo(request, reply)).toBe(answer)
   })

@@ -39,7 +39,11 @@ describe.each(['binary', 'meta'])('a process with a %s store', (protocol) => {
   test('ends after close() with a request in flight to a server that hangs, which is settled', async () => {
     await using server = await Memcached.start()
     const program = `${flight}
+      const { readdirSync, readFileSync } = await import('node:fs')
+      const threads = '/proc/' + process.argv[3] + '/task/'
+      const isStopped = () => readdirSync(threads).every((thread) => /\\) T /.test(readFileSync(threads + thread + '/stat', 'latin1')))
       process.kill(Number(process.argv[3]), 'SIGSTOP')
+      while (!isStopped()) await new Promise((resolve) => setTimeout(resolve, 1))
       const hung = store.flight(sid, [{ op: 'get', key: sid + ':a' }], Infinity)
       await new Promise((resolve) => setTimeout(resolve, 50))
       await store.close()

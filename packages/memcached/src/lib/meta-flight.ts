@@ -58,7 +58,7 @@ export class MetaFlight extends FlightExchange {
 
   #readValue(request: StoreRequest, bytes: Buffer, start: number, line: number): number {
     const reply = this.#connection.reply
-    if (request.op !== 'get') throw unfit()
+    if (request.op !== 'get' && request.op !== 'renew') throw unfit()
     if (reply.size > this.host.itemSizeMax) throw new WireError('sent an answer that is larger than any item')
     const end = line + reply.size + 2
     if (end > bytes.length) return -(end - start)
@@ -114,6 +114,8 @@ function lineOf(request: StoreRequest, opaque: number, host: WireHost): string {
   switch (request.op) {
     case 'get':
       return `mg ${request.key} v c t O${opaque}\r\n`
+    case 'renew':
+      return `mg ${request.key} v c t T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
     case 'add':
       return `ms ${request.key} ${request.value.length} ME c T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
     case 'replace':
@@ -131,6 +133,7 @@ function condition(version: Version | undefined): string {
 
 const meanings: Readonly<Record<StoreRequest['op'], Readonly<Record<number, StoreAnswer>>>> = {
   get: { [Code.EN]: missing },
+  renew: { [Code.EN]: missing },
   add: { [Code.HD]: stored, [Code.NS]: conflict },
   replace: { [Code.HD]: stored, [Code.NS]: missing, [Code.NF]: missing, [Code.EX]: conflict },
   delete: { [Code.HD]: done, [Code.NF]: missing },

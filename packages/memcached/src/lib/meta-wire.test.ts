@@ -29,6 +29,7 @@ const add: StoreRequest = { op: 'add', key: 'k', value, life: 60_000 }
 const replace: StoreRequest = { op: 'replace', key: 'k', value, life: 60_000 }
 const remove: StoreRequest = { op: 'delete', key: 'k' }
 const touch: StoreRequest = { op: 'touch', key: 'k', life: 60_000 }
+const renew: StoreRequest = { op: 'renew', key: 'k', life: 60_000 }
 
 async function answerTo(request: StoreRequest, reply: string) {
   const { exchange, answers } = flight([request])
@@ -47,6 +48,7 @@ describe('what leaves over the meta protocol', () => {
     [replace, 'ms k 5 MR c T60 O1\r\nvalue\r\n'],
     [remove, 'md k O1\r\n'],
     [touch, 'mg k T60 O1\r\n'],
+    [renew, 'mg k v c t T60 O1\r\n'],
     [{ ...touch, life: 1 }, 'mg k T1 O1\r\n'],
     [{ ...add, life: 31 * 86_400_000 }, `ms k 5 ME c T${now / 1_000 + 1 + 31 * 86_400} O1\r\nvalue\r\n`],
   ])('%j', (request, text) => {
@@ -133,6 +135,8 @@ describe('what a meta reply means', () => {
     [remove, 'NF O1\r\n', 'missing'],
     [touch, 'HD O1\r\n', 'done'],
     [touch, 'EN O1\r\n', 'missing'],
+    [renew, 'VA 5 c7 t60 O1\r\nvalue\r\n', 'found value'],
+    [renew, 'EN O1\r\n', 'missing'],
   ])('%j %j', async (request, reply, answer) => {
     expect(told(await answerTo(request, reply))).toBe(answer)
   })

@@ -11,10 +11,10 @@ import { type Bytes, type Exchange, WireError, type WireHost } from './wire.js'
 const itemSizeMax = 2_048
 const host: WireHost = { serverTime: () => 0, itemSizeMax, ask: () => {} }
 const wires = { binary: () => new BinaryWire(host, undefined), meta: () => new MetaWire(host, undefined) }
-const opcodes: Record<string, string> = { get: '0', add: '2', replace: '3', delete: '4', touch: '28' }
+const opcodes: Record<string, string> = { get: '0', add: '2', replace: '3', delete: '4', touch: '28', renew: '29' }
 
 const anyRequest: fc.Arbitrary<StoreRequest> = fc
-  .constantFrom<StoreRequest['op']>('get', 'get', 'add', 'replace', 'delete', 'touch')
+  .constantFrom<StoreRequest['op']>('get', 'get', 'add', 'replace', 'delete', 'touch', 'renew')
   .map((op) => ({ op, key: 'key', value: Buffer.from('value'), life: 1_000 }) as StoreRequest)
 
 const anyFlight = fc.array(fc.tuple(anyRequest, fc.nat(2), fc.uint8Array({ maxLength: 300 })), { minLength: 1, maxLength: 4 })
@@ -106,7 +106,7 @@ function outcomeOf(protocol: Protocol, { op, key }: StoreRequest, choice: number
     word: opcodes[op] as string,
   }
   const reply = replies[protocol]
-  if (op === 'get') {
+  if (op === 'get' || op === 'renew') {
     return choice === 0
       ? { reply: reply.missing(request), means: 'missing' }
       : { reply: reply.hit(request, value), means: `found ${value.toString('latin1')}` }
