@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { isFieldwiseError } from 'fieldwise'
+import { type FieldwiseError, isFieldwiseError } from 'fieldwise'
 import { CommandError } from './command.js'
 import { commands } from './commands.js'
 import { type ExitCode, exitCode } from './exit-code.js'
@@ -42,7 +42,7 @@ function report(error: unknown, terminal: Terminal): ExitCode {
   // Commander has said it already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.good : exitCode.usage
   if (error instanceof CommandError) return say(error.message, error.code)
-  if (isFieldwiseError(error)) return say(error.message, isMisuse(error.code) ? exitCode.usage : exitCode.failed)
+  if (isFieldwiseError(error)) return say(error.message.replace(/^memcachedStore: /, ''), codeFor(error))
   return say(error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode.failed)
 
   function say(text: string, code: ExitCode): ExitCode {
@@ -51,8 +51,8 @@ function report(error: unknown, terminal: Terminal): ExitCode {
   }
 }
 
-function isMisuse(code: string): boolean {
-  return code === 'BAD_CONFIG' || code === 'BAD_ARGUMENT'
+function codeFor({ code }: FieldwiseError): ExitCode {
+  return code === 'BAD_CONFIG' || code === 'BAD_ARGUMENT' ? exitCode.usage : exitCode.failed
 }
 
 function version(): string {

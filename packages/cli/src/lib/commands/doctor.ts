@@ -19,7 +19,7 @@ import {
 interface DoctorOptions extends ServerOptions {
   readonly idle: Duration
   readonly cookieDomain?: string
-  readonly host: readonly string[]
+  readonly host?: readonly string[]
 }
 
 /** `fieldwise doctor`: what is wrong with the servers, before it hurts. */
@@ -28,7 +28,7 @@ export const addDoctor: AddCommand = (program, { terminal, end }) => {
     .description('check memcached servers for what loses sessions, or shows them to others')
     .option('--idle <duration>', "the app's lifetime.idle, against which evictions are judged", '30m')
     .option('--cookie-domain <domain>', "the app's cookie.domain, checked against each --host")
-    .option('--host <name>', 'a host name under which browsers see the app; may be repeated', collect, [])
+    .option('--host <name>', 'a host name under which browsers see the app; may be repeated', collect)
     .addHelpText('after', help)
     .action(async (servers: string | undefined, options: DoctorOptions) => {
       const report = await examineAll(servers, options)
@@ -42,7 +42,7 @@ async function examineAll(servers: string | undefined, options: DoctorOptions) {
   const intentions = intentionsOf(options)
   const configs = serversOf(parseServersArgument(servers), storeOptions(options, options.protocol ?? 'binary'))
   const diagnoses = await Promise.all(configs.map((config) => diagnose(config, intentions)))
-  return reportOf(diagnoses, await cookieFindings(options.host, options.cookieDomain))
+  return reportOf(diagnoses, await cookieFindings(options.host ?? [], options.cookieDomain))
 }
 
 function intentionsOf(options: DoctorOptions): Intentions {
@@ -56,7 +56,7 @@ function intentionsOf(options: DoctorOptions): Intentions {
   }
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value]
 }
 

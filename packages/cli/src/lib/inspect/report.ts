@@ -54,9 +54,9 @@ function itemLine({ bytes: size, sealed, life, format }: NonNullable<SessionInsp
 
 function fieldsTable({ fields, at }: SessionInspection): string {
   const withValues = fields.some((field) => field.json !== undefined)
-  const head = ['field', 'state', 'stored', 'value', 'kept for', 'last write', 'written by another']
+  const head = ['field', 'state', 'stored', 'JSON', 'kept for', 'last write', 'writer changed']
   const rows = fields.map((field) => [...fieldRow(field, at), ...(withValues ? [shown(field.json)] : [])])
-  return table(withValues ? [...head, ''] : head, rows, [2, 3])
+  return table(withValues ? [...head, 'value'] : head, rows, [2, 3])
 }
 
 function fieldRow({ name, state, bytes: size, valueBytes, life, writeId, earlierWrites }: FieldInspection, at: number): string[] {
