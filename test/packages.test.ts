@@ -199,6 +199,9 @@ function reachable(folder: string, targets: readonly string[]) {
     if (files.has(path)) continue
     files.add(path)
     if (!existsSync(path)) continue
+    // A program exports no types, and what only its types name is a part of it all the same.
+    const types = path.replace(/\.js$/, '.d.ts')
+    if (existsSync(types)) queue.push(types)
     for (const name of importsOf(path)) {
       if (name.startsWith('.')) queue.push(resolve(dirname(path), path.endsWith('.d.ts') ? name.replace(/\.js$/, '.d.ts') : name))
       else others.add(name)
@@ -222,6 +225,6 @@ function moduleOf(path: string): string {
 /** The code of a worker is named by a URL. */
 function importsOf(path: string): string[] {
   const text = readFileSync(path, 'utf8')
-  const workers = [...text.matchAll(/new URL\('(\.[^']+\.js)', import\.meta\.url\)/g)].map((match) => match[1] as string)
-  return [...ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName), ...workers]
+  const threads = [...text.matchAll(/new URL\('(\.[^']+)', import\.meta\.url\)/g)].map(([, name]) => name as string)
+  return [...ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName), ...threads]
 }
