@@ -225,6 +225,6 @@ function moduleOf(path: string): string {
 /** The code of a worker is named by a URL. */
 function importsOf(path: string): string[] {
   const text = readFileSync(path, 'utf8')
-  const threads = [...text.matchAll(/new URL\('(\.[^']+)', import\.meta\.url\)/g)].map(([, name]) => name as string)
+  const threads = [...text.matchAll(/new URL\('(\.[^']+\.js)', import\.meta\.url\)/g)].map(([, name]) => name as string)
   return [...ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName), ...threads]
 }
