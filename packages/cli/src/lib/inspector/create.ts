@@ -35,16 +35,24 @@ export interface Inspector {
   readonly close: () => void
 }
 
-/** An inspector, told whose events it will see. */
-export function createInspector(sessions: Checkable | undefined, options: InspectorOptions, kind: Source['kind']): Inspector {
+/** An inspector, told whose events it will see, and how long to wait between two frames to a page, in milliseconds. */
+export function createInspector(
+  sessions: Checkable | undefined,
+  options: InspectorOptions,
+  kind: Source['kind'],
+  pause = 1_000,
+): Inspector {
   const { path = '/fieldwise', hosts = [], remote = false, production = false } = options
   assertPlace(production)
   const base = baseOf(path)
-  const probe = options.servers === undefined && kind === 'app' ? undefined : new Probe(options.servers, options.memcached ?? {})
+  const probe =
+    options.servers === undefined && kind === 'app'
+      ? undefined
+      : new Probe(options.servers, options.memcached ?? {}, () => performance.now())
   const recorder = new Recorder(Date)
   const sharesOf = kind === 'servers' ? 'items' : 'sessions'
   const fleet = new FleetWatch({ probe, sessions, sharesOf }, () => performance.now())
-  const site = new Site({ base, guard: { hosts: hosts.map((host) => host.toLowerCase()), remote }, recorder, fleet, kind })
+  const site = new Site({ base, guard: { hosts: hosts.map((host) => host.toLowerCase()), remote }, recorder, fleet, kind, pause })
   return {
     fetch: (request) => answerRequest(site, request),
     middleware: (req, res, next) => answerNode(site, req, res, next),

@@ -143,4 +143,8 @@ export interface ServerStats {
   readonly memoryLimit: number
   readonly connections: number
   readonly evictions: number
+  /** Commands since it was started, of all its clients: gets, sets and touches. */
+  readonly commands: number
+  /** How many of those came in a second, between the last two times that it was asked; null after the first. */
+  readonly commandsPerSecond: number | null
 }

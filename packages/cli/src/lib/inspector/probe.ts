@@ -20,11 +20,14 @@ export interface Probed {
 export class Probe {
   readonly #servers: readonly ServerConfig[]
   readonly #options: MemcachedOptions
+  readonly #monotonic: () => number
+  readonly #before = new Map<string, { readonly commands: number; readonly at: number }>()
 
   /** @throws {BadConfigError} (`BAD_CONFIG`) as `memcachedStore` does. */
-  constructor(servers: Servers | undefined, options: MemcachedOptions) {
+  constructor(servers: Servers | undefined, options: MemcachedOptions, monotonic: () => number) {
     this.#servers = serversOf(servers, options)
     this.#options = options
+    this.#monotonic = monotonic
   }
 
   /** Before anybody was asked. */
@@ -39,19 +42,29 @@ export class Probe {
 
   async #askOne(server: ServerConfig): Promise<Probed> {
     try {
-      const stats = await this.#statsOf(server)
+      const stats = this.#withRate(server, serverStats(await this.#statsOf(server)))
       return { ...shown(server), health: 'answers', says: 'asked a moment ago', stats }
     } catch (error) {
       return { ...shown(server), health: 'silent', says: whatFailed(error), stats: undefined }
     }
   }
 
-  async #statsOf({ address, connectTimeout }: ServerConfig): Promise<ServerStats> {
+  async #statsOf({ address, connectTimeout }: ServerConfig): Promise<Stats> {
     using wire = await Wire.open({ address, timeout: connectTimeout, tls: tlsOf(this.#options) })
     const client: MemcachedClient = this.#options.protocol === 'meta' ? new TextClient(wire) : new BinaryClient(wire)
     const { username, password } = this.#options
     if (username !== undefined && password !== undefined) await client.login(username, password)
-    return serverStats(await client.stats())
+    return await client.stats()
+  }
+
+  #withRate({ label }: ServerConfig, stats: Omit<ServerStats, 'commandsPerSecond'>): ServerStats {
+    const { commands } = stats
+    const at = this.#monotonic()
+    const before = this.#before.get(label)
+    this.#before.set(label, { commands, at })
+    // A server that was started again counts from 0.
+    if (before === undefined || commands < before.commands) return { ...stats, commandsPerSecond: null }
+    return { ...stats, commandsPerSecond: (commands - before.commands) / ((at - before.at) / 1_000) }
   }
 }
 
@@ -64,7 +77,7 @@ function tlsOf(options: MemcachedOptions): ConnectionOptions | undefined {
   return options.tls === true ? {} : options.tls
 }
 
-function serverStats(stats: Stats): ServerStats {
+function serverStats(stats: Stats): Omit<ServerStats, 'commandsPerSecond'> {
   const number = (name: string) => Number(stats.get(name) ?? 0)
   return {
     version: stats.get('version') ?? 'unknown',
@@ -74,6 +87,7 @@ function serverStats(stats: Stats): ServerStats {
     memoryLimit: number('limit_maxbytes'),
     connections: number('curr_connections'),
     evictions: number('evictions'),
+    commands: number('cmd_get') + number('cmd_set') + number('cmd_touch'),
   }
 }
 

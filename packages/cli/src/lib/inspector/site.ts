@@ -12,15 +12,18 @@ export interface SiteParts {
   readonly recorder: Recorder
   readonly fleet: FleetWatch
   readonly kind: Source['kind']
+  /** Between two frames to one page, in milliseconds. */
+  readonly pause: number
 }
 
 /** The page, its files and its events. There is nothing to change here: every address only shows. */
 export class Site {
   readonly #parts: SiteParts
-  readonly #streams = new Streams(1_000)
+  readonly #streams: Streams
 
   constructor(parts: SiteParts) {
     this.#parts = parts
+    this.#streams = new Streams(parts.pause)
   }
 
   /** Whether a path is one of the inspector's. */

@@ -23,10 +23,8 @@ const figures = [
 ]
 
 /** The large numbers: a rate with its total below, or a total that had better stay 0. @param {Frame} frame */
-export function showFigures({ seconds, totals, source }) {
+export function showFigures({ seconds, totals }) {
   const last = seconds.at(-1)
-  const isIdle = source.kind === 'servers'
-  byId('figures').classList.toggle('idle', isIdle)
   keep(byId('figures'), figures, {
     key: ({ name }) => name,
     make: makeFigure,

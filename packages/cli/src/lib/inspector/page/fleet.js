@@ -90,6 +90,7 @@ function factsOf({ share, sessions, flights, stats }, { sharesOf }) {
       stats === undefined
         ? []
         : [
+            ['Commands a second', stats.commandsPerSecond === null ? '–' : count(Math.round(stats.commandsPerSecond))],
             ['Items', count(stats.items)],
             ['Memory', `${bytes(stats.memory)} of ${bytes(stats.memoryLimit)}`],
             ['Evictions', count(stats.evictions)],

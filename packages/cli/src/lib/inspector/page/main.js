@@ -72,18 +72,10 @@ function showSource({ kind, pid, since }) {
     demo: `Demonstration in process ${pid} since ${time}`,
   }
   write(byId('source'), texts[kind])
-  const notice = byId('notice')
-  notice.hidden = kind === 'app'
-  if (kind === 'servers') {
-    write(
-      notice,
-      'This is a process of its own. It sees the servers below, not the sessions of your app: for those, mount the inspector in the app itself. Start it with --demo to see traffic of its own.',
-    )
-  }
-  if (kind === 'demo') {
-    write(
-      notice,
-      'What you see is demonstration traffic: visitors of this process’s own, under a prefix of their own, ended when it stops. The sessions of your app are not seen here.',
-    )
+  byId('notice-servers').hidden = kind !== 'servers'
+  byId('notice-demo').hidden = kind !== 'demo'
+  // Without sessions to see, plots of nothing would only be in the way.
+  for (const section of document.querySelectorAll('[data-of=sessions]')) {
+    section.toggleAttribute('hidden', kind === 'servers')
   }
 }
