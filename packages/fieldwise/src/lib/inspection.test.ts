@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { type Process, World } from '../../../../test/support/world.js'
+import { decodeHeader, encodeHeader } from './header.js'
 import { inspectSession } from './inspection.js'
 import { encodeItem } from './item.js'
 import type { SessionOf } from './sessions.js'
@@ -93,6 +94,13 @@ describe('the inspection of a session', () => {
     expect(broken).toMatchObject({ state: 'unreadable', bytes: 6, format: undefined, json: undefined })
     expect(broken?.problem).toMatch(/not in a format that this version reads/)
     expect(broken?.problem).not.toContain('canary')
+  })
+
+  test('survives a header that lists what cannot be a field', async () => {
+    const header = decodeHeader((await world.stored(`${sid}:@`)) as Buffer)
+    const manifest = new Map([...header.manifest, ['two words\r\n', randomBytes(4)], ['__proto__', randomBytes(4)]])
+    await world.plant(`${sid}:@`, encodeHeader({ ...header, manifest }))
+    expect((await inspect()).fields.map(({ state }) => state)).toEqual(['set', 'missing', 'missing'])
   })
 
   test('tells one that is over, and one that was never there or has ended', async () => {

@@ -5,6 +5,7 @@ import { decodeItem, hasOtherBirth, type Item, living } from './item.js'
 import { assertPrefix, Keys } from './keys.js'
 import { type Recognition, recognise } from './recognition.js'
 import { systemRuntime } from './runtime.js'
+import { isFieldName } from './schema.js'
 import { createSealer, noSealing, type Sealer, type SealingOptions } from './sealing.js'
 import type { Store, StoreAnswer } from './store.js'
 import { isSid, parseToken } from './token.js'
@@ -221,8 +222,9 @@ interface Found<T = Item> {
   readonly problem: string | undefined
 }
 
+/** A header that somebody has changed may list what no field can be called, and no key can hold. */
 function namesIn({ header }: Reading): string[] {
-  return [...(header?.value?.manifest.keys() ?? [])]
+  return [...(header?.value?.manifest.keys() ?? [])].filter(isFieldName)
 }
 
 function stateOf(header: Found<Header> | undefined, at: number): SessionInspection['state'] {
