@@ -114,7 +114,7 @@ describe('the race', () => {
     const args = ['race', server.address, '--timeout', '5s', '--increments', '9000000']
     const interrupt = async (stop: () => void) => {
       // Three fields, a header, and a whole session.
-      while ((await itemsLeft()) < 4) await new Promise((resolve) => setTimeout(resolve, 10))
+      while ((await itemsLeft()) < 5) await new Promise((resolve) => setTimeout(resolve, 10))
       stop()
     }
     const { code, said } = await fieldwise(args, { whileRunning: interrupt })

@@ -41,7 +41,7 @@ export async function race(servers: Servers | undefined, options: MemcachedOptio
   await using store = closing(memcachedStore(servers, options))
   const sid = store.place(randomUUID())
   const naive = { sid, key: `${prefix}${sid}:whole` }
-  const session = await sessions.create(visitor)
+  const session = await sessions.create({ ...visitor, visits: 0 })
   try {
     await startNaive(store, naive)
     const course: Course = { servers, options, prefix, token: session.token as string, naive }
@@ -62,12 +62,17 @@ async function run(side: Side, course: Course, options: RaceOptions, visits: () 
   const runners: Runner[] = shares(increments, workers).map(
     (share) => new Runner({ course, side, increments: share, inFlight }, signal, tell),
   )
-  await Promise.all(runners.map((runner) => runner.ready))
-  const started = performance.now()
-  for (const runner of runners) runner.start()
-  await Promise.all(runners.map((runner) => runner.done))
-  const milliseconds = Math.round(performance.now() - started)
-  return { ...outcomeOf(side, runners, await visits()), milliseconds }
+  try {
+    await Promise.all(runners.map((runner) => runner.ready))
+    const started = performance.now()
+    for (const runner of runners) runner.start()
+    await Promise.all(runners.map((runner) => runner.done))
+    const milliseconds = Math.round(performance.now() - started)
+    return { ...outcomeOf(side, runners, await visits()), milliseconds }
+  } finally {
+    // Before anything is deleted, so that nobody writes after it.
+    await Promise.all(runners.map((runner) => runner.stop()))
+  }
 }
 
 function outcomeOf(side: Side, runners: readonly Runner[], kept: number) {

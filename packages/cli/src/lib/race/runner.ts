@@ -29,8 +29,13 @@ export class Runner {
     this.#worker.postMessage('start')
   }
 
+  /** Resolves when it does nothing more. */
+  async stop(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
   #untilDone(signal: AbortSignal): Promise<void> {
-    const stop = () => void this.#worker.terminate()
+    const stop = () => void this.stop()
     signal.addEventListener('abort', stop, { once: true })
     return new Promise((resolve, reject) => {
       this.#worker.once('error', reject)
