@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { Runtime } from './runtime.js'
 
 /** What a token says: which session, and the secret that proves ownership. */
@@ -66,5 +66,5 @@ export function sameHash(one: Buffer, other: Buffer): boolean {
 }
 
 function hashSecret(text: string): Buffer {
-  return createHash('sha256').update(text, 'base64url').digest()
+  return hash('sha256', Buffer.from(text, 'base64url'), 'buffer')
 }
