@@ -70,7 +70,11 @@ export async function runContractCase(contractCase: ContractCase, subject: Pick<
   }
 }
 
-/** One session of one store, with short names for what the cases do to it. */
+/**
+ * One session of one store, with short names for what the cases do to it.
+ *
+ * @internal
+ */
 export class Scene {
   readonly sid: string
   readonly store: Store
@@ -153,7 +157,11 @@ export class Scene {
 
 const minute = 60_000
 
-/** An answer in one word, or with the error that came instead, so that a failed case says what happened. */
+/**
+ * An answer in one word, or with the error that came instead, so that a failed case says what happened.
+ *
+ * @internal
+ */
 export function told(answer: StoreAnswer | undefined): string {
   if (answer === undefined) return 'no answer'
   return 'error' in answer ? `${answer.result} ${answer.error.code}` : answer.result

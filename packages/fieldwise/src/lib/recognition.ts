@@ -8,7 +8,11 @@ import { type Secret, sameHash } from './token.js'
  */
 export type Recognition = 'owner' | 'superseded' | 'stranger'
 
-/** @param arrived when the request with this secret came, on the server's clock */
+/**
+ * @param arrived when the request with this secret came, on the server's clock
+ *
+ * @internal
+ */
 export function recognise(header: Header, secret: Secret, arrived: number): Recognition {
   if (sameHash(header.hash, secret.hash)) return 'owner'
   const { previous } = header

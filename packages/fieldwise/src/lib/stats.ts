@@ -20,7 +20,11 @@ export interface SessionsStats {
   readonly latency: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number }
 }
 
-/** Durations by their logarithm, eight steps to a doubling, so that any number of them takes the same room. */
+/**
+ * Durations by their logarithm, eight steps to a doubling, so that any number of them takes the same room.
+ *
+ * @internal
+ */
 export class Latencies {
   readonly #counts = new Float64Array(steps)
   #total = 0
