@@ -60,7 +60,8 @@ export function asVersion15(server: Memcached): Promise<ScriptedServer> {
     peer.send('ERROR\r\n')
     return undefined
   }
-  return through(server, refuseMeta, (bytes) => Buffer.from(bytes.toString('latin1').replaceAll('1.6.18', '1.5.22'), 'latin1'))
+  const pretend = (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace(/\b1\.6\.\d+/g, '1.5.22'), 'latin1')
+  return through(server, refuseMeta, pretend)
 }
 
 /** Each answer comes late. */
