@@ -2,25 +2,30 @@ import type { SessionEvent } from 'fieldwise'
 import { vi } from 'vitest'
 import { fieldEvent, flightEvent, operationEvent, sessionEvent, tell, writeEvent } from './events.js'
 
-/** Tells four minutes of a shop's traffic at once, each second at its own time of day, always the same. One of three servers is silent at the end. */
-export function tellFourMinutes(): void {
+/**
+ * Tells four minutes of a shop's traffic at once, each second at its own time of day, always the same. One of three servers is silent at the end.
+ *
+ * @param begin is called at the beginning of those four minutes
+ */
+export function tellFourMinutes(begin: () => void): void {
   const random = numbersFrom(7)
   const sessions = Array.from({ length: 16 }, (_, n) => sessionNumber(n, labels[Math.floor(random() * labels.length)] as string))
   const end = Date.now()
-  vi.useFakeTimers({ toFake: ['Date'] })
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(end - seconds * 1_000)
   try {
+    begin()
     for (let second = seconds; second > 0; second--) {
-      vi.setSystemTime(end - second * 1_000)
+      clock.mockReturnValue(end - second * 1_000)
       const calls = 30 + 22 * Math.sin(second / 17) + 12 * random()
       for (let call = 0; call < calls; call++)
         tellCall(sessions[Math.floor(random() ** 2 * sessions.length)] as SessionEvent, random, second)
     }
   } finally {
-    vi.useRealTimers()
+    clock.mockRestore()
   }
 }
 
-export const seconds = 240
+const seconds = 240
 export const labels = ['k7m2', 'p04x', 'zt9c'] as const
 const fields = ['visits', 'cart', 'username', 'preferences', 'flash', 'otp'] as const
 

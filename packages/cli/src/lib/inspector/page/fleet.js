@@ -77,7 +77,7 @@ function updateServer(element, server, fleet) {
 function factsOf({ share, sessions, flights, stats }, { sharesOf }) {
   const isTalkedTo = sharesOf === 'sessions'
   return [
-    ['Share', percent(share)],
+    .../** @type {[string, string][]} */ (isTalkedTo || stats !== undefined ? [['Share', percent(share)]] : []),
     .../** @type {[string, string][]} */ (
       isTalkedTo
         ? [

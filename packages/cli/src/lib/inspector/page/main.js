@@ -75,7 +75,8 @@ function showSource({ kind, pid, since }) {
   byId('notice-servers').hidden = kind !== 'servers'
   byId('notice-demo').hidden = kind !== 'demo'
   // Without sessions to see, plots of nothing would only be in the way.
-  for (const section of document.querySelectorAll('[data-of=sessions]')) {
-    section.toggleAttribute('hidden', kind === 'servers')
+  for (const part of document.querySelectorAll('[data-of]')) {
+    const isOfServers = /** @type {HTMLElement} */ (part).dataset.of === 'servers'
+    part.toggleAttribute('hidden', isOfServers !== (kind === 'servers'))
   }
 }
