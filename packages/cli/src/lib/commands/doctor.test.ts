@@ -203,7 +203,8 @@ describe('the doctor also tells', () => {
 
   test('a certificate that nobody vouches for, and one for another name', async () => {
     const { flags, ca } = credentials.tls()
-    const { address, port } = await memcached({ flags: [...flags, '-l', '0.0.0.0'] })
+    const port = (await freePorts(1))[0] as number
+    const { address } = await memcached({ port, flags: [...flags, '-l', '127.0.0.2'] })
     expect(await only(address, '--tls')).toMatchObject({ code: 'certificate', remedy: expect.stringMatching(/--ca <file>/) })
     const file = join(folder, 'ca.pem')
     writeFileSync(file, ca)
