@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net'
-import { type Examination, isOn } from '../examination.js'
+import { type Examination, figure, isOn } from '../examination.js'
 import { type Check, danger, type Finding, warning } from '../finding.js'
 
 /** memcached serves whoever reaches it, so it should be out of reach, or ask who is there. */
@@ -7,22 +7,25 @@ export const checkExposure: Check = (examination) => {
   const addresses = publicAddresses(examination)
   if (addresses.length === 0) return undefined
   const where = addresses.includes('every address') ? 'every address of its machine' : addresses.join(' and ')
-  if (isGuarded(examination)) return isOn(examination.settings, 'ssl_enabled') ? undefined : readable(where)
+  if (isGuarded(examination)) return isOn(examination.settings, 'ssl_enabled') ? undefined : readable(where, examination)
   return danger(
     'exposed',
     `It listens on ${where} and asks nobody who they are: whoever reaches it can read, change and end every session.`,
-    `Listen on a private address (memcached -l 127.0.0.1, or -l with the one that your web servers use), let a firewall drop the rest (${firewall}), ` +
+    `Listen on a private address (memcached -l 127.0.0.1, or -l with the one that your web servers use), let a firewall drop the rest (${firewall(examination)}), ` +
       'and where others share the network ask for a password: memcached -Y <file> with TLS (-Z), or -S.',
   )
 }
 
-const firewall = 'nft add rule inet filter input tcp dport 11211 ip saddr != 10.0.0.0/8 drop'
+function firewall({ settings }: Examination): string {
+  const port = figure(settings, 'tcpport') || 11_211
+  return `nft add rule inet filter input tcp dport ${port} ip saddr != 10.0.0.0/8 drop`
+}
 
-function readable(where: string): Finding {
+function readable(where: string, examination: Examination): Finding {
   return warning(
     'readable',
     `It listens on ${where} without TLS: passwords and sessions can be read on their way.`,
-    `Start it with TLS (memcached -Z -o ssl_chain_cert=…,ssl_key=…) and use { protocol: 'meta', tls: true }, seal what is stored, or listen on a private address (-l). Firewall: ${firewall}.`,
+    `Start it with TLS (memcached -Z -o ssl_chain_cert=…,ssl_key=…) and use { protocol: 'meta', tls: true }, seal what is stored, or listen on a private address (-l). Firewall: ${firewall(examination)}.`,
   )
 }
 
