@@ -214,6 +214,13 @@ describe('what a binary reply means', () => {
     expect(complaint((await answers).answers[0])).toMatch(/no memory/)
   })
 
+  test('a value that the server has no room for is too large by a byte at least', async () => {
+    const { exchange, bytes, answers } = flight([add])
+    exchange.read(replyTo(bytes, 0, { status: 3 }), 0)
+    exchange.settle(now)
+    expect(complaint((await answers).answers[0])).toBe("'k' takes 5 bytes; the store holds at most 4 bytes an item")
+  })
+
   test.each<[string, StoreRequest, (bytes: Buffer) => Buffer, RegExp]>([
     ['another magic', get, (bytes) => hit(bytes, 0, { magic: 0x80, value: Buffer.alloc(200) }), /does not allow/],
     ['another opcode', get, (bytes) => hit(bytes, 0, { opcode: 9 }), /another request/],

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { Flight, StoreRequest } from 'fieldwise/store-contract'
 import { describe, expect, test } from 'vitest'
-import { told } from '../../../../test/support/flights.js'
+import { complaint, told } from '../../../../test/support/flights.js'
 import { MetaWire } from './meta-wire.js'
 import { type Bytes, WireError, type WireHost } from './wire.js'
 
@@ -141,6 +141,11 @@ describe('what a meta reply means', () => {
     expect(told(await answerTo(request, reply))).toBe(answer)
   })
 
+  test('a value that the server has no room for is too large by a byte at least', async () => {
+    const answer = await answerTo(add, 'SERVER_ERROR object too large for cache\r\n')
+    expect(complaint(answer)).toBe("'k' takes 5 bytes; the store holds at most 4 bytes an item")
+  })
+
   test('a remaining life is told in milliseconds, none as endless', async () => {
     expect(await answerTo(get, 'VA 1 c7 t60 O1\r\nx\r\n')).toMatchObject({ life: 60_000 })
     expect(await answerTo(get, 'VA 1 c7 t0 O1\r\nx\r\n')).toMatchObject({ life: 0 })
@@ -171,6 +176,7 @@ describe('what a meta reply means', () => {
     ['"not found" to a get', get, 'NF O1\r\n', /does not fit/],
     ['"exists" to an add', add, 'EX O1\r\n', /does not fit/],
     ['a value that does not end where it should', get, 'VA 1 c7 t1 O1\r\nxyz', /does not fit/],
+    ['a value that ends in the other half of a line end', get, 'VA 1 c7 t1 O1\r\nxz\n', /does not fit/],
     ['a value that ends in half a line end', get, 'VA 1 c7 t1 O1\r\nx\rz', /does not fit/],
     ['more than an item', get, 'VA 1048577 c7 t1 O1\r\n', /larger than any item/],
     ['a size that is none', get, 'VA -1 c7 t1 O1\r\n', /does not allow/],
