@@ -10,7 +10,9 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { FieldEvent, FieldwiseEvents, OperationEvent, SessionEvent, WriteEvent } from 'fieldwise'
+import { createSessions, memoryStore } from 'fieldwise'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import * as z from 'zod'
 import { type InstrumentationOptions, instrumentFieldwise } from './opentelemetry.js'
 
 const sid = '11111111-2222-4333-8444-555555555555~ab12'
@@ -169,6 +171,70 @@ describe('metrics', () => {
   })
 })
 
+describe('real sessions', () => {
+  test('have spans under the span of their request, each call one', async () => {
+    sdk.instrument({ sessionId: true })
+    await using sessions = createSessions({ schema, prefix: 'shop:' })
+    const tracer = sdk.tracerProvider.getTracer('app')
+    const made = await sessions.create({ username: 'ada' })
+    const visit = async (name: string) => {
+      const request = tracer.startSpan(name)
+      await context.with(trace.setSpan(context.active(), request), async () => {
+        const session = sessions.resume(made.token)
+        await session.increment('visits')
+        await session.getMany(['username', 'visits'])
+      })
+      request.end()
+      return request.spanContext().spanId
+    }
+    const [one, other] = await Promise.all([visit('one'), visit('other')])
+    const spans = sdk.spans().filter(({ name }) => name.endsWith('shop:'))
+    const under = (parent: string | undefined) =>
+      spans.filter(({ parentSpanContext }) => parentSpanContext?.spanId === parent).map(({ name }) => name)
+    expect(under(undefined)).toEqual(['create shop:'])
+    for (const parent of [one, other]) expect(under(parent)).toEqual(['increment shop:', 'getMany shop:'])
+    expect(spans.map(({ attributes }) => attributes['session.id'])).toEqual(spans.map(() => made.id))
+    expect(spans.at(-1)?.attributes).toMatchObject({ 'db.system.name': 'memory', 'db.operation.batch.size': 2 })
+  })
+
+  test('put no token, secret or value anywhere', async () => {
+    sdk.instrument({ sessionId: true })
+    const canary = 'canary-7f3a'
+    await using sessions = createSessions({ schema })
+    const session = await sessions.create({ username: canary })
+    const [, secret] = (session.token as string).split('.')
+    await session.set('username', `${canary}!`)
+    await session.set('visits', canary as unknown as number).catch(() => {})
+    await session
+      .update('username', () => {
+        throw new Error(canary)
+      })
+      .catch(() => {})
+    await sessions.open(`${session.id}.${'A'.repeat(43)}`)
+    await session.destroy()
+    const exported = JSON.stringify([
+      sdk.spans().map(({ name, attributes, events, status }) => [name, attributes, events, status]),
+      await sdk.metrics(),
+    ])
+    expect(exported).toContain(session.id)
+    expect(exported).not.toContain(canary)
+    expect(exported).not.toContain(secret)
+  })
+
+  test('count as the store itself counts', async () => {
+    sdk.instrument()
+    await using sessions = createSessions({ schema, store: memoryStore() })
+    const session = await sessions.create()
+    await Promise.all([1, 2, 3, 4].map(() => session.increment('visits')))
+    await sessions.open(`${session.id}.${'A'.repeat(43)}`)
+    const { combined, operations } = sessions.stats()
+    expect(combined).toBe(3)
+    expect(sdk.spans()).toHaveLength(operations)
+    expect((await sdk.metric('fieldwise.combined'))?.dataPoints.map(({ value }) => value)).toEqual([combined])
+    expect((await sdk.metric('fieldwise.forged'))?.dataPoints.map(({ value }) => value)).toEqual([1])
+  })
+})
+
 test('after it was ended, nothing is listened to any more', () => {
   const stop = sdk.instrument()
   expect(channel('fieldwise:operation').hasSubscribers).toBe(true)
@@ -186,6 +252,8 @@ test('without an SDK it costs no more than the calls, and nothing fails', () => 
   tell('fieldwise:conflict', field)
   stop()
 })
+
+const schema = z.object({ username: z.string(), visits: z.int().default(0) })
 
 function tell<K extends keyof FieldwiseEvents>(name: K, event: FieldwiseEvents[K]): void {
   channel(name).publish(event)
@@ -218,10 +286,14 @@ class Sdk {
     return this.#exported.getFinishedSpans()
   }
 
-  async metric(name: string) {
+  async metrics() {
     await this.#reader.forceFlush()
     const scopes = this.#metrics.getMetrics().at(-1)?.scopeMetrics ?? []
-    return scopes.flatMap(({ metrics }) => metrics).find(({ descriptor }) => descriptor.name === name)
+    return scopes.flatMap(({ metrics }) => metrics)
+  }
+
+  async metric(name: string) {
+    return (await this.metrics()).find(({ descriptor }) => descriptor.name === name)
   }
 
   async stop(): Promise<void> {
