@@ -13,7 +13,7 @@ export interface DemoOptions {
 }
 
 /** Nobody else's keys begin with it. */
-export const demoPrefix = 'fieldwise-demo:'
+const demoPrefix = 'fieldwise-demo:'
 
 /** Visitors of a small shop on two web servers, so that there is something to look at: with conflicts, lost sessions and forged tokens. */
 export class Demo implements AsyncDisposable {

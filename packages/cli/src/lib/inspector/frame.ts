@@ -41,7 +41,7 @@ export interface Counts {
   readonly unavailable: number
 }
 
-export interface Totals extends Counts {
+interface Totals extends Counts {
   /** All sessions seen, those forgotten again too. */
   readonly sessions: number
 }

@@ -7,7 +7,7 @@ import { ServersSeen, type Traffic } from './servers-seen.js'
 import { SessionsSeen } from './sessions-seen.js'
 
 /** How much is remembered. What comes on top makes the oldest go, so that a process can be watched for weeks. */
-export const limits = { seconds: 300, sessions: 1_000, sessionsShown: 50, latest: 30 } as const
+const limits = { seconds: 300, sessions: 1_000, sessionsShown: 50, latest: 30 } as const
 
 type Listeners = { [K in keyof FieldwiseEvents]?: (event: FieldwiseEvents[K]) => void }
 
