@@ -1,6 +1,18 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { sourcesOfPackages } from '../vitest.config.js'
+
+/** A mutant is killed by the first test that fails, so those that wait for sockets and timeouts come last. */
+class UnitsFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files.toSorted((one, other) => rankOf(one) - rankOf(other))
+  }
+}
+
+function rankOf({ moduleId }: TestSpecification): number {
+  return /(connection|greeting|server)\.test\.ts$/.test(moduleId) ? 1 : 0
+}
 
 /** The tests that a mutant meets: fast ones, which do the same each time. Random draws, programs and whole runs are left out. */
 export default defineConfig({
@@ -12,6 +24,8 @@ export default defineConfig({
       'packages/fieldwise/src/lib/{field-writer,header,headers,item,renewals,session,session-*,sessions,visit}.test.ts',
     ],
     exclude: ['**/session-secrecy.test.ts'],
+    isolate: false,
+    sequence: { sequencer: UnitsFirst },
     testTimeout: 20_000,
   },
 })
