@@ -61,21 +61,22 @@ describe.each(installers)('packed and installed with %s into an empty project', 
   )
 
   test.each([
-    { moduleResolution: 'NodeNext', module: 'NodeNext', file: 'esm.mts' },
-    { moduleResolution: 'NodeNext', module: 'NodeNext', file: 'cjs.cts' },
-    { moduleResolution: 'bundler', module: 'ESNext', file: 'bundled.ts' },
+    { moduleResolution: 'NodeNext', module: 'NodeNext', files: ['esm.mts', 'cjs.cts'] },
+    { moduleResolution: 'bundler', module: 'ESNext', files: ['bundled.ts'] },
   ])(
-    'the types of all entries are found and sound in $file under $moduleResolution',
+    'the types of all entries are found and sound in $files under $moduleResolution',
     { timeout: 180_000 },
-    ({ module, moduleResolution, file }) => {
-      const imports = entries.map((entry, i) =>
-        file.endsWith('.cts') ? `import e${i} = require('${entry}')` : `import * as e${i} from '${entry}'`,
-      )
+    ({ module, moduleResolution, files }) => {
       const { folder, run } = project(installer)
-      writeFileSync(join(folder, file), `${imports.join('\n')}\nexport const all = [${entries.map((_, i) => `e${i}`)}]\n`)
+      for (const file of files) {
+        const imports = entries.map((entry, i) =>
+          file.endsWith('.cts') ? `import e${i} = require('${entry}')` : `import * as e${i} from '${entry}'`,
+        )
+        writeFileSync(join(folder, file), `${imports.join('\n')}\nexport const all = [${entries.map((_, i) => `e${i}`)}]\n`)
+      }
       const options = ['--target', 'ES2022', '--types', 'node', '--strict', '--noEmit']
       const resolution = ['--module', module, '--moduleResolution', moduleResolution]
-      expect(run(join(root, 'node_modules/.bin/tsc'), [...resolution, ...options, file])).toBe('')
+      expect(run(join(root, 'node_modules/.bin/tsc'), [...resolution, ...options, ...files])).toBe('')
     },
   )
 })
