@@ -231,8 +231,9 @@ export function timeAxis(element) {
   return {
     ...axisLooks(element),
     size: 30,
-    space: 80,
-    values: (_plot, times) => times.map((time) => timeOfDay(time * 1_000).slice(0, 8)),
+    space: 56,
+    // Seconds only where they tell one mark from the next.
+    values: (_plot, times, _axis, _space, step) => times.map((time) => timeOfDay(time * 1_000).slice(0, step < 60 ? 8 : 5)),
   }
 }
 
@@ -258,7 +259,7 @@ export function colourOf(element, name) {
 function valueAxis(element, show, isLogarithmic) {
   return {
     ...axisLooks(element),
-    size: 62,
+    size: isLogarithmic ? 62 : 48,
     ...(isLogarithmic && {
       grid: {
         ...axisLooks(element).grid,

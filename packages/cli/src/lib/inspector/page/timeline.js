@@ -88,18 +88,26 @@ class Timeline {
 
   /** @param {uPlot} plot */
   #drawCircles(plot) {
-    const { ctx } = plot
+    const { ctx, bbox } = plot
     const looks = {
       kept: colourOf(this.#canvas, '--leaf'),
       combined: colourOf(this.#canvas, '--plum'),
       deleted: colourOf(this.#canvas, '--rust'),
     }
-    const scale = plot.ctx.canvas.width / plot.width
-    for (const lane of this.#history.lanesBy(stepOf(plot))) {
-      const x = plot.valToPos(lane.at / 1_000, 'x', true)
+    const scale = ctx.canvas.width / plot.width
+    const step = stepOf(plot)
+    const [, end] = this.#history.range
+    ctx.save()
+    ctx.beginPath()
+    ctx.rect(bbox.left, bbox.top, bbox.width + largest * scale, bbox.height)
+    ctx.clip()
+    for (const lane of this.#history.lanesBy(step)) {
+      // In the middle of the time that it stands for.
+      const x = plot.valToPos(Math.min(lane.at / 1_000 + (step - 1) / 2, end), 'x', true)
       const y = plot.valToPos(this.#fields.indexOf(lane.field), 'y', true)
       drawCircle(ctx, { x, y, radius: radiusOf(lane) * scale, scale }, lane, looks)
     }
+    ctx.restore()
   }
 
   /** @param {number | null | undefined} index */
