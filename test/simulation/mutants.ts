@@ -369,7 +369,7 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'field-writer.ts',
-        from: `if (answer.result === 'open') this.#open = { base: item, json,`,
+        from: `if (result === 'open') this.#open = { base: item, json,`,
         to: `if (false) this.#open = { base: item, json,`,
       },
     ],

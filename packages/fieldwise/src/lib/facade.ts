@@ -213,11 +213,11 @@ export class SessionFacade {
     return reading
   }
 
-  async #set(
+  #set(
     values: readonly (readonly [unknown, unknown])[],
     options: OperationOptions | undefined,
     started: number,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     const edits = values.map(([name, value]) => {
       const field = this.#field(name)
       if (value === undefined)
@@ -225,10 +225,10 @@ export class SessionFacade {
       const json = field.encode(value)
       return this.#edit(field, true, started, () => json)
     })
-    if (edits.length > 0) await this.#write(edits, options)
+    return edits.length > 0 ? this.#write(edits, options) : undefined
   }
 
-  async #update(
+  #update(
     field: CompiledField,
     change: (value: unknown) => unknown,
     options: OperationOptions | undefined,
@@ -239,8 +239,7 @@ export class SessionFacade {
       after = changed(field, json, change)
       return after
     })
-    await this.#write([edit], options)
-    return readAs(field, after)
+    return this.#write([edit], options).then(() => readAs(field, after))
   }
 
   #edit(field: CompiledField, isBlind: boolean, started: number, change: (json: string | undefined) => string | undefined): Edit {

@@ -342,7 +342,7 @@ class FieldWrite {
    * Changes the value that this process has last seen in one round trip. Nothing that is found out over it counts unless it is stored,
    * since only that shows that it was still the value. True when every edit has its answer; all else is left to an attempt that reads.
    */
-  async #replaceOver(recent: Reading): Promise<boolean> {
+  #replaceOver(recent: Reading): boolean | Promise<boolean> {
     if (!this.#dropSettled()) return true
     const known = recent.header?.value
     const stored = this.#stored(recent)
@@ -352,10 +352,11 @@ class FieldWrite {
     const itemOf = this.#over(known, stored, at)
     const json = this.#tryEdits(item.json, itemOf)
     if (json === item.json) return false
-    const answer = await this.#replaceAndSee(known, itemOf(json), version)
-    if (answer.result === 'open') this.#open = { base: item, json, until: at + this.#life(known), mayBeAbsent: false }
-    if (answer.result === 'conflict') this.#noteConflict()
-    return answer.result === 'stored'
+    return this.#replaceAndSee(known, itemOf(json), version).then(({ result }) => {
+      if (result === 'open') this.#open = { base: item, json, until: at + this.#life(known), mayBeAbsent: false }
+      if (result === 'conflict') this.#noteConflict()
+      return result === 'stored'
+    })
   }
 
   /** Whether an item stays what it is until somebody writes it. */

@@ -115,12 +115,12 @@ export class Reader {
   /**
    * Sends a write with the header's reading behind it. The reading is undefined where only its answer was lost.
    */
-  async readAfter(sid: string, write: StoreRequest, deadline: Deadline): Promise<[Reading | undefined, StoreAnswer]> {
+  readAfter(sid: string, write: StoreRequest, deadline: Deadline): Promise<[Reading | undefined, StoreAnswer]> {
     const requests: StoreRequest[] = [write, { op: 'get', key: this.#core.keys.header(sid) }]
-    const flight = await send(this.#core, sid, requests, deadline)
-    const [written, header] = flight.answers as [StoreAnswer, StoreAnswer]
-    const reading = isAnswered(header) ? this.#understand(sid, [], { answers: [header], at: flight.at }) : undefined
-    return [reading, written]
+    return send(this.#core, sid, requests, deadline).then(({ answers, at }) => {
+      const [written, header] = answers as [StoreAnswer, StoreAnswer]
+      return [isAnswered(header) ? this.#understand(sid, [], { answers: [header], at }) : undefined, written]
+    })
   }
 
   /** Gives the header another life and reads it, in one command. Undefined where no answer came. */

@@ -301,20 +301,30 @@ export class Visit {
     return this.#creation
   }
 
-  async #submit(edits: readonly Edit[]): Promise<void> {
+  #submit(edits: readonly Edit[]): Promise<void> {
     const { token, header } = this.#expectHeld()
     for (const edit of edits) {
       edit.known = header
       edit.recent = this.#recent && itemIn(this.#recent, edit.field) ? this.#recent : undefined
       this.#engine.writer.submit(token.sid, edit)
     }
-    const outcomes = edits.map((edit) => edit.outcome())
-    if (outcomes.length > 1) await Promise.allSettled(outcomes)
-    try {
-      for (const outcome of outcomes) this.#see(await outcome)
-    } catch (error) {
-      throw this.#noteEnd(error)
-    }
+    const [first, ...others] = edits.map((edit) => this.#noted(edit.outcome()))
+    return first && others.length > 0 ? this.#noteAll([first, ...others]) : (first ?? Promise.resolve())
+  }
+
+  /** All have ended before it is told how. */
+  async #noteAll(writes: readonly Promise<void>[]): Promise<void> {
+    await Promise.allSettled(writes)
+    for (const write of writes) await write
+  }
+
+  #noted(outcome: Promise<Reading>): Promise<void> {
+    return outcome.then(
+      (reading) => void this.#see(reading),
+      (error) => {
+        throw this.#noteEnd(error)
+      },
+    )
   }
 
   /**
