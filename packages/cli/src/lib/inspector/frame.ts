@@ -36,7 +36,6 @@ export interface Counts {
   readonly combined: number
   readonly lost: number
   readonly forged: number
-  readonly superseded: number
   readonly unknown: number
   readonly unavailable: number
 }

@@ -76,7 +76,6 @@ export class Recorder {
         this.#count('forged')
         sessions.forged(event, now())
       },
-      'fieldwise:superseded': () => this.#count('superseded'),
       'fieldwise:unknown': () => this.#count('unknown'),
       'fieldwise:unavailable': (event: SessionEvent) => {
         this.#count('unavailable')

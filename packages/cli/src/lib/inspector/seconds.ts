@@ -70,7 +70,6 @@ export function noCounts(): Record<Count, number> {
     combined: 0,
     lost: 0,
     forged: 0,
-    superseded: 0,
     unknown: 0,
     unavailable: 0,
   }
