@@ -35,7 +35,7 @@ export interface FoundItem {
 }
 
 /** For a caller who wants the reading itself. */
-export function asItIs(reading: Reading): Reading {
+export function asItIs<R extends Reading | undefined>(reading: R): R {
   return reading
 }
 

@@ -91,24 +91,15 @@ export class Visit {
    * @throws {SessionGoneError} for a session that this request has used and that has ended since.
    */
   read<T>(fields: readonly string[], deadline: Deadline, understand: (reading: Reading | undefined) => T): Promise<T> {
-    if (this.#state !== 'stored') return this.#readFirst(fields, deadline).then(understand)
-    return this.#readHeld(fields, deadline, understand)
-  }
-
-  async #readFirst(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
-    if (this.#state === 'unopened') {
-      const reading = await this.#open(fields, deadline)
-      if (reading) return reading
-    }
-    if (this.#state === 'new' || this.#gone?.reason === 'superseded') return undefined
-    return this.#readHeld(fields, deadline, asItIs)
+    if (this.#state === 'stored') return this.#readHeld(fields, deadline, understand)
+    return this.#open(fields, deadline, (reading) => {
+      if (reading || this.#state === 'new' || this.#gone?.reason === 'superseded') return understand(reading)
+      return this.#readHeld(fields, deadline, understand)
+    })
   }
 
   #readHeld<T>(fields: readonly string[], deadline: Deadline, understand: (reading: Reading) => T): Promise<T> {
-    const look = (reading: Reading): T | Promise<T> => {
-      if (this.#engine.reader.isWhole(reading, fields)) return understand(this.#see(reading))
-      return this.#settle(reading, fields, deadline).then(understand)
-    }
+    const look = (reading: Reading) => this.#look(reading, fields, deadline, understand)
     return this.#engine.reader.read(this.#expectHeld().token.sid, fields, deadline, look)
   }
 
@@ -120,7 +111,7 @@ export class Visit {
   async #writeFirst(edits: readonly Edit[], deadline: Deadline): Promise<void> {
     if (this.#state === 'unopened') {
       const fields = edits.map((edit) => edit.field)
-      const reading = await this.#open(fields, deadline)
+      const reading = await this.#open(fields, deadline, asItIs)
       for (const edit of edits) edit.opening = reading
     }
     while (this.#state === 'new') {
@@ -156,7 +147,7 @@ export class Visit {
 
   /** Changes the secret. A session that is still new is stored by it. */
   async regenerate(terms: Terms, deadline: Deadline): Promise<void> {
-    if (this.#state === 'unopened') await this.#open([], deadline)
+    if (this.#state === 'unopened') await this.#open([], deadline, asItIs)
     while (this.#state === 'new') {
       if (this.#creation !== undefined) await this.#creation.catch(() => {})
       else return this.#creating(this.create(new Map(), terms, deadline))
@@ -170,7 +161,7 @@ export class Visit {
 
   /** Changes how long the session lives unused. No input or output where it is that long already. */
   async keepFor(idle: number, deadline: Deadline): Promise<void> {
-    if (this.#state === 'unopened') await this.#open([], deadline)
+    if (this.#state === 'unopened') await this.#open([], deadline, asItIs)
     const { token, header: before } = this.#expectHeld()
     if (before.idle === idle) return
     assertTerms(before, { lifetime: { idle } })
@@ -185,7 +176,7 @@ export class Visit {
 
   /** Ends the session. Resolves when its header is gone. */
   async destroy(deadline: Deadline): Promise<void> {
-    if (this.#state === 'unopened') await this.#open([], deadline)
+    if (this.#state === 'unopened') await this.#open([], deadline, asItIs)
     if (this.#creation !== undefined) await this.#creation.catch(() => {})
     if (this.#state === 'new') {
       this.#end(new SessionGoneError('destroyed'))
@@ -199,15 +190,15 @@ export class Visit {
     this.#host?.changed({ type: 'ended' })
   }
 
-  /** Verifies the token by a first reading. Undefined where it opens nothing. */
-  async #open(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
-    if (this.#tokens.length > 1) await this.#choose(deadline)
-    const token = this.#tokens[0]
-    if (token === undefined) return undefined
+  /** Verifies the token by a first reading, where nobody has yet. `then` gets undefined where it opens nothing. */
+  #open<T>(fields: readonly string[], deadline: Deadline, then: (reading: Reading | undefined) => T | Promise<T>): Promise<T> {
+    if (this.#tokens.length > 1) return this.#choose(deadline).then(() => this.#open(fields, deadline, then))
+    const [token] = this.#tokens
+    if (token === undefined || this.#state !== 'unopened') return Promise.resolve(then(undefined))
     return this.#engine.reader.read(token.sid, fields, deadline, (reading) => {
       // Another call of this request may have come first; whatever it made of the token holds.
       if (this.#state === 'unopened') this.#recognise(token, reading)
-      return this.#held?.token.sid === token.sid ? this.#settle(reading, fields, deadline) : undefined
+      return this.#held?.token.sid === token.sid ? this.#look(reading, fields, deadline, then) : then(undefined)
     })
   }
 
@@ -245,6 +236,16 @@ export class Visit {
   }
 
   /** Looks at a reading of a verified session: has it ended, has it lost a field, is it to be renewed? */
+  #look<T>(
+    reading: Reading,
+    fields: readonly string[],
+    deadline: Deadline,
+    then: (reading: Reading) => T,
+  ): T | Promise<Awaited<T>> {
+    if (this.#engine.reader.isWhole(reading, fields)) return then(this.#see(reading))
+    return this.#settle(reading, fields, deadline).then(then) as Promise<Awaited<T>>
+  }
+
   async #settle(reading: Reading, fields: readonly string[], deadline: Deadline): Promise<Reading> {
     try {
       return this.#see(await this.#engine.reader.settle(reading, fields, deadline))
