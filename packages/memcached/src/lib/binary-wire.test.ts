@@ -106,14 +106,19 @@ describe('what leaves over the binary protocol', () => {
     }
   })
 
-  test.each([add, replace])('the version that a write of $op is answered with goes back as it was read', async (write) => {
+  test.each([
+    [add, 18446744073709551614n],
+    [replace, 4294967296n],
+    [replace, 4294967295n],
+  ])('the version that a write is answered with goes back as it was read (%j, %s)', async (write, cas) => {
     const on = wire()
     const written = flight([write], on)
-    written.exchange.read(replyTo(written.bytes, 0, { version: '18446744073709551614' }), 0)
+    written.exchange.read(replyTo(written.bytes, 0, { version: String(cas) }), 0)
     written.exchange.settle(now)
     const [answer] = (await written.answers).answers
+    expect(answer).toMatchObject({ result: 'stored' })
     const { version } = answer as { version: object }
-    expect(requestsIn(flight([{ ...replace, version }], on).bytes)).toMatchObject([{ opcode: 3, cas: 18446744073709551614n }])
+    expect(requestsIn(flight([{ ...replace, version }], on).bytes)).toMatchObject([{ opcode: 3, cas }])
   })
 
   test('a write that is answered without a version has none', async () => {
@@ -121,7 +126,7 @@ describe('what leaves over the binary protocol', () => {
     exchange.read(replyTo(bytes, 0, {}), 0)
     exchange.read(replyTo(bytes, 1, {}), 0)
     exchange.settle(now)
-    expect((await answers).answers).toEqual([{ result: 'stored' }, { result: 'stored' }])
+    expect((await answers).answers).toStrictEqual([{ result: 'stored' }, { result: 'stored' }])
   })
 
   test.each<[StoreRequest, number, string]>([
@@ -306,6 +311,46 @@ describe('a binary flight that fails', () => {
     const on = wire()
     const failed = new Promise<Flight>((resolve) => on.flight([get], 0, resolve).fail('unsent', error))
     expect((await failed).answers).toEqual([{ result: 'unsent', error }])
+  })
+})
+
+describe('memjs', () => {
+  test('carries each flight, and its outcome, once', async () => {
+    const outcomes: unknown[] = []
+    const { perform } = memjs.Client.prototype
+    vi.spyOn(memjs.Client.prototype, 'perform').mockImplementation(function (this: memjs.Client, key, request, seq, callback) {
+      perform.call(this, key, request, seq, (error, at) => {
+        outcomes.push(error ?? at)
+        callback?.(error, at)
+      })
+    })
+    const gone = new WireError('gone')
+    const answered = flight([get, get])
+    for (const index of [0, 1]) answered.exchange.read(hit(answered.bytes, index), 0)
+    answered.exchange.settle(7)
+    answered.exchange.settle(8)
+    answered.exchange.fail('open', gone as never)
+    const failed = flight([get])
+    failed.exchange.fail('open', gone as never)
+    failed.exchange.fail('open', gone as never)
+    failed.exchange.settle(9)
+    expect(outcomes).toEqual([7, gone])
+    expect((await answered.answers).at).toBe(7)
+    expect((await failed.answers).at).toBe(now)
+  })
+
+  test('is not asked about what is not sent', async () => {
+    const perform = vi.spyOn(memjs.Client.prototype, 'perform')
+    const { exchange, answers } = flight([{ op: 'get', key: 'a b' }])
+    exchange.settle(7)
+    expect((await answers).at).toBe(7)
+    expect(perform).not.toHaveBeenCalled()
+  })
+
+  test('takes the next flight after one that failed', () => {
+    const on = wire()
+    flight([get], on).exchange.fail('open', new WireError('gone') as never)
+    expect(requestsIn(flight([get], on).bytes)).toMatchObject([{ opcode: 0, opaque: 2 }])
   })
 })
 

@@ -112,8 +112,8 @@ test.each([add, replace])('the version that a write of $op is answered with goes
 })
 
 test('a write that is answered without a version has none', async () => {
-  for (const write of [add, replace]) expect(await answerTo(write, 'HD O1\r\n')).toEqual({ result: 'stored' })
-  expect(await answerTo(remove, 'HD c7 O1\r\n')).toEqual({ result: 'done' })
+  for (const write of [add, replace]) expect(await answerTo(write, 'HD O1\r\n')).toStrictEqual({ result: 'stored' })
+  expect(await answerTo(remove, 'HD c7 O1\r\n')).toStrictEqual({ result: 'done' })
 })
 
 describe('what a meta reply means', () => {
@@ -139,6 +139,22 @@ describe('what a meta reply means', () => {
     [renew, 'EN O1\r\n', 'missing'],
   ])('%j %j', async (request, reply, answer) => {
     expect(told(await answerTo(request, reply))).toBe(answer)
+  })
+
+  test('an item that the server has no memory for is said to be so', async () => {
+    const answer = await answerTo(add, 'SERVER_ERROR out of memory storing object\r\n')
+    expect(complaint(answer)).toMatch(/no memory/)
+  })
+
+  test('a reply is read wherever it lies in what came, and whichever flight it is for', async () => {
+    const on = wire()
+    flight([get, get], on)
+    const { exchange, answers } = flight([get, add], on)
+    const before = Buffer.alloc(2_000)
+    const replies = Buffer.concat([before, Buffer.from('VA 1 c7 t60 O3\r\nx\r\nHD c8 O4\r\n')])
+    expect(exchange.read(replies, exchange.read(replies, before.length))).toBe(replies.length)
+    exchange.settle(now)
+    expect((await answers).answers.map(told)).toEqual(['found x', 'stored'])
   })
 
   test('a value that the server has no room for is too large by a byte at least', async () => {
@@ -180,6 +196,9 @@ describe('what a meta reply means', () => {
     ['a value that ends in half a line end', get, 'VA 1 c7 t1 O1\r\nx\rz', /does not fit/],
     ['more than an item', get, 'VA 1048577 c7 t1 O1\r\n', /larger than any item/],
     ['a size that is none', get, 'VA -1 c7 t1 O1\r\n', /does not allow/],
+    ['an empty size', get, 'VA  c7 t1 O1\r\n\r\n', /does not allow/],
+    ['a size that is not set apart', get, 'VAx1 c7 t1 O1\r\nx\r\n', /does not allow/],
+    ['a line that ends in half a line end', get, 'EN O1x\n', /does not allow/],
     ['a bare line feed', get, 'EN O1\n\r\n', /does not allow/],
     ['a bare carriage return', get, 'EN O1\r\r\n', /does not allow/],
     ['a line without end', get, `EN k${'x'.repeat(1_100)}`, /does not allow/],
@@ -228,6 +247,18 @@ describe('what a meta reply means', () => {
       expect(inspect(error, { showHidden: true, depth: 9 })).not.toContain('canary')
     }
   })
+})
+
+test('a meta flight is answered once, whatever comes after', () => {
+  const flights: Flight[] = []
+  const exchange = wire().flight([get], Number.POSITIVE_INFINITY, (result) => flights.push(result))
+  exchange.encode([])
+  exchange.fail('open', new WireError('gone') as never)
+  exchange.fail('open', new WireError('gone') as never)
+  exchange.read(Buffer.from('EN O1\r\n'), 0)
+  exchange.settle(now)
+  expect(flights.map(({ answers }) => answers.map(({ result }) => result))).toEqual([['open']])
+  expect([exchange.settled, exchange.complete]).toEqual([true, true])
 })
 
 function thrownBy(act: () => unknown): unknown {
