@@ -94,10 +94,20 @@ describe('its numbers', () => {
     await expect.poll(async () => (await figures(page)).operations).toBe(1)
     await page.getByRole('button', { name: 'Pause' }).click()
     tell('fieldwise:operation', operationEvent())
+    tell('fieldwise:write', writeEvent())
     await nextFrames(page, 2)
-    expect((await figures(page)).operations).toBe(1)
+    expect(await figures(page)).toMatchObject({ operations: 1, writes: 0 })
     await page.getByRole('button', { name: 'Pause' }).click()
     await expect.poll(async () => (await figures(page)).operations).toBe(2)
+  })
+
+  test('of a session are there as soon as it is opened, also while the page is paused', async () => {
+    const address = await serve()
+    tell('fieldwise:write', writeEvent({ field: 'cart', bytes: 100 }))
+    const page = await open(address)
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.locator('.opener').click()
+    expect(await page.locator('.fields [data-field=cart] .size').textContent()).toBe('100 B')
   })
 })
 

@@ -66,11 +66,10 @@ export class Recorder {
         this.#count('conflicts')
         sessions.conflict(event, now())
       },
-      'fieldwise:created': (event) => sessions.became('live', event, now()),
-      'fieldwise:ended': (event) => sessions.became('ended', event, now()),
+      'fieldwise:created': (event) => void sessions.became('live', event, now()),
+      'fieldwise:ended': (event) => void sessions.became('ended', event, now()),
       'fieldwise:lost': (event) => {
-        this.#count('lost')
-        sessions.became('lost', event, now())
+        if (sessions.became('lost', event, now())) this.#count('lost')
       },
       'fieldwise:forged': (event) => {
         this.#count('forged')

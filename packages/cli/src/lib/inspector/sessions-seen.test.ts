@@ -56,6 +56,11 @@ test('keeps a bounded number of fields of a session', () => {
   expect(sessions.latest(1)[0]?.fields).toHaveLength(64)
 })
 
+test('that a session is lost is news once, however many calls find it', () => {
+  const sessions = new SessionsSeen(10)
+  expect([1, 2, 3].map((time) => sessions.became('lost', sessionEvent(), time))).toEqual([true, false, false])
+})
+
 test('counts the living ones of each server', () => {
   const sessions = new SessionsSeen(10)
   sessions.operation(sessionEvent({ sid: 'a', server: 'one' }), 0)

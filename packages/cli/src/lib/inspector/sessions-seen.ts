@@ -39,9 +39,12 @@ export class SessionsSeen {
     if (entry !== undefined) entry.forged++
   }
 
-  became(state: SessionState, event: SessionEvent, now: number): void {
+  /** Whether that is news: several calls may find the same session lost. */
+  became(state: SessionState, event: SessionEvent, now: number): boolean {
     const entry = this.#find(event, now)
+    if (entry?.state === state) return false
     if (entry !== undefined) entry.state = state
+    return true
   }
 
   /** How many living ones each server holds. */

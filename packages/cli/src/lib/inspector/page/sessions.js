@@ -5,9 +5,13 @@ import { ago, bytes, count, counted, shortId } from './format.js'
 const columns = 7
 /** The sessions whose fields are shown. @type {Set<string>} */
 const open = new Set()
+/** What is shown, for rows that are opened between two frames. @type {Frame | undefined} */
+let shown
 
 /** The sessions, each with its fields behind a button. @param {Frame} frame */
-export function showSessions({ sessions, totals, at }) {
+export function showSessions(frame) {
+  shown = frame
+  const { sessions, totals, at } = frame
   const seen = counted(totals.sessions, 'session')
   write(
     byId('sessions-lead'),
@@ -49,6 +53,7 @@ function makeSession({ key, sid, prefix, store, server }) {
     if (!open.delete(key)) open.add(key)
     button.setAttribute('aria-expanded', String(open.has(key)))
     byId(idOf(key)).hidden = !open.has(key)
+    if (shown !== undefined) showSessions(shown)
   })
   return row
 }
