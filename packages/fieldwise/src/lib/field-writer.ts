@@ -345,7 +345,7 @@ class FieldWrite {
   #replaceOver(recent: Reading): boolean | Promise<boolean> {
     if (!this.#dropSettled()) return true
     const known = recent.header?.value
-    const stored = this.#stored(recent)
+    const stored = this.#readable(recent)
     const { item, version } = stored
     if (known === undefined || item === undefined || version === undefined || !this.#isSteady(known, item)) return false
     const at = recent.at + (this.#core.runtime.monotonic() - recent.heard)
@@ -357,6 +357,15 @@ class FieldWrite {
       if (result === 'conflict') this.#noteConflict()
       return result === 'stored'
     })
+  }
+
+  /** What was stored; nothing where that cannot be read, since it may be something else by now. */
+  #readable(recent: Reading): Stored {
+    try {
+      return { item: this.#reader.item(recent, this.#field), version: itemIn(recent, this.#field)?.version }
+    } catch {
+      return { item: undefined, version: undefined }
+    }
   }
 
   /** Whether an item stays what it is until somebody writes it. */

@@ -44,6 +44,15 @@ describe('sealed sessions', () => {
     expect(await web.sessions.open(session.token as string)).toBeNull()
   })
 
+  test('are changed by a request that has found them broken before, once they are whole again', async () => {
+    const [whole, broken] = [await bytesOf('note'), await bytesOf('username')]
+    await world.plant(key('note'), broken)
+    const request = web.sessions.resume(session.token)
+    await expect(request.get('note')).rejects.toMatchObject({ code: 'SEAL_BROKEN' })
+    await world.plant(key('note'), whole)
+    expect(await request.update('note', (note) => `${note}!`)).toBe('canary!')
+  })
+
   test('hold nothing in the store that could be read, neither values nor field names', async () => {
     for (const name of ['@', 'username', 'note']) {
       const bytes = await bytesOf(name)
