@@ -133,6 +133,7 @@ describe('write ids (W1)', () => {
   test('are dropped a minute after another took their place, oldest first', () => {
     const byBob = written(plain, bob)
     expect(remembers(written(byBob, eve, now + 60_000), plain.id)).toBe(true)
+    expect(written(byBob, bob, now + 61_000).earlier).toEqual([])
     const late = written(byBob, eve, now + 61_000)
     expect(remembers(late, plain.id)).toBe(false)
     expect(remembers(late, byBob.id)).toBe(true)
