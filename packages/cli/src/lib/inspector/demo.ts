@@ -112,8 +112,8 @@ const browse: Habit = {
 }
 
 const habits: readonly Habit[] = [
-  { until: 0.004, act: ({ token, webs: [web] }) => web.open(`${sidOf(token)}.${randomBytes(32).toString('base64url')}`) },
-  { until: 0.003, act: ({ token, store }) => evict(store, sidOf(token)) },
+  { until: 0.002, act: ({ token, webs: [web] }) => web.open(`${sidOf(token)}.${randomBytes(32).toString('base64url')}`) },
+  { until: 0.001, act: ({ token, store }) => evict(store, sidOf(token)) },
   { until: 0.01, act: ({ session }) => session.destroy() },
   { until: 0.02, act: ({ session }) => session.regenerate() },
   { until: 0.06, act: ({ session }) => session.set('flash', 'Saved').then(() => session.take('flash')) },
