@@ -20,7 +20,7 @@ export default defineConfig({
   resolve: { alias: sourcesOfPackages() },
   test: {
     include: [
-      'packages/memcached/src/lib/{binary-wire,meta-wire,connection,greeting,server,expiry,fifo,inbox,key}.test.ts',
+      'packages/memcached/src/lib/{binary-*,meta-*,connection,greeting,server,expiry,fifo,inbox,key}.test.ts',
       'packages/fieldwise/src/lib/{field-writer,header,headers,item,renewals,session,session-*,sessions,visit}.test.ts',
     ],
     exclude: ['**/session-secrecy.test.ts'],

@@ -3,7 +3,7 @@ import type { Flight, StoreRequest } from 'fieldwise/store-contract'
 import { describe, expect, test } from 'vitest'
 import { complaint, told } from '../../../../test/support/flights.js'
 import { MetaWire } from './meta-wire.js'
-import { type Bytes, WireError, type WireHost } from './wire.js'
+import { type Bytes, type Exchange, WireError, type WireHost } from './wire.js'
 
 const now = Date.UTC(2026, 0, 1)
 const value = Buffer.from('value')
@@ -246,6 +246,38 @@ describe('what a meta reply means', () => {
       expect(error).toBeInstanceOf(WireError)
       expect(inspect(error, { showHidden: true, depth: 9 })).not.toContain('canary')
     }
+  })
+})
+
+describe('the greeting over the meta protocol', () => {
+  const said: Record<string, string> = {
+    'version\r\n': 'VERSION 1.6.18\r\n',
+    'stats\r\n': 'STAT pid 1\r\nSTAT time 1767225600\r\nEND\r\n',
+    'stats settings\r\n': 'STAT item_size_max 2048\r\nSTAT inter 127.0.0.1 and more\r\nEND\r\n',
+    'mg fieldwise-probe t O1\r\n': 'EN O1\r\n',
+    'mn\r\n': 'MN\r\n',
+  }
+
+  /** A server that answers at once. */
+  function answerAtOnce(exchange: Exchange): void {
+    const out: Bytes[] = []
+    exchange.encode(out)
+    const reply = Buffer.from(said[out.join('')] ?? 'ERROR\r\n')
+    for (let at = 0; at < reply.length; at = exchange.read(reply, at));
+    expect(exchange.complete).toBe(true)
+    exchange.settle(5)
+  }
+
+  const greeted = new MetaWire({ serverTime: () => now, itemSizeMax: 1, ask: answerAtOnce }, undefined)
+
+  test('learns the version, the largest item and the time', async () => {
+    expect(await greeted.greet(1)).toEqual({ version: '1.6.18', itemSizeMax: 2_048, time: 1_767_225_600 })
+    expect(await greeted.readTime(1)).toBe(1_767_225_600)
+  })
+
+  test('a ping is what does nothing', async () => {
+    const at = new Promise((resolve, reject) => answerAtOnce(greeted.ping(1, { resolve, reject })))
+    expect(await at).toBe(5)
   })
 })
 
