@@ -12,7 +12,7 @@ afterAll(() => memcached[Symbol.asyncDispose]())
 describe.each(['binary', 'meta'] as const)('asked by the %s protocol', (protocol) => {
   test('a server says what it is, what it holds and what it does', async () => {
     let now = 0
-    const probe = new Probe({ a: memcached.address }, { protocol }, () => now)
+    const probe = new Probe({ a: memcached.address }, { protocol, timeout: '5s' }, () => now)
     await textCommand(memcached, 'flush_all')
     await textCommand(memcached, 'set one 0 0 5\r\nhello')
     const [first] = await probe.ask()
@@ -36,7 +36,7 @@ describe.each(['binary', 'meta'] as const)('asked by the %s protocol', (protocol
 
   test('one that is not there is silent, and holds up no other', async () => {
     const [port] = (await freePorts(1)) as [number]
-    const probe = new Probe({ a: memcached.address, b: `127.0.0.1:${port}` }, { protocol }, () => 0)
+    const probe = new Probe({ a: memcached.address, b: `127.0.0.1:${port}` }, { protocol, timeout: '5s' }, () => 0)
     expect(probe.unasked().map(({ health }) => health)).toEqual(['unknown', 'unknown'])
     expect(await probe.ask()).toMatchObject([
       { label: 'a', health: 'answers' },
