@@ -72,10 +72,21 @@ async function attemptCreation(
   adds.push(addition(core, sid, headerName, keys.header(sid), encodeHeader(header), header, at))
   const { answers } = await send(core, sid, adds, options.deadline)
   const failed = answers.find((answer) => answer.result !== 'stored')
-  if (failed === undefined) return { token, header, at }
+  if (failed === undefined) {
+    tellWrites(core, sid, adds, [...items.keys()])
+    return { token, header, at }
+  }
   if (answers.at(-1)?.result === 'conflict') throw new Taken()
   await discard(core, sid, adds, options.deadline)
   throw 'error' in failed ? unavailable(failed.error) : new StoreUnavailableError('The new session could not be stored')
+}
+
+/** The header, which comes last, is no field. */
+function tellWrites(core: Core, sid: string, adds: readonly StoreRequest[], fields: readonly string[]): void {
+  for (const [index, field] of fields.entries()) {
+    const add = adds[index] as StoreRequest & { op: 'add' }
+    core.telemetry.wrote(sid, field, add.value.length, false, 1)
+  }
 }
 
 /** There is a header under this id, of another session: nothing of it may be touched. */

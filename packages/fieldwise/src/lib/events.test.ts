@@ -125,9 +125,31 @@ describe('what happens to a session', () => {
     expect(heard).toEqual([{ name: 'fieldwise:lost', event: { ...about(), field: 'note' } }])
     expect(web.sessions.stats().lost).toBe(1)
   })
+
+  test('is told once of a lost session, however many calls find it', async () => {
+    listen('fieldwise:lost')
+    await world.evict(`shop:${session.id}:note`)
+    const requests = await Promise.all(
+      Array.from({ length: 6 }, () => web.sessions.resume(session.token)).map((one) =>
+        one.update('note', (note) => `${note}!`).catch(() => {}),
+      ),
+    )
+    expect(requests).toHaveLength(6)
+    expect(names()).toEqual(['lost'])
+  })
 })
 
 describe('a write', () => {
+  test('is told when a session begins with it', async () => {
+    listen('fieldwise:write')
+    const fresh = await web.sessions.create({ note: 'first', visits: 1 })
+    const written = heard.map(({ event }) => event)
+    expect(written).toEqual([
+      { ...about(fresh.id), field: 'note', bytes: 20, deleted: false, combined: 1 },
+      { ...about(fresh.id), field: 'visits', bytes: 14, deleted: false, combined: 1 },
+    ])
+  })
+
   test('is told with its size, and how many calls it served', async () => {
     listen('fieldwise:write')
     await Promise.all([session.increment('visits'), session.increment('visits'), session.increment('visits')])

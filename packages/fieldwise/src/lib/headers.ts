@@ -46,11 +46,12 @@ export class Headers {
   }
 
   /**
-   * Deletes the header and then, as well as it can, the listed fields, in one flight (E1). Resolves when the header is gone.
+   * Deletes the header and then, as well as it can, the listed fields, in one flight (E1). Resolves when the header is gone, with
+   * whether it was this call that took it away.
    *
    * @throws {OutcomeUnknownError} or {StoreUnavailableError} when the store did not confirm.
    */
-  async end(sid: string, fields: Iterable<string>, deadline: Deadline): Promise<void> {
+  async end(sid: string, fields: Iterable<string>, deadline: Deadline): Promise<boolean> {
     const known = new Set(fields)
     const key = this.#core.keys.header(sid)
     const requests: StoreRequest[] = [{ op: 'get', key }, { op: 'delete', key }, ...this.#deletions(sid, known)]
@@ -59,7 +60,10 @@ export class Headers {
     // A delete may be sent again (W7): no sid is ever used twice.
     for (;;) {
       const [before, answer] = (await send(this.#core, sid, requests, deadline)).answers as [StoreAnswer, StoreAnswer]
-      if (answer.result === 'done' || answer.result === 'missing') return this.#clearUp(sid, before, known, deadline)
+      if (answer.result === 'done' || answer.result === 'missing') {
+        await this.#clearUp(sid, before, known, deadline)
+        return answer.result === 'done'
+      }
       if (answer.result === 'open') isOpen = true
       const error = 'error' in answer ? answer.error : undefined
       if (!isOpen) throw unavailable(error)
@@ -86,8 +90,8 @@ export class Headers {
   async endLost(lost: LostField, deadline: Deadline): Promise<Error> {
     const { sid, header } = lost.reading
     try {
-      await this.end(sid, header?.value.manifest.keys() ?? [], deadline)
-      this.#core.telemetry.lost(sid, lost.field)
+      const isEnded = await this.end(sid, header?.value.manifest.keys() ?? [], deadline)
+      if (isEnded) this.#core.telemetry.lost(sid, lost.field)
       return new SessionGoneError('lost', lost.field)
     } catch (error) {
       return unavailable(error)
