@@ -192,6 +192,15 @@ describe.each(protocols)('a %s connection', (protocol) => {
     expect(server.requests).toEqual([`get ${session.key('b')}`])
   })
 
+  test('a call that is late when its turn comes is never sent, over a connection that is ready', async () => {
+    const { session, server } = await scene((request, peer) => peer.send(reply.missing(request)))
+    await session.told(session.get('warm'))
+    const { answers } = await session.fly([session.get('late')], 0)
+    expect(answers.map(told)).toEqual(['unsent STORE_UNAVAILABLE'])
+    await session.told(session.get('next'))
+    expect(server.requests.map((request) => request.replace(/.*:/, ''))).toEqual(['warm', 'next'])
+  })
+
   test('answers that arrived while the event loop was blocked past the deadline still count', async () => {
     await using memcached = await Memcached.start()
     const store = memcachedStore(memcached.address, { protocol, timeout: '400ms' })
