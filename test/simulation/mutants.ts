@@ -137,6 +137,8 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     scenarios: ['eviction'],
+    heldBy:
+      'item.test.ts and field-writer.test.ts, “and is carried out after the item of the second attempt was evicted: it is not taken for it”',
   },
   {
     rule: 'R2',
@@ -191,7 +193,7 @@ export const mutants: readonly Mutant[] = [
         file: 'field-writer.ts',
         from: '    const stored = this.#stored(reading)\n',
         to: `    const listed = header.manifest.has(this.#field) || this.#mayBeAbsent || this.#open
-    const stored = listed ? this.#stored(reading) : { item: undefined, version: reading.items.get(this.#field)?.version }
+    const stored = listed ? this.#stored(reading) : { item: undefined, version: itemIn(reading, this.#field)?.version }
 `,
       },
     ],
