@@ -6,7 +6,7 @@ import { Flyer } from '../support/flights.js'
 import { count, measured } from '../support/promise.js'
 import { Chance, scaled } from '../support/scale.js'
 import { binaryReply, type Protocol, replies, type ScriptedRequest } from '../support/scripted-server.js'
-import { patient, protocols, Stage, type TestSession, type TestSessions } from './stage.js'
+import { patient, protocols, Stage, type TestSession, type TestSessions, unhurried } from './stage.js'
 
 const stages: Stage[] = []
 afterEach(async () => {
@@ -60,7 +60,7 @@ describe('no session is ever shown the values of another', () => {
     const chance = new Chance(`faults at every byte, ${protocol}`)
     const stage = onStage(protocol)
     const server = await stage.memcached()
-    const crowd = await Crowd.gather(stage.sessions(server.address), others)
+    const crowd = await Crowd.gather(stage.sessions(server.address, unhurried), others)
     const stands = await Promise.all(Array.from({ length: lanes }, () => Stand.build(stage, server.address, crowd)))
     const points = thinned(await everyPoint(stands[0] as Stand), chance)
     const tally = { points: 0, foreign: [] as string[], failed: 0, shown: 0 }
@@ -86,8 +86,8 @@ describe('no session is ever shown the values of another', () => {
   test.for(protocols)('when an answer of 8,000 bytes stalls beside 31 secrets (%s)', patient, async (protocol) => {
     const stage = onStage(protocol)
     const server = await stage.memcached()
-    const stand = await Stand.build(stage, server.address, await Crowd.gather(stage.sessions(server.address), 31))
-    const large = await stage.sessions(server.address).create({ tag: `large:${'x'.repeat(8_000)}` })
+    const stand = await Stand.build(stage, server.address, await Crowd.gather(stage.sessions(server.address, unhurried), 31))
+    const large = await stage.sessions(server.address, unhurried).create({ tag: `large:${'x'.repeat(8_000)}` })
     for (const at of [1, 24, 100, 4_000, 7_999]) {
       const tally = { points: 0, foreign: [] as string[], failed: 0, shown: 0 }
       await stand.warmUp()
@@ -102,7 +102,7 @@ describe('no session is ever shown the values of another', () => {
   test.for(protocols)('when a value is made up of answers to the requests of others (%s)', patient, async (protocol, context) => {
     const stage = onStage(protocol)
     const server = await stage.memcached()
-    const clean = memcachedStore({ main: server.address }, { protocol })
+    const clean = memcachedStore({ main: server.address }, { protocol, timeout: '10s', connectTimeout: '10s' })
     const evil = new Flyer(clean, clean.place('evil'))
     const forged = Array.from({ length: 60 }, (_, opaque) => forgedReply(protocol, opaque))
     const value = Buffer.concat(forged)

@@ -20,6 +20,7 @@ const schema = z.object({
 
 export interface ClientOptions {
   readonly timeout?: `${number}ms`
+  readonly connectTimeout?: `${number}ms`
   /** How long one writing call may go on. */
   readonly patience?: `${number}ms`
   readonly retryInterval?: `${number}ms`
@@ -46,11 +47,12 @@ export class Stage implements AsyncDisposable {
   /** Another web server: sessions over a connection of their own. One server has the same name by whatever way it is reached. */
   sessions(
     servers: string | Record<string, string>,
-    { timeout = '500ms', patience = '2000ms', retryInterval = '50ms' }: ClientOptions = {},
+    { timeout = '500ms', connectTimeout = '500ms', patience = '2000ms', retryInterval = '50ms' }: ClientOptions = {},
   ) {
     const store = memcachedStore(typeof servers === 'string' ? { main: servers } : servers, {
       protocol: this.protocol,
       timeout,
+      connectTimeout,
       retryInterval,
     })
     return this.#keep(createSessions({ schema, store, retry: { deadline: patience } }))
@@ -65,6 +67,9 @@ export class Stage implements AsyncDisposable {
     return end
   }
 }
+
+/** For what is prepared, where nothing is to fail: a busy machine may take its time. */
+export const unhurried: ClientOptions = { timeout: '10000ms', connectTimeout: '10000ms', patience: '10000ms' }
 
 export type TestSessions = ReturnType<Stage['sessions']>
 export type TestSession = ReturnType<TestSessions['resume']>
