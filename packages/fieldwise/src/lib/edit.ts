@@ -11,7 +11,7 @@ export class Edit {
   readonly isBlind: boolean
   /** The reading with which this very call opened its session: what it found may be built on as if it had been read for this change. */
   opening: Reading | undefined
-  /** What its request has read or written of this field before: good for a try, which only its version makes safe. */
+  /** What its request has written of this field before: good for a try, which only its version makes safe. */
   recent: Reading | undefined
   /** The header as the caller last saw it, to write a blind change without reading. */
   known: Header | undefined

@@ -39,7 +39,7 @@ export class Visit {
   #state: SessionState
   #held: Held | undefined
   #gone: SessionGoneError | undefined
-  /** The last reading, for a change of what was just read to begin with. */
+  /** The reading that the last write left, for the next change of that field. */
   #recent: Reading | undefined
   #creation: Promise<void> | undefined
   #rotation: Promise<void> | undefined
@@ -260,7 +260,6 @@ export class Visit {
     const { header, at } = reading
     if (header === undefined) throw this.#noteEnd(new SessionGoneError('destroyed'), at)
     if (this.#held && at >= this.#held.at) this.#hold(this.#held.token, header.value, at, reading.heard)
-    this.#recent = isLight(reading) ? reading : undefined
     this.#engine.renewals.consider(reading, this)
     return reading
   }
@@ -321,7 +320,10 @@ export class Visit {
 
   #noted(outcome: Promise<Reading>): Promise<void> {
     return outcome.then(
-      (reading) => void this.#see(reading),
+      (reading) => {
+        this.#recent = isLight(reading) ? reading : undefined
+        this.#see(reading)
+      },
       (error) => {
         throw this.#noteEnd(error)
       },
@@ -359,7 +361,16 @@ export class Visit {
   }
 
   #hold(token: Token, header: Header, at: number, monotonic = this.#engine.core.runtime.monotonic()): void {
-    this.#held = { token, header, at, monotonic }
+    const held = this.#held
+    if (held === undefined) {
+      this.#held = { token, header, at, monotonic }
+      return
+    }
+    // In place: of a session that is kept open, each new object would live long enough to cost the collector more than it is worth.
+    held.token = token
+    held.header = header
+    held.at = at
+    held.monotonic = monotonic
   }
 
   #expectHeld(): Held {
@@ -397,11 +408,11 @@ export class Visit {
 }
 
 interface Held {
-  readonly token: Token
-  readonly header: Header
+  token: Token
+  header: Header
   /** The server's time when the header was seen, and the monotonic clock then. */
-  readonly at: number
-  readonly monotonic: number
+  at: number
+  monotonic: number
 }
 
 /** A small value keeps little of what came with it from the network. */
