@@ -467,6 +467,25 @@ describe('a first write', () => {
   })
 })
 
+describe('what is noted of lives', () => {
+  test('a tombstone has no deadline, whatever the field’s own life is', async () => {
+    const process = world.process(schema, { expires: { note: '5m' } })
+    const own = await process.sessions.create({ note: 'x' })
+    await own.delete('note')
+    const item = decodeItem('note', (await world.stored(`${own.id}:note`)) as Buffer)
+    expect([item.json, item.deadline]).toEqual([undefined, 0])
+  })
+
+  test('a field that is listed later makes the others live no longer', async () => {
+    const noted = async () => decodeHeader((await world.stored(`${session.id}:@`)) as Buffer).fieldsUntil
+    const before = await noted()
+    await world.time.advance(60_000)
+    await session.set('cart', ['tea'])
+    expect((await manifest()).has('cart')).toBe(true)
+    expect(await noted()).toBe(before)
+  })
+})
+
 describe('a blind set whose answer was lost (W6)', () => {
   let write: Promise<void>
   beforeEach(() => {
@@ -651,6 +670,18 @@ describe('a change of what its request has just written', () => {
     expect(await world.life(`${session.id}:note`)).toBeGreaterThan(18 * 3_600_000)
     await other.store.release()
     await world.time.run(regenerate)
+  })
+
+  test.each([
+    ['lives for a time of its own', { expires: { visits: '5m' } }],
+    ['may be absent', { lost: { visits: 'absent' } }],
+  ] as const)('is read first where the field %s, and so may be gone without a word', async (_what, options) => {
+    const process = world.process(schema, options)
+    const own = await process.sessions.create({ visits: 1 })
+    await own.increment('visits')
+    process.store.takeLog()
+    await own.increment('visits')
+    expect(process.store.log).toEqual(['get visits', 'get @', 'replace visits'])
   })
 
   test('keeps its birth, and the ids of others', async () => {
