@@ -111,22 +111,6 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['absent-field', 'create-and-end', 'eviction', 'header-races', 'one-field'],
   },
   {
-    rule: 'R1',
-    what: 'a change over what was seen before does not look for the header behind it',
-    replacements: [
-      {
-        file: 'field-writer.ts',
-        from: `    if (reading.header === undefined) throw new SessionGoneError('destroyed')
-    const header = reading.header.value
-    // The session`,
-        to: `    const header = reading.header?.value ?? known
-    // The session`,
-      },
-    ],
-    scenarios: ['create-and-end'],
-    heldBy: 'field-writer.test.ts, “ends in SESSION_GONE when the header is gone, whatever it left behind”',
-  },
-  {
     rule: 'R2',
     what: 'births are not compared',
     replacements: [
