@@ -2,10 +2,11 @@
 export function abortable<T>(work: T | Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason)
-    if (signal.aborted) return abort()
     signal.addEventListener('abort', abort, { once: true })
+    // Whatever comes of work that was given up is heard, so that it is no unhandled rejection.
     Promise.resolve(work)
       .then(resolve, reject)
       .finally(() => signal.removeEventListener('abort', abort))
+    if (signal.aborted) abort()
   })
 }

@@ -192,9 +192,10 @@ export class Visit {
 
   /** Verifies the token by a first reading, where nobody has yet. `then` gets undefined where it opens nothing. */
   #open<T>(fields: readonly string[], deadline: Deadline, then: (reading: Reading | undefined) => T | Promise<T>): Promise<T> {
+    if (this.#state !== 'unopened') return Promise.resolve(then(undefined))
     if (this.#tokens.length > 1) return this.#choose(deadline).then(() => this.#open(fields, deadline, then))
     const [token] = this.#tokens
-    if (token === undefined || this.#state !== 'unopened') return Promise.resolve(then(undefined))
+    if (token === undefined) return Promise.resolve(then(undefined))
     return this.#engine.reader.read(token.sid, fields, deadline, (reading) => {
       // Another call of this request may have come first; whatever it made of the token holds.
       if (this.#state === 'unopened') this.#recognise(token, reading)
