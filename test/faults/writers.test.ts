@@ -63,8 +63,7 @@ test.for(protocols)(
     expect(calls.filter(({ kind, outcome }) => kind === 'update' && outcome !== 'failed').length).toBeGreaterThanOrEqual(
       processes * updates,
     )
-    // The faults were there; how many calls one of them touches is a matter of chance.
-    expect(touched.length).toBeGreaterThan(updates / 4)
+    expect(touched.length).toBeGreaterThan(updates)
     // One combined write of unknown outcome tells all its callers so.
     expect(unknown).toBeLessThan(Math.max(abreast + 1, touched.length / 100))
   },
@@ -73,7 +72,7 @@ test.for(protocols)(
 /** One process's way to the server: every link fails sooner or later, and some requests and answers are lost. */
 async function faultyProxy(stage: Stage, target: string, chance: Chance): Promise<FaultProxy> {
   const judge = ({ link }: { link: Link }): Fate => {
-    if (chance.next() > 0.005) return 'pass'
+    if (chance.next() > 0.01) return 'pass'
     const fate = chance.pick(['swallow', 'swallow and reset', 'lose', 'hold'] as const)
     if (fate === 'hold') setTimeout(() => link.release(), chance.below(600)).unref()
     return fate
