@@ -1,6 +1,7 @@
 import { memcachedStore } from '@fieldwise/memcached'
-import { type ContractHarness, contractCases, runContractCase, type Store } from 'fieldwise/store-contract'
-import { describe, test } from 'vitest'
+import type { ContractHarness, Store } from 'fieldwise/store-contract'
+import { describe } from 'vitest'
+import { testContract } from '../support/contract.js'
 import { FaultProxy, type Link } from '../support/fault-proxy.js'
 import { Memcached } from '../support/memcached.js'
 import { Chance } from '../support/scale.js'
@@ -13,12 +14,7 @@ describe.concurrent.each(protocols)(
   'the store contract over the %s protocol, through a network that slices and delays',
   (protocol) => {
     const { traits } = memcachedStore('127.0.0.1', { protocol })
-    const subject = { traits, skipsTime: false, breaks: true, make: () => harnessOf(protocol) }
-    for (const contractCase of contractCases) {
-      const reason = contractCase.needs?.(subject)
-      if (reason === undefined) test(contractCase.title, () => runContractCase(contractCase, subject))
-      else test.skip(`${contractCase.title} (left out: ${reason})`)
-    }
+    testContract({ traits, skipsTime: false, breaks: true, make: () => harnessOf(protocol) })
   },
 )
 

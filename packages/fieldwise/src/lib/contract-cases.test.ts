@@ -1,5 +1,6 @@
 import { AssertionError } from 'node:assert/strict'
 import { describe, expect, test } from 'vitest'
+import { testContract } from '../../../../test/support/contract.js'
 import { contractCases } from './contract-cases.js'
 import {
   type ContractCase,
@@ -13,12 +14,7 @@ import { memoryStore } from './memory-store.js'
 import type { Flight, Store, StoreAnswer, StoreRequest, StoreTraits } from './store.js'
 
 describe('memoryStore keeps the store contract', () => {
-  const subject = subjectOf({ traits: memoryStore().traits, wrap: (store) => store })
-  for (const contractCase of contractCases) {
-    const reason = contractCase.needs?.(subject)
-    if (reason === undefined) test(contractCase.title, () => runContractCase(contractCase, subject))
-    else test.skip(`${contractCase.title} (left out: ${reason})`)
-  }
+  testContract(subjectOf({ traits: memoryStore().traits, wrap: (store) => store }))
 })
 
 describe('the cases', () => {

@@ -212,7 +212,9 @@ describe('the limit', () => {
     const [writer, other] = sids as [string, string]
     await answersOf(store, writer, [add(writer, 'v', Buffer.alloc(4_000))])
     await answersOf(store, other, [add(other, 'v', Buffer.alloc(4_000))])
-    expect(await answersOf(store, writer, [add(writer, 'w', Buffer.alloc(4_000))])).toEqual([{ result: 'stored', version: expect.any(Object) }])
+    expect(await answersOf(store, writer, [add(writer, 'w', Buffer.alloc(4_000))])).toEqual([
+      { result: 'stored', version: expect.any(Object) },
+    ])
     expect(await namesIn(store, writer, ['v', 'w'])).toEqual(['v', 'w'])
     expect(await livingOf(store, [other])).toEqual([])
   })
@@ -237,14 +239,18 @@ describe('the limit', () => {
     expect(store.largestValue(sid, 38)).toBe(largest)
     const refused = await answersOf(store, sid, [add(sid, 'v', Buffer.alloc(largest + 1)), add(sid, '@', Buffer.alloc(10_000))])
     expect(refused).toMatchObject([{ error: { field: 'v', size: largest + 1, limit: largest } }, { error: { field: 'header' } }])
-    expect(await answersOf(store, sid, [add(sid, 'v', Buffer.alloc(largest))])).toEqual([{ result: 'stored', version: expect.any(Object) }])
+    expect(await answersOf(store, sid, [add(sid, 'v', Buffer.alloc(largest))])).toEqual([
+      { result: 'stored', version: expect.any(Object) },
+    ])
   })
 
   test('gives the room of expired items to new ones of the same session', async () => {
     const { clock, store } = scene({ limit: 10_000 })
     await answersOf(store, sid, [add(sid, 'a', Buffer.alloc(8_000), 10), add(sid, 'b')])
     clock.time += 10
-    expect(await answersOf(store, sid, [add(sid, 'c', Buffer.alloc(8_000))])).toEqual([{ result: 'stored', version: expect.any(Object) }])
+    expect(await answersOf(store, sid, [add(sid, 'c', Buffer.alloc(8_000))])).toEqual([
+      { result: 'stored', version: expect.any(Object) },
+    ])
     expect(await namesIn(store, sid, ['b', 'c'])).toEqual(['b', 'c'])
   })
 

@@ -1,6 +1,6 @@
-import type { ContractHarness } from 'fieldwise/store-contract'
-import { contractCases, runContractCase, type Store } from 'fieldwise/store-contract'
-import { describe, test } from 'vitest'
+import type { ContractHarness, Store } from 'fieldwise/store-contract'
+import { describe } from 'vitest'
+import { testContract } from '../../../../test/support/contract.js'
 import { Memcached } from '../../../../test/support/memcached.js'
 import { memcachedStore } from '../index.js'
 import type { MemcachedOptions } from './options.js'
@@ -9,12 +9,7 @@ const protocols: readonly MemcachedOptions[] = [{ protocol: 'binary' }, { protoc
 
 describe.concurrent.each(protocols)('the store contract over the $protocol protocol on a real memcached', (options) => {
   const { traits } = memcachedStore('127.0.0.1', options)
-  const subject = { traits, skipsTime: false, breaks: true, make: () => harnessOf(options) }
-  for (const contractCase of contractCases) {
-    const reason = contractCase.needs?.(subject)
-    if (reason === undefined) test(contractCase.title, () => runContractCase(contractCase, subject))
-    else test.skip(`${contractCase.title} (left out: ${reason})`)
-  }
+  testContract({ traits, skipsTime: false, breaks: true, make: () => harnessOf(options) })
 })
 
 async function harnessOf(options: MemcachedOptions): Promise<ContractHarness> {
