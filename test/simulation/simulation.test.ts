@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { runSeed } from '../support/scale.js'
 import { describeFailure, playHistories, playHistory } from './scenario.js'
 import { scenarios } from './scenarios/index.js'
 
-const runSeed = Number(process.env.FIELDWISE_SEED ?? Math.floor(Math.random() * 0x1_0000_0000))
 console.log(`simulation: repeat with FIELDWISE_SEED=${runSeed}`)
 
 /** A fiftieth of the full size, which `pnpm torture` plays. */

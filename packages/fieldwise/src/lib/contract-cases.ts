@@ -838,7 +838,8 @@ function outageCases(): ContractCase[] {
       needs,
       async run(harness) {
         const scene = new Scene(harness)
-        await scene.answers(scene.add('a', 'x'))
+        // Long, so that an outage may begin within the first answer and no short answer slips through whole.
+        await scene.answers(scene.add('a', 'x'.repeat(100)))
         await duringEachOutage(harness, async () => {
           const begun = harness.monotonic()
           const flights = Array.from({ length: 20 }, () => scene.answers(scene.get('a'), scene.replace('a', 'y')))
