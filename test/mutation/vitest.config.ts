@@ -21,7 +21,7 @@ export default defineConfig({
   test: {
     include: [
       'packages/memcached/src/lib/{binary-*,meta-*,connection,greeting,server,expiry,fifo,inbox,key}.test.ts',
-      'packages/fieldwise/src/lib/{field-writer,header,headers,item,renewals,session,session-*,sessions,visit}.test.ts',
+      'packages/fieldwise/src/lib/{events,field-writer,header,headers,item,reader,renewals,session,session-*,sessions,visit}.test.ts',
     ],
     exclude: ['**/session-secrecy.test.ts'],
     isolate: false,

@@ -1,0 +1,203 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { type Process, World } from '../../../../test/support/world.js'
+import type { Core } from './core.js'
+import { StoreUnavailableError } from './errors.js'
+import { encodeHeader, type Header } from './header.js'
+import { Keys } from './keys.js'
+import { asItIs, Reader } from './reader.js'
+import { noSealing } from './sealing.js'
+import type { SessionOf } from './sessions.js'
+import type { Flight, StoreAnswer } from './store.js'
+import { Telemetry } from './telemetry.js'
+
+const schema = z.object({ visits: z.int().default(0), note: z.string() })
+type Web = Process<typeof schema>
+
+let world: World
+let web: Web
+let other: Web
+let session: SessionOf<Web['sessions']>
+
+beforeEach(async () => {
+  world = new World()
+  web = world.process(schema)
+  other = world.process(schema)
+  session = await web.sessions.create({ visits: 1, note: 'first' })
+  web.store.takeLog()
+})
+
+const flights = (process = web) => process.store.flights.map((requests) => requests.length)
+
+/** What a damaged memory may hold: no version of this package wrote it. */
+const garbage = Buffer.from([0xff])
+
+describe('reads of one tick', () => {
+  test('share a flight, and a field that several ask for is asked for once', async () => {
+    const { hits } = web.sessions.stats()
+    await Promise.all([session.get('visits'), session.get('note'), session.get('visits'), session.getAll()])
+    expect(web.store.log).toEqual(['get visits', 'get note', 'get @'])
+    expect(web.sessions.stats().hits - hits).toBe(2)
+  })
+
+  test.each([
+    ['share a flight where they end within 5 ms of one another', '1005ms', [3, 1]],
+    ['go apart where one may wait for longer', '1006ms', [2, 2, 1]],
+  ] as const)('%s', async (_what, deadline, expected) => {
+    const process = world.process(schema, { traits: { timeout: 1_000 }, retry: { deadline } })
+    const one = await process.sessions.open(session.token as string)
+    process.store.takeLog()
+    await world.time.run(Promise.all([one?.increment('visits'), one?.get('note')]))
+    expect(flights(process)).toEqual(expected)
+  })
+})
+
+describe('a read whose answer was cut off', () => {
+  test('is sent once more', async () => {
+    web.store.holding = true
+    const read = session.get('note')
+    ;(await world.next(web, 'get note')).loseRequest()
+    await (await world.next(web, 'get note')).deliver()
+    expect(await read).toBe('first')
+    expect(flights()).toEqual([2, 2])
+  })
+
+  test('is sent once more where a part of it had arrived', async () => {
+    const cut: StoreAnswer = { result: 'open', error: new StoreUnavailableError('The connection was cut') }
+    answerWith((flight) => ({ ...flight, answers: [flight.answers[0] as StoreAnswer, cut] }))
+    expect(await session.get('note')).toBe('first')
+    expect(flights()).toEqual([2, 2])
+  })
+
+  test('twice fails with what the store says', async () => {
+    web.store.holding = true
+    const read = expect(session.get('note')).rejects.toThrow('The connection was cut')
+    for (let time = 0; time < 2; time++) (await world.next(web, 'get note')).loseRequest()
+    await read
+    expect(flights()).toEqual([2, 2])
+  })
+})
+
+describe('a read', () => {
+  test('that never left fails with what the store says, and is not sent again', async () => {
+    web.store.outage = 'refused'
+    await expect(session.get('note')).rejects.toThrow('The connection was cut')
+    expect(flights()).toEqual([2])
+  })
+
+  test('takes an answer that no get has for an outage, never for an unset field', async () => {
+    answerWith((flight) => ({ ...flight, answers: [{ result: 'done' }, flight.answers[1] as StoreAnswer] }))
+    await expect(session.get('note')).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: "The store answered 'done' to a get",
+    })
+  })
+})
+
+describe('an item that cannot be read', () => {
+  beforeEach(() => world.plant(`${session.id}:note`, garbage))
+
+  test('fails the readers of its field alone', async () => {
+    const results = await Promise.allSettled([session.get('note'), session.get('visits')])
+    expect(results).toMatchObject([{ reason: { code: 'SEAL_BROKEN', field: 'note' } }, { value: 1 }])
+  })
+
+  test('is not a lost one, and hides none beside it', async () => {
+    await world.evict(`${session.id}:visits`)
+    await expect(session.getMany(['note', 'visits'])).rejects.toMatchObject({ code: 'SESSION_GONE', field: 'visits' })
+  })
+
+  test('is replaced by a set that opens the session in the same round trip', async () => {
+    await web.sessions.resume(session.token as string).set('note', 'second')
+    expect(await session.get('note')).toBe('second')
+  })
+})
+
+test('the end of a session whose header cannot be read any more takes it away, and what was known of its fields', async () => {
+  await world.plant(`${session.id}:@`, garbage)
+  await session.destroy()
+  expect(web.store.log).toEqual(['get @', 'delete @', 'delete visits', 'delete note'])
+  expect(await other.sessions.open(session.token as string)).toBeNull()
+})
+
+describe('headers that were read before', () => {
+  /** How many headers were taken apart. */
+  let opened: number
+  let reader: Reader
+  let headers: Map<string, Buffer>
+
+  beforeEach(() => {
+    opened = 0
+    headers = new Map()
+    const open: typeof noSealing.open = (sid, name, stored) => {
+      opened++
+      return noSealing.open(sid, name, stored)
+    }
+    const flight = (sid: string): Promise<Flight> => {
+      const value = headers.get(sid) ?? encodeHeader(header)
+      return Promise.resolve({ answers: [{ result: 'found', value, version: {} }], at: 0 })
+    }
+    reader = new Reader({
+      runtime: world.time.runtime,
+      store: { traits: web.store.traits, flight },
+      sealer: { ...noSealing, open },
+      keys: new Keys(''),
+      telemetry: new Telemetry('a store', ''),
+    } as unknown as Core)
+  })
+
+  const read = (sid: string) => reader.read(sid, [], world.time.runtime.monotonic() + 1_000, asItIs)
+
+  async function readOthers(count: number): Promise<void> {
+    for (let index = 0; index < count; index++) await read(`other ${opened} ${index}`)
+  }
+
+  test('are taken apart once, as long as they stay the same', async () => {
+    const first = await read('a')
+    expect((await read('a')).header?.value).toBe(first.header?.value)
+    expect(opened).toBe(1)
+    headers.set('a', encodeHeader({ ...header, idle: 7 }))
+    expect((await read('a')).header?.value.idle).toBe(7)
+    expect((await read('a')).header?.value.idle).toBe(7)
+    expect(opened).toBe(2)
+  })
+
+  test('stay known over some thousand others as long as they are asked for', async () => {
+    await read('a')
+    for (let round = 0; round < 3; round++) {
+      await readOthers(2_000)
+      await read('a')
+    }
+    expect(opened).toBe(1 + 3 * 2_000)
+  })
+
+  test('are forgotten after some thousand others, so that memory has a bound', async () => {
+    await read('a')
+    await readOthers(5_000)
+    const before = opened
+    await read('a')
+    expect(opened - before).toBe(1)
+  })
+
+  const header: Header = {
+    hash: Buffer.alloc(32),
+    persist: false,
+    created: 0,
+    deadline: 1,
+    idle: 5,
+    fieldsUntil: 1,
+    rotated: 0,
+    previous: undefined,
+    manifest: new Map(),
+  }
+})
+
+/** The next flight is answered with what `change` makes of its answers; those after it as they are. */
+function answerWith(change: (flight: Flight) => Flight): void {
+  const { store } = web
+  const flight = store.flight.bind(store)
+  store.flight = async (...request) => {
+    store.flight = flight
+    return change(await flight(...request))
+  }
+}
