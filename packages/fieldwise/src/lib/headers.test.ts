@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { turn } from '../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../test/support/world.js'
+import { keepFor } from './facade.js'
 import { decodeHeader } from './header.js'
 import type { SessionOf } from './sessions.js'
 
@@ -103,6 +105,123 @@ describe('a swap of a header whose answer was lost', () => {
   })
 })
 
+describe('a change of a header', () => {
+  test('that cannot be sent fails at once, with what the store says, and is not tried again', async () => {
+    web.store.outage = 'refused'
+    await expect(session.regenerate()).rejects.toThrow('The connection was cut')
+    expect(web.store.log).toEqual(['get @'])
+  })
+
+  test('whose swap never left fails at once, with what the store says, and is not tried again', async () => {
+    web.store.holding = true
+    const rotation = expect(session.regenerate()).rejects.toThrow('The connection was cut')
+    await (await world.next(web, 'get @')).deliver()
+    ;(await world.next(web, 'replace @')).refuse()
+    await web.store.release()
+    await world.time.run(rotation)
+    expect(web.store.log).toEqual(['get @', 'replace @'])
+  })
+
+  test('that came second knows that nothing of it was stored: an outage after that is STORE_UNAVAILABLE', async () => {
+    web.store.holding = true
+    const outcome = expect(keepFor(session, '20m')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await (await world.next(web, 'get @')).deliver()
+    const swap = await world.next(web, 'replace @')
+    await there.set('second', 1)
+    web.store.outage = 'refused'
+    await swap.deliver()
+    await world.time.run(outcome)
+    expect(swaps()).toHaveLength(1)
+  })
+
+  test('whose answer was lost waits an outage out, and is then found out about', async () => {
+    web.store.holding = true
+    const change = keepFor(session, '20m')
+    await (await world.next(web, 'get @')).deliver()
+    await (await world.next(web, 'replace @')).loseAnswer()
+    web.store.outage = 'refused'
+    for (let pause = 0; pause < 8; pause++) {
+      await turn()
+      world.time.wakeNext()
+    }
+    web.store.outage = undefined
+    await web.store.release()
+    await world.time.run(change)
+    expect(swaps()).toHaveLength(1)
+    expect((await header()).idle).toBe(20 * 60_000)
+  })
+
+  test('that waits behind one that hangs ends at its own deadline, with nothing stored', async () => {
+    web.store.holding = true
+    const stuck = keepFor(session, '20m')
+    await world.time.advance(1_000)
+    const began = world.time.clock.now()
+    let ended: number | undefined
+    const later = keepFor(await fresh(), '10m').catch((error) => {
+      ended = world.time.clock.now()
+      return error
+    })
+    await world.time.advance(5_000)
+    expect(await later).toMatchObject({ code: 'STORE_UNAVAILABLE', message: 'The store did not answer in time' })
+    expect((ended as number) - began).toBe(2_000)
+    web.store.holding = false
+    await web.store.release()
+    await stuck.catch(() => {})
+  })
+
+  test.each([
+    ['that may have been stored is OUTCOME_UNKNOWN at its deadline', true, 'OUTCOME_UNKNOWN'],
+    ['that was not stored is STORE_UNAVAILABLE at its deadline', false, 'STORE_UNAVAILABLE'],
+  ])('%s, and one beside it with more time is made', async (_what, isOpen, code) => {
+    const [early, late] = [await fresh(), await fresh()]
+    web.store.holding = true
+    const first = keepFor(session, '20m')
+    await turn()
+    const one = keepFor(early, '10m').catch((error) => error)
+    await world.time.advance(1_000)
+    const other = keepFor(late, '5m')
+    await (await world.next(web, 'get @')).deliver()
+    await (await world.next(web, 'replace @')).deliver()
+    await first
+    await (await world.next(web, 'get @')).deliver()
+    const swap = await world.next(web, 'replace @')
+    await there.set('second', 1)
+    await world.time.advance(1_000)
+    if (isOpen) swap.loseRequest()
+    else await swap.deliver()
+    await world.time.advance(100)
+    web.store.holding = false
+    await web.store.release()
+    await world.time.run(other)
+    expect(await one).toMatchObject({ code })
+    expect((await header()).idle).toBe(5 * 60_000)
+  })
+
+  test('that fits to the byte is made; one byte more is refused before it is sent (W10)', async () => {
+    const keys = [randomBytes(32).toString('base64url')]
+    const sealed = world.process(schema, { sealing: { keys } })
+    const example = await sealed.sessions.create({ first: 0 })
+    await example.set('second', 0)
+    const size = (await world.stored(`${example.id}:@`))?.length as number
+    const one = await sealed.sessions.create({ first: 0 })
+    sealed.store.largest = `${one.id}:@`.length + size - 1
+    await expect(one.set('second', 0)).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE', size, limit: size - 1 })
+    sealed.store.largest++
+    await one.set('second', 0)
+    expect(await one.get('second')).toBe(0)
+  })
+})
+
+/** Another request's hold on the session, in the first process. */
+async function fresh(): Promise<typeof session> {
+  const { holding } = web.store
+  web.store.holding = false
+  const one = await web.sessions.open(session.token as string)
+  web.store.holding = holding
+  web.store.takeLog()
+  return one as typeof session
+}
+
 describe('the end', () => {
   test('deletes the header before any field (E1)', async () => {
     await session.set('second', 1)
@@ -134,6 +253,15 @@ describe('the end', () => {
     await web.store.release()
     await ending
     expect(session.state).toBe('gone')
+  })
+
+  test('whose answer stays away is OUTCOME_UNKNOWN, with what the store says as its cause', async () => {
+    web.store.outage = 'silent'
+    await expect(world.time.run(session.destroy())).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      message: expect.stringContaining('the end of this session'),
+      cause: expect.objectContaining({ message: 'The connection was cut' }),
+    })
   })
 
   test('is not a new life for a header that another one is changing', async () => {
