@@ -6,6 +6,8 @@ export type Command = (StoreRequest & { readonly cas?: number }) | { readonly op
 /** What the server answers. `refused` is its error for an item that is too large. */
 export type Reply =
   | { readonly result: 'found'; readonly value: Buffer; readonly cas: number; readonly life: number }
+  /** A `get` of what is known: whether it is that version, without the value. */
+  | { readonly result: 'version'; readonly isSame: boolean; readonly life: number }
   | { readonly result: 'time'; readonly seconds: number }
   | { readonly result: 'stored'; readonly cas: number }
   | { readonly result: 'done' }
@@ -42,7 +44,7 @@ export class SimulatedMemcached {
   execute(command: Command): Reply {
     switch (command.op) {
       case 'get':
-        return this.#get(command.key)
+        return command.cas === undefined ? this.#get(command.key) : this.#compare(command.key, command.cas)
       case 'renew':
         return this.#touch(command.key, command.life) === done ? this.#get(command.key) : missing
       case 'add':
@@ -83,6 +85,12 @@ export class SimulatedMemcached {
     const item = this.#find(key)
     if (!item) return missing
     return { result: 'found', value: item.value, cas: item.cas, life: (item.expires - this.seconds()) * 1000 }
+  }
+
+  #compare(key: string, cas: number): Reply {
+    const item = this.#find(key)
+    if (!item) return missing
+    return { result: 'version', isSame: item.cas === cas, life: (item.expires - this.seconds()) * 1000 }
   }
 
   #replace(command: Command & { op: 'replace' }): Reply {

@@ -98,8 +98,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'reader.ts',
-        from: `requests.push({ op: 'get', key: keys.header(sid) })`,
-        to: `requests.unshift({ op: 'get', key: keys.header(sid) })`,
+        from: 'requests.push(this.#headerRequest(sid, known))',
+        to: 'requests.unshift(this.#headerRequest(sid, known))',
       },
       { file: 'reader.ts', from: 'answers[fields.length] as StoreAnswer', to: 'answers[0] as StoreAnswer' },
       {

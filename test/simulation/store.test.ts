@@ -5,7 +5,7 @@ import { calm } from './network.js'
 import { SimulatedStore } from './store.js'
 import { type Host, World } from './world.js'
 
-const traits = { reportsLife: true, shared: true, timeout: 500, lifeStep: 1_000 }
+const traits = { reportsLife: true, comparesVersions: true, shared: true, timeout: 500, lifeStep: 1_000 }
 
 // The simulation plays on what the contract promises, so the simulated store has to keep the contract.
 for (const contractCase of contractCases) {

@@ -4,7 +4,15 @@ import {
   StoreUnavailableError,
   ValueTooLargeError,
 } from '../../packages/fieldwise/src/lib/errors.js'
-import type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits } from '../../packages/fieldwise/src/lib/store.js'
+import type {
+  Flight,
+  Store,
+  StoreAnswer,
+  StoreHost,
+  StoreRequest,
+  StoreTraits,
+  Version,
+} from '../../packages/fieldwise/src/lib/store.js'
 import type { Command, Reply } from './memcached.js'
 import type { Connection, Endpoint, Network } from './network.js'
 import type { Timer } from './scheduler.js'
@@ -65,7 +73,7 @@ export class SimulatedStore implements Store {
     this.#network = network
     this.#endpoint = endpoint
     this.#sendsAnySize = sendsAnySize
-    this.traits = { reportsLife: true, shared: true, timeout: 500, lifeStep: 1000, ...traits }
+    this.traits = { reportsLife: true, comparesVersions: true, shared: true, timeout: 500, lifeStep: 1000, ...traits }
   }
 
   start(host: StoreHost): void {
@@ -242,12 +250,17 @@ export class SimulatedStore implements Store {
 
 /** As it goes over the wire: bytes are copied, as a socket would. */
 function commandOf(request: StoreRequest, connection: Connection): Command | StoreAnswer {
+  if (request.op === 'get')
+    return isOwn(request.known, request.key, connection) ? { ...request, cas: request.known.cas } : request
   if (!('value' in request)) return request
   const value = Buffer.from(request.value)
   if (request.op === 'add' || request.version === undefined) return { ...request, value }
   const { version } = request
-  const isOwn = version instanceof SimulatedVersion && version.connection === connection && version.key === request.key
-  return isOwn ? { ...request, value, cas: version.cas } : conflict
+  return isOwn(version, request.key, connection) ? { ...request, value, cas: version.cas } : conflict
+}
+
+function isOwn(version: Version | undefined, key: string, connection: Connection): version is SimulatedVersion {
+  return version instanceof SimulatedVersion && version.connection === connection && version.key === key
 }
 
 function answerOf(request: StoreRequest, reply: Reply, connection: Connection, traits: StoreTraits): StoreAnswer {
@@ -260,6 +273,9 @@ function answerOf(request: StoreRequest, reply: Reply, connection: Connection, t
       }
       return traits.reportsLife ? { ...found, life: reply.life } : found
     }
+    case 'version':
+      if (!reply.isSame) return { result: 'changed' }
+      return traits.reportsLife ? { result: 'same', life: reply.life } : { result: 'same' }
     case 'stored':
       return { result: 'stored', version: new SimulatedVersion(connection, request.key, reply.cas) }
     case 'refused':

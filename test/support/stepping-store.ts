@@ -106,7 +106,7 @@ export class SteppingStore implements Store {
         answers.push({ result: 'conflict' })
         continue
       }
-      const flight = await this.#inner.flight(sid, [unwrapped(request)], Number.POSITIVE_INFINITY)
+      const flight = await this.#inner.flight(sid, [this.#unwrapped(request)], Number.POSITIVE_INFINITY)
       answers.push(this.#wrapped(flight.answers[0] as StoreAnswer))
       at = flight.at
     }
@@ -118,12 +118,23 @@ export class SteppingStore implements Store {
     return request.op === 'replace' && request.version instanceof HeldVersion && !request.version.isOf(this, this.#connection)
   }
 
+  #unwrapped(request: StoreRequest): StoreRequest {
+    if (request.op === 'get')
+      return { ...request, known: this.traits.comparesVersions ? this.#innerOf(request.known) : undefined }
+    if (request.op !== 'replace' || !(request.version instanceof HeldVersion)) return request
+    return { ...request, version: request.version.inner }
+  }
+
+  #innerOf(version: Version | undefined): Version | undefined {
+    return version instanceof HeldVersion && version.isOf(this, this.#connection) ? version.inner : undefined
+  }
+
   #wrapped(answer: StoreAnswer): StoreAnswer {
     if (answer.result === 'stored' && answer.version) return { ...answer, version: this.#held(answer.version) }
-    if (answer.result !== 'found') return answer
+    if (answer.result !== 'found' && answer.result !== 'same') return answer
     const { life, ...rest } = answer
     const told = this.traits.reportsLife && life !== undefined ? { ...rest, life } : rest
-    return { ...told, version: this.#held(answer.version) }
+    return told.result === 'found' ? { ...told, version: this.#held(told.version) } : told
   }
 
   #held(version: Version): HeldVersion {
@@ -243,11 +254,6 @@ class HeldVersion {
 export function wordsOf(request: StoreRequest): string {
   const op = request.op === 'replace' && request.version === undefined ? 'replace any' : request.op
   return `${op} ${request.key.slice(request.key.lastIndexOf(':') + 1)}`
-}
-
-function unwrapped(request: StoreRequest): StoreRequest {
-  if (request.op !== 'replace' || !(request.version instanceof HeldVersion)) return request
-  return { ...request, version: request.version.inner }
 }
 
 function cut(): StoreUnavailableError {

@@ -153,6 +153,23 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
       noticed: 'each request of a flight sees what those before it did',
     },
     {
+      what: 'takes a known version for the present one',
+      defect: {
+        answer: (answer, request) =>
+          answer.result === 'found' && request.op === 'get' && request.known ? { result: 'same' } : answer,
+      },
+      noticed:
+        'of an item whose version is known a store that compares versions says that it is the same, and only as long as it is',
+    },
+    {
+      what: 'sends what is known already',
+      defect: {
+        request: (request) => (request.op === 'get' ? { op: 'get', key: request.key } : request),
+      },
+      noticed:
+        'of an item whose version is known a store that compares versions says that it is the same, and only as long as it is',
+    },
+    {
       what: 'deletes the old value when it refuses a large one',
       defect: {
         instead: (request) =>
@@ -298,7 +315,7 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
 
 /** A memory store made to look like a fleet of one: lives in seconds, a label in the sid, and a switch to cut it off. */
 function coarse(defect: Defect): ContractSubject {
-  const traits: StoreTraits = { reportsLife: false, shared: true, timeout: 200, lifeStep: 1_000 }
+  const traits: StoreTraits = { reportsLife: false, comparesVersions: true, shared: true, timeout: 200, lifeStep: 1_000 }
   return subjectOf({ traits, defect, wrap: (store, cut) => coarseStore(store, traits, defect, cut) })
 }
 

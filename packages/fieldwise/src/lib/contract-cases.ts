@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import { type ContractCase, type ContractHarness, Scene, told } from './contract-harness.js'
 import { isFieldwiseError } from './errors.js'
-import type { StoreAnswer, StoreRequest } from './store.js'
+import type { StoreAnswer, StoreRequest, Version } from './store.js'
 
 /**
  * What every store must do, one case each. They use `node:assert` and no test runner; give each to the runner at hand with
@@ -352,6 +352,28 @@ function versionCases(): ContractCase[] {
         await next(scene.replace('a', 'third', replaced))
         await scene.expect([scene.replace('a', 'late', replaced)], ['conflict'])
         await scene.holds('a', 'third')
+      },
+    },
+    {
+      title:
+        'of an item whose version is known a store that compares versions says that it is the same, and only as long as it is',
+      requirement: 'same: the item is there, and it is that very version.',
+      async run(harness) {
+        const scene = new Scene(harness)
+        const same = scene.store.traits.comparesVersions ? 'same' : 'found'
+        await scene.answers(scene.add('a', 'first'), scene.add('b', 'first'))
+        const { version } = await scene.read('a')
+        const others = [(await scene.read('b')).version, {}]
+        await scene.expect(
+          [scene.compare('a', version), scene.touch('a', 2 * minute), scene.compare('a', version)],
+          [same, 'done', same],
+        )
+        for (const other of others) await isAnother(scene, other)
+        for (const writes of [[scene.replace('a', 'first')], [scene.delete('a'), scene.add('a', 'first')]]) {
+          await scene.answers(...writes)
+          await isAnother(scene, version)
+        }
+        await scene.expect([scene.delete('a'), scene.compare('a', version)], ['done', 'missing'])
       },
     },
     {
@@ -879,7 +901,8 @@ function outageCases(): ContractCase[] {
       },
     },
     {
-      title: 'after an outage the store works again by itself, and a version from before it never overwrites',
+      title:
+        'after an outage the store works again by itself, and a version from before it is never the same and never overwrites',
       requirement: 'conflict: the item has changed, or its version’s connection is gone and nothing was sent.',
       needs,
       async run(harness) {
@@ -892,6 +915,7 @@ function outageCases(): ContractCase[] {
           await outage.end()
           await untilBack(scene)
           await scene.answers(scene.delete('a'), scene.add('a', 'after'))
+          await isAnother(scene, version)
           await scene.expect([scene.replace('a', 'stale', version)], ['conflict'])
           await scene.holds('a', 'after')
         }
@@ -957,6 +981,11 @@ function three(result: string): string[] {
 
 function valuesOf(answers: readonly StoreAnswer[]): string[] {
   return answers.flatMap((answer) => (answer.result === 'found' ? [answer.value.toString('latin1')] : []))
+}
+
+async function isAnother(scene: Scene, version: Version): Promise<void> {
+  const [answer] = await scene.answers(scene.compare('a', version))
+  assert.match(told(answer), /^(found|changed)$/)
 }
 
 async function eachIsKept(scene: Scene, values: readonly Buffer[]): Promise<void> {

@@ -133,6 +133,11 @@ export class Scene {
     return { op: 'get', key: this.key(name) }
   }
 
+  /** A get by one who has the value of `known`. */
+  compare(name: string, known: Version): StoreRequest {
+    return { op: 'get', key: this.key(name), known }
+  }
+
   add(name: string, value: string | Buffer, life = minute): StoreRequest {
     return { op: 'add', key: this.key(name), value: bytes(value), life }
   }

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { turn } from '../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../test/support/world.js'
+import { StoreUnavailableError } from './errors.js'
 import { decodeHeader } from './header.js'
 import { decodeItem } from './item.js'
 import type { SessionOf } from './sessions.js'
@@ -124,6 +126,18 @@ describe('updates of one field from one process', () => {
     expect(await session.get('cart')).toEqual(['tea', 'coffee'])
   })
 
+  test('that are given up by the function of one before them are left out', async () => {
+    const controller = new AbortController()
+    const first = session.update('visits', (visits) => {
+      controller.abort()
+      return visits + 1
+    })
+    const second = session.increment('visits', 100, { signal: controller.signal })
+    await expect(second).rejects.toThrow('aborted')
+    expect(await first).toBe(1)
+    expect(await session.get('visits')).toBe(1)
+  })
+
   test('are mixed with set, delete and take in the order in which they were called', async () => {
     const results = await Promise.all([
       session.increment('visits', 5),
@@ -149,6 +163,50 @@ describe('updates of one field from one process', () => {
     await web.store.release()
     await stuck
   })
+})
+
+describe('the first change of a request', () => {
+  test('builds on the reading that opens its session', async () => {
+    expect(await web.sessions.resume(session.token as string).increment('visits')).toBe(1)
+    expect(web.store.log).toEqual(['get visits', 'get @', 'replace visits'])
+  })
+
+  test('builds on one reading with those of other requests of the same tick', async () => {
+    const requests = [1, 2, 3].map(() => web.sessions.resume(session.token as string))
+    expect(await Promise.all(requests.map((one) => one.increment('visits')))).toEqual([1, 2, 3])
+    expect(web.store.log).toEqual(['get visits', 'get @', 'replace visits'])
+  })
+
+  test('whose time ran out while its session was opened is STORE_UNAVAILABLE, and nothing of it was sent', async () => {
+    web.store.holding = true
+    const outcome = expect(web.sessions.resume(session.token as string).increment('visits')).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: 'This change had to wait for others of its field, and its time ran out before it was sent',
+    })
+    const reading = await world.next(web, 'get visits')
+    await world.time.advance(2_000)
+    await reading.deliver()
+    await outcome
+    expect(writes()).toEqual([])
+  })
+})
+
+test('taking what was taken before writes nothing', async () => {
+  expect(await session.take('note')).toBe('first')
+  web.store.takeLog()
+  expect(await there.take('note')).toBeUndefined()
+  expect(await (await opened(web)).take('note')).toBeUndefined()
+  expect([...writes(), ...other.store.log.filter((request) => !request.startsWith('get'))]).toEqual([])
+})
+
+test('a sealed value that fits to the byte is stored; one byte more is refused before it is sent', async () => {
+  const sealed = world.process(schema, { sealing: { keys: [randomBytes(32).toString('base64url')] } })
+  const one = await sealed.sessions.create({ note: 'first' })
+  await one.update('note', () => 'other')
+  const size = (await world.stored(`${one.id}:note`))?.length as number
+  sealed.store.largest = `${one.id}:note`.length + size
+  await expect(one.update('note', () => 'longer')).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE', size: size + 1, limit: size })
+  expect(await one.update('note', () => 'third')).toBe('third')
 })
 
 describe('writers of several processes', () => {
@@ -215,6 +273,33 @@ describe('an update whose answer was lost (W4)', () => {
     await again.deliver()
     expect(await world.time.run(update)).toBe(1)
     expect([runs, await session.get('visits')]).toEqual([1, 1])
+  })
+
+  test('waits an outage out, and is then found out about', async () => {
+    await (await world.next(web, 'replace visits')).loseAnswer()
+    await outage()
+    expect(await world.time.run(update)).toBe(1)
+    expect([runs, await session.get('visits')]).toEqual([1, 1])
+  })
+
+  test('is no conflict, and its second attempt is a retry', async () => {
+    const before = web.sessions.stats()
+    ;(await world.next(web, 'replace visits')).loseRequest()
+    await web.store.release()
+    await world.time.run(update)
+    const { conflicts, retries } = web.sessions.stats()
+    expect([conflicts - before.conflicts, retries - before.retries]).toEqual([0, 1])
+  })
+
+  test('and whose item cannot be read any more is OUTCOME_UNKNOWN, since it could have been stored', async () => {
+    await (await world.next(web, 'replace visits')).loseAnswer()
+    await world.plant(`${session.id}:visits`, garbage)
+    await web.store.release()
+    await expect(world.time.run(update)).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      message: expect.stringContaining("this change of 'visits'"),
+      cause: expect.objectContaining({ code: 'SEAL_BROKEN' }),
+    })
   })
 
   test('and is carried out late: once, whichever of the two comes first', async () => {
@@ -339,6 +424,20 @@ describe('a first write whose answer was lost', () => {
     expect(births).toHaveLength(2)
     expect(births[1]).not.toEqual(births[0])
     expect((await manifest()).get('points')).toEqual(births[1])
+  })
+
+  test('and was not applied runs its function no second time', async () => {
+    ;(await world.next(web, 'add points')).refuse()
+    await goOn()
+    await write.catch(() => {})
+    let runs = 0
+    web.store.holding = true
+    const update = session.update('points', () => ++runs)
+    await (await world.next(web, 'get points')).deliver()
+    ;(await world.next(web, 'add points')).loseRequest()
+    await goOn()
+    expect(await world.time.run(update)).toBe(1)
+    expect([runs, await session.get('points')]).toEqual([1, 1])
   })
 
   test('and is carried out after the item of the second attempt was evicted: it is not taken for it', async () => {
@@ -523,6 +622,14 @@ describe('a blind set whose answer was lost (W6)', () => {
     expect(await session.get('note')).toBe('first')
   })
 
+  test('but was applied waits an outage out, and is then found out about', async () => {
+    await (await world.next(web, 'replace any note')).loseAnswer()
+    await outage()
+    await world.time.run(write)
+    expect(await session.get('note')).toBe('second')
+    expect(writes()).toEqual(['replace any note'])
+  })
+
   test('and the store stays away: OUTCOME_UNKNOWN by the deadline of the call', async () => {
     ;(await world.next(web, 'replace any note')).loseRequest()
     const began = world.time.clock.now()
@@ -536,11 +643,43 @@ describe('a blind set whose answer was lost (W6)', () => {
     await (await world.next(web, 'replace any note')).loseAnswer()
     await there.destroy()
     await goOn()
-    await expect(world.time.run(write)).rejects.toMatchObject({ code: 'SESSION_GONE' })
+    await expect(world.time.run(write)).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'destroyed' })
   })
 })
 
 describe('a blind set', () => {
+  test('that was refused alone is not tried again: STORE_UNAVAILABLE, with what the store says', async () => {
+    web.store.holding = true
+    const write = expect(session.set('note', 'second')).rejects.toThrow('The connection was cut')
+    ;(await world.next(web, 'replace any note')).refuse()
+    await web.store.release()
+    await world.time.run(write)
+    expect(web.store.log).toEqual(['replace any note', 'get @'])
+  })
+
+  test('in one tick with a change is made in its turn: the change sees the value from before it', async () => {
+    await session.set('visits', 5)
+    expect(await Promise.all([session.increment('visits'), session.set('visits', 40)])).toEqual([6, undefined])
+    expect(await there.get('visits')).toBe(40)
+  })
+
+  test('whose header is cut off behind it is done: the header is read again', async () => {
+    cutOffHeader()
+    await session.set('note', 'second')
+    expect(web.store.log).toEqual(['replace any note', 'get @', 'get @'])
+    expect(await there.get('note')).toBe('second')
+  })
+
+  test('whose header is cut off behind it, and stays away, is OUTCOME_UNKNOWN: it is stored, perhaps in no session', async () => {
+    cutOffHeader(() => {
+      web.store.outage = 'refused'
+    })
+    await expect(session.set('note', 'second')).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      cause: expect.objectContaining({ code: 'STORE_UNAVAILABLE' }),
+    })
+  })
+
   test('that never left is STORE_UNAVAILABLE, and nothing was stored', async () => {
     web.store.outage = 'refused'
     await expect(session.set('note', 'second')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
@@ -575,6 +714,37 @@ describe('a blind set', () => {
     await there.regenerate({ lifetime: { idle: '6h' } })
     await late.set('note', 'second')
     expect(await world.life(`${session.id}:note`)).toBeGreaterThan(18 * 3_600_000)
+  })
+})
+
+describe('the longer life of a value, in a session that was given a longer idle time', () => {
+  let write: Promise<void>
+  beforeEach(async () => {
+    const late = await opened(web)
+    await there.regenerate({ lifetime: { idle: '6h' } })
+    web.store.takeLog()
+    web.store.holding = true
+    write = late.set('note', 'second')
+    await (await world.next(web, 'replace any note')).deliver()
+  })
+
+  const touches = () => writes().filter((request) => request === 'touch note')
+
+  test('is given again where the answer was lost', async () => {
+    ;(await world.next(web, 'touch note')).loseRequest()
+    await (await world.next(web, 'touch note')).deliver()
+    await web.store.release()
+    await world.time.run(write)
+    expect(await world.life(`${session.id}:note`)).toBeGreaterThan(18 * 3_600_000)
+  })
+
+  test.each(['done', 'missing'])('is given once where the server answers: %s', async (answer) => {
+    const touch = await world.next(web, 'touch note')
+    if (answer === 'missing') await world.evict(`${session.id}:note`)
+    await touch.deliver()
+    await web.store.release()
+    await world.time.run(write)
+    expect(touches()).toHaveLength(1)
   })
 })
 
@@ -613,6 +783,34 @@ describe('a change of what its request has just written', () => {
     web.store.takeLog()
     expect(await session.increment('visits')).toBe(11)
     expect(web.store.log).toEqual([...trip, 'get visits', 'get @', 'replace visits'])
+  })
+
+  test('is made over what a set of somebody else has left', async () => {
+    await session.set('visits', 0)
+    await there.set('visits', 10)
+    expect(await session.increment('visits')).toBe(11)
+  })
+
+  test('leaves out what was given up before it left', async () => {
+    await session.set('visits', 0)
+    const controller = new AbortController()
+    const givenUp = session.increment('visits', 100, { signal: controller.signal })
+    const kept = session.increment('visits')
+    controller.abort()
+    await expect(givenUp).rejects.toThrow('aborted')
+    expect(await kept).toBe(1)
+    expect(await there.get('visits')).toBe(1)
+  })
+
+  test('remembers the writes of others for a minute, by the time at which it is made', async () => {
+    await there.increment('visits')
+    await session.increment('visits')
+    await world.time.advance(59_000)
+    await session.increment('visits')
+    expect((await itemOf('visits')).earlier).toHaveLength(1)
+    await world.time.advance(2_000)
+    await session.increment('visits')
+    expect((await itemOf('visits')).earlier).toHaveLength(0)
   })
 
   test('is not refused for what held only before', async () => {
@@ -679,6 +877,15 @@ describe('a change of what its request has just written', () => {
     const process = world.process(schema, options)
     const own = await process.sessions.create({ visits: 1 })
     await own.increment('visits')
+    process.store.takeLog()
+    await own.increment('visits')
+    expect(process.store.log).toEqual(['get visits', 'get @', 'replace visits'])
+  })
+
+  test('is read first where a field with a life of its own was just deleted', async () => {
+    const process = world.process(schema, { expires: { visits: '5m' } })
+    const own = await process.sessions.create({ visits: 1 })
+    await own.delete('visits')
     process.store.takeLog()
     await own.increment('visits')
     expect(process.store.log).toEqual(['get visits', 'get @', 'replace visits'])
@@ -752,6 +959,33 @@ describe('a hot field', () => {
   })
 })
 
+test('changes that go together wait no longer than the first of them may', async () => {
+  web.store.holding = true
+  const stuck = session.increment('visits')
+  const swap = await world.next(web, 'get visits')
+  const early = ended(session.increment('visits'))
+  await world.time.advance(1_000)
+  const late = ended(session.increment('visits'))
+  await swap.deliver()
+  await (await world.next(web, 'replace visits')).deliver()
+  await stuck
+  await world.time.advance(700)
+  await there.set('visits', 9)
+  await (await world.next(web, 'replace visits')).deliver()
+  await world.next(web, 'get visits')
+  await world.time.advance(5_000)
+  expect([await early, await late]).toEqual([2_000, 1_000])
+  await web.store.release()
+
+  function ended(call: Promise<unknown>): Promise<number> {
+    const start = world.time.clock.now()
+    return call.then(
+      () => Number.NaN,
+      () => world.time.clock.now() - start,
+    )
+  }
+})
+
 describe("a field that is declared 'absent' (R5)", () => {
   const lost = { cart: 'absent' } as const
 
@@ -794,6 +1028,32 @@ describe("a field that is declared 'absent' (R5)", () => {
     await expect(world.time.run(write)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
   })
 })
+
+/** What no version of this package wrote. */
+const garbage = Buffer.from([0xff])
+
+/** The store is away while what is held fails and is tried some times more, and is then back. */
+async function outage(): Promise<void> {
+  web.store.outage = 'refused'
+  for (let pause = 0; pause < 8; pause++) {
+    await turn()
+    world.time.wakeNext()
+  }
+  web.store.outage = undefined
+  await web.store.release()
+}
+
+/** Of the next flight the last answer is lost. */
+function cutOffHeader(then = () => {}): void {
+  const { store } = web
+  const flight = store.flight.bind(store)
+  store.flight = async (...request) => {
+    store.flight = flight
+    const { answers, at } = await flight(...request)
+    then()
+    return { answers: [...answers.slice(0, -1), { result: 'open', error: new StoreUnavailableError('cut off') }], at }
+  }
+}
 
 describe('take whose answer was lost', () => {
   test.each([

@@ -189,7 +189,10 @@ export class Headers {
         deadline,
       )
     ).answers[0] as StoreAnswer
-    if (answer.result === 'stored') return { waiting, header, isOpen: false }
+    if (answer.result === 'stored') {
+      this.#reader.forget(reading.sid)
+      return { waiting, header, isOpen: false }
+    }
     if (answer.result === 'unsent') throw unavailable(answer.error)
     return { waiting, header: undefined, isOpen: answer.result === 'open' }
   }

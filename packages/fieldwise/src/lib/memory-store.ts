@@ -59,7 +59,7 @@ interface Group {
 
 class MemoryStore implements Store {
   readonly name = 'memory'
-  readonly traits: StoreTraits = { reportsLife: true, shared: false, timeout: 500, lifeStep: 1 }
+  readonly traits: StoreTraits = { reportsLife: true, comparesVersions: true, shared: false, timeout: 500, lifeStep: 1 }
 
   readonly #limit: number
   #clock: { now(): number } | undefined
@@ -126,7 +126,8 @@ class MemoryStore implements Store {
     const item = this.#groups.get(sid)?.items.get(request.key)
     switch (request.op) {
       case 'get':
-        return item === undefined ? missing : found(item, at)
+        if (item === undefined) return missing
+        return request.known === item.version ? same(item, at) : found(item, at)
       case 'renew':
         if (item === undefined) return missing
         this.#prolong(sid, item, expiry(at, request.life))
@@ -260,6 +261,10 @@ const conflict: StoreAnswer = Object.freeze({ result: 'conflict' })
 
 function found(item: Item, at: number): StoreAnswer {
   return { result: 'found', value: Buffer.from(item.value, 'latin1'), version: item.version, life: item.expiresAt - at }
+}
+
+function same(item: Item, at: number): StoreAnswer {
+  return { result: 'same', life: item.expiresAt - at }
 }
 
 function unsent(error: FieldwiseError): StoreAnswer {

@@ -94,33 +94,44 @@ export class Reader {
 
   #send(boarding: Boarding): void {
     const { sid, fields, deadline } = boarding
-    const requests = this.#requests(sid, fields)
-    const land = (flight: Flight) => boarding.land(() => this.#understand(sid, fields, flight))
+    const known = this.#headers.find(sid)
+    const land = (flight: Flight) => boarding.land(() => this.#understand(sid, fields, flight, known))
     const again = (flight: Flight) => {
-      // A read whose answer was cut off changes nothing and may go out once more.
-      if (!flight.answers.some(isOpen)) return land(flight)
-      return send(this.#core, sid, requests, deadline).then(land, boarding.fail)
+      if (!flight.answers.some(asksAgain)) return land(flight)
+      return send(this.#core, sid, this.#requests(sid, fields, undefined), deadline).then(land, boarding.fail)
     }
-    send(this.#core, sid, requests, deadline).then(again, boarding.fail)
+    send(this.#core, sid, this.#requests(sid, fields, known), deadline).then(again, boarding.fail)
   }
 
-  #requests(sid: string, fields: readonly string[]): StoreRequest[] {
+  #requests(sid: string, fields: readonly string[], known: KnownHeader | undefined): StoreRequest[] {
     const { keys } = this.#core
     const requests: StoreRequest[] = []
     for (const field of fields) requests.push({ op: 'get', key: keys.field(sid, field) })
-    requests.push({ op: 'get', key: keys.header(sid) })
+    requests.push(this.#headerRequest(sid, known))
     return requests
+  }
+
+  /** A header that is known need not travel: what a call costs depends on what it uses, and not on how much the session holds. */
+  #headerRequest(sid: string, known: KnownHeader | undefined): StoreRequest {
+    return { op: 'get', key: this.#core.keys.header(sid), known: known?.version }
   }
 
   /**
    * Sends a write with the header's reading behind it. The reading is undefined where only its answer was lost.
    */
   readAfter(sid: string, write: StoreRequest, deadline: Deadline): Promise<[Reading | undefined, StoreAnswer]> {
-    const requests: StoreRequest[] = [write, { op: 'get', key: this.#core.keys.header(sid) }]
-    return send(this.#core, sid, requests, deadline).then(({ answers, at }) => {
+    const known = this.#headers.find(sid)
+    return send(this.#core, sid, [write, this.#headerRequest(sid, known)], deadline).then(({ answers, at }) => {
       const [written, header] = answers as [StoreAnswer, StoreAnswer]
-      return [isAnswered(header) ? this.#understand(sid, [], { answers: [header], at }) : undefined, written]
+      if (header.result === 'changed') return this.#readHeader(sid, deadline).then((reading) => [reading, written])
+      return [isAnswered(header) ? this.#understand(sid, [], { answers: [header], at }, known) : undefined, written]
     })
+  }
+
+  /** Undefined where no answer came. */
+  async #readHeader(sid: string, deadline: Deadline): Promise<Reading | undefined> {
+    const flight = await send(this.#core, sid, [this.#headerRequest(sid, undefined)], deadline)
+    return flight.answers.every(isAnswered) ? this.#understand(sid, [], flight) : undefined
   }
 
   /** Gives the header another life and reads it, in one command. Undefined where no answer came. */
@@ -129,23 +140,26 @@ export class Reader {
     return flight.answers.every(isAnswered) ? this.#understand(sid, [], flight) : undefined
   }
 
-  #understand(sid: string, fields: readonly string[], flight: Flight): Reading {
+  /** A header that this process has changed: its next reading begins anew. */
+  forget(sid: string): void {
+    this.#headers.forget(sid)
+  }
+
+  #understand(sid: string, fields: readonly string[], flight: Flight, known?: KnownHeader): Reading {
     const { answers, at } = flight
     const items: (FoundItem | undefined)[] = []
     for (let index = 0; index < fields.length; index++) {
       const answer = found(answers[index] as StoreAnswer)
       items.push(answer && { bytes: answer.value, version: answer.version, plain: undefined })
     }
-    const header = this.#headerOf(sid, answers[fields.length] as StoreAnswer, at)
+    const header = this.#headerOf(sid, answers[fields.length] as StoreAnswer, at, known)
     return { sid, header, fields, items, at, heard: this.#core.runtime.monotonic() }
   }
 
-  #headerOf(sid: string, answer: StoreAnswer, at: number): FoundHeader | undefined {
+  #headerOf(sid: string, answer: StoreAnswer, at: number, known: KnownHeader | undefined): FoundHeader | undefined {
+    if (answer.result === 'same' && known?.version) return livingHeader(known.header, known.version, answer.life, at)
     const stored = found(answer)
-    if (stored === undefined) return undefined
-    const value = this.#headers.decode(sid, stored.value)
-    if (isPast(value, at)) return undefined
-    return { value, version: stored.version, life: stored.life }
+    return stored && livingHeader(this.#headers.learn(sid, stored.value, stored.version), stored.version, stored.life, at)
   }
 
   /**
@@ -171,7 +185,7 @@ export class Reader {
   /** What the bytes of a header list; nothing where they cannot be read. */
   manifest(sid: string, header: Buffer): string[] {
     try {
-      return [...this.#headers.decode(sid, header).manifest.keys()]
+      return [...decodeHeader(this.#core.sealer.open(sid, headerName, header)).manifest.keys()]
     } catch (error) {
       if (isFieldwiseError(error, 'SEAL_BROKEN')) return []
       throw error
@@ -263,9 +277,9 @@ function landOne(passenger: Passenger, reading: Reading): void {
 }
 
 /**
- * Remembers the headers that were read last, so that each version of one is opened and taken apart once. Two generations: when the young
- * one is full it becomes the old one, and what was not asked for since is forgotten with the one before. No entry is ever moved to keep
- * an order, which would cost more than what is saved as soon as most reads are of sessions that are not here.
+ * Remembers the headers that were read last, so that each version of one is sent, opened and taken apart once. Two generations: when the
+ * young one is full it becomes the old one, and what was not asked for since is forgotten with the one before. No entry is ever moved to
+ * keep an order, which would cost more than what is saved as soon as most reads are of sessions that are not here.
  */
 class HeaderCache {
   readonly #core: Core
@@ -276,20 +290,30 @@ class HeaderCache {
     this.#core = core
   }
 
-  decode(sid: string, bytes: Buffer): Header {
+  /** What was read last. It may have changed since. */
+  find(sid: string): KnownHeader | undefined {
     const young = this.#young.get(sid)
-    const known = young ?? this.#old.get(sid)
-    if (known === undefined || !known.bytes.equals(bytes)) return this.#learn(sid, bytes).header
-    if (young === undefined) this.#remember(sid, known)
-    return known.header
+    if (young !== undefined) return young
+    const old = this.#old.get(sid)
+    if (old !== undefined) this.#remember(sid, old)
+    return old
   }
 
-  #learn(sid: string, bytes: Buffer): KnownHeader {
+  learn(sid: string, bytes: Buffer, version: Version): Header {
+    const known = this.find(sid)
+    const isSame = known?.bytes.equals(bytes) === true
+    const keepsVersion = this.#core.store.traits.comparesVersions
+    if (isSame && !keepsVersion) return known.header
     // A copy, since the bytes are a part of what came from the network together.
-    const own = Buffer.from(bytes)
-    const known = { bytes: own, header: decodeHeader(this.#core.sealer.open(sid, headerName, own)) }
-    this.#remember(sid, known)
-    return known
+    const own = isSame ? known.bytes : Buffer.from(bytes)
+    const header = isSame ? known.header : decodeHeader(this.#core.sealer.open(sid, headerName, own))
+    this.#remember(sid, { bytes: own, header, version: keepsVersion ? version : undefined })
+    return header
+  }
+
+  forget(sid: string): void {
+    this.#young.delete(sid)
+    this.#old.delete(sid)
   }
 
   #remember(sid: string, known: KnownHeader): void {
@@ -304,6 +328,8 @@ class HeaderCache {
 interface KnownHeader {
   readonly bytes: Buffer
   readonly header: Header
+  /** Where the store can tell by it that the header is still the same. */
+  readonly version: Version | undefined
 }
 
 const generation = 2_048
@@ -336,9 +362,15 @@ function found(answer: StoreAnswer): Extract<StoreAnswer, { result: 'found' }> |
 }
 
 function isAnswered(answer: StoreAnswer): boolean {
-  return answer.result === 'found' || answer.result === 'missing'
+  return answer.result === 'found' || answer.result === 'same' || answer.result === 'missing'
 }
 
-function isOpen(answer: StoreAnswer): boolean {
-  return answer.result === 'open'
+/** A read whose answer was cut off changes nothing and may go out once more; a header that has changed is read as a whole. */
+function asksAgain({ result }: StoreAnswer): boolean {
+  return result === 'open' || result === 'changed'
+}
+
+/** Undefined for one whose absolute end has passed. */
+function livingHeader(value: Header, version: Version, life: number | undefined, at: number): FoundHeader | undefined {
+  return isPast(value, at) ? undefined : { value, version, life }
 }

@@ -65,6 +65,8 @@ export interface Store {
 export interface StoreTraits {
   /** Answers to `get` carry the item's remaining life. */
   readonly reportsLife: boolean
+  /** Says of an item whose version is known that it is the `same`, instead of sending it again. */
+  readonly comparesVersions: boolean
   /** Items survive the end of this process and are seen by other processes. */
   readonly shared: boolean
   /** How long one operation may take, in milliseconds, connecting included. */
@@ -89,7 +91,8 @@ export type Version = object
 
 /** One request to the server. Keys are whole keys, prefix included. `life` is in milliseconds and never 0. */
 export type StoreRequest =
-  | { readonly op: 'get'; readonly key: string }
+  /** `known` is a version that the caller has the value of: only a store that `comparesVersions` makes use of it. */
+  | { readonly op: 'get'; readonly key: string; readonly known?: Version | undefined }
   /** Gets an item and sets its remaining life, in one command. Changes neither its value nor its version. */
   | { readonly op: 'renew'; readonly key: string; readonly life: number }
   /** Stores only if nothing is there. */
@@ -104,6 +107,10 @@ export type StoreRequest =
 export type StoreAnswer =
   /** `get`, `renew`: the item. `life` is its remaining life in milliseconds, where the store reports it. */
   | { readonly result: 'found'; readonly value: Buffer; readonly version: Version; readonly life?: number }
+  /** `get` with `known`: the item is there, and it is that very version. `life` as above. */
+  | { readonly result: 'same'; readonly life?: number }
+  /** `get` with `known`: the item is there in another version. A `get` without `known` tells which. */
+  | { readonly result: 'changed' }
   /** `add`, `replace`: done. `version` is that of what was just stored, where the store can tell: it saves the next writer a reading. */
   | { readonly result: 'stored'; readonly version?: Version }
   /** `delete`, `touch`: done. */

@@ -154,7 +154,7 @@ describe('a fleet', () => {
 
   test('takes as long as its slowest server may', () => {
     const store = storeFor('tcp://10.0.0.1?timeout=3, tcp://10.0.0.2', { timeout: '2s' })
-    expect(store.traits).toEqual({ reportsLife: true, shared: true, timeout: 3_000, lifeStep: 1_000 })
-    expect(storeFor('10.0.0.1', { protocol: 'binary' }).traits.reportsLife).toBe(false)
+    expect(store.traits).toEqual({ reportsLife: true, comparesVersions: true, shared: true, timeout: 3_000, lifeStep: 1_000 })
+    expect(storeFor('10.0.0.1', { protocol: 'binary' }).traits).toMatchObject({ reportsLife: false, comparesVersions: false })
   })
 })

@@ -15,12 +15,12 @@ export class Fleet implements Store {
   readonly #byLabel: ReadonlyMap<string, Server>
   readonly #useHost: (host: StoreHost) => void
 
-  constructor(servers: readonly Server[], reportsLife: boolean, useHost: (host: StoreHost) => void) {
+  constructor(servers: readonly Server[], isMeta: boolean, useHost: (host: StoreHost) => void) {
     this.#servers = servers
     this.#byLabel = new Map(servers.map((server) => [server.config.label, server]))
     this.#useHost = useHost
     const timeout = Math.max(...servers.map((server) => server.config.timeout))
-    this.traits = { reportsLife, shared: true, timeout, lifeStep: 1_000 }
+    this.traits = { reportsLife: isMeta, comparesVersions: isMeta, shared: true, timeout, lifeStep: 1_000 }
   }
 
   start(host: StoreHost): void {

@@ -33,7 +33,7 @@ export class MetaFlight extends FlightExchange {
   protected encodeRequest(request: StoreRequest, keyLength: number, out: Bytes[]): void {
     const opaque = this.#connection.nextOpaque()
     if (this.#opaque < 0) this.#opaque = opaque
-    const line = lineOf(request, opaque, this.host)
+    const line = lineOf(request, opaque, this.host, request.op === 'get' && this.#isKnown(request.known))
     // Text leaves as one byte a character, so a key beyond ASCII is encoded here.
     out.push(keyLength === request.key.length ? line : Buffer.from(line))
     if ('value' in request) out.push(request.value, '\r\n')
@@ -49,24 +49,35 @@ export class MetaFlight extends FlightExchange {
     }
     if (end < 0) return end
     if (reply.opaque !== this.#opaque) throw new WireError('answered another request than the one that was due')
-    return reply.code === Code.VA ? this.#readValue(request, bytes, start, end) : this.#readPlain(request, end)
+    if (reply.code === Code.VA) return this.#readValue(request, bytes, start, end)
+    return request.op === 'get' && reply.code === Code.HD ? this.#readVersion(request, end) : this.#readPlain(request, end)
   }
 
   protected isCurrent(version: Version): boolean {
+    return this.#isKnown(version)
+  }
+
+  #isKnown(version: Version | undefined): version is MetaVersion {
     return version instanceof MetaVersion && version.connection === this.#connection
   }
 
   #readValue(request: StoreRequest, bytes: Buffer, start: number, line: number): number {
     const reply = this.#connection.reply
-    if (request.op !== 'get' && request.op !== 'renew') throw unfit()
+    if (request.op !== 'renew' && (request.op !== 'get' || this.#isKnown(request.known))) throw unfit()
     if (reply.size > this.host.itemSizeMax) throw new WireError('sent an answer that is larger than any item')
     const end = line + reply.size + 2
     if (end > bytes.length) return -(end - start)
     if (bytes[end - 2] !== 0x0d || bytes[end - 1] !== 0x0a) throw unfit()
     if (reply.cas === 0) throw new WireError('gives items no version (memcached -C): start it without -C')
     const version = new MetaVersion(this.#connection, reply.cas)
-    const life = reply.life < 0 ? Number.POSITIVE_INFINITY : reply.life * 1_000
-    this.#accept({ result: 'found', value: bytes.subarray(line, end - 2), version, life })
+    this.#accept({ result: 'found', value: bytes.subarray(line, end - 2), version, life: lifeIn(reply) })
+    return end
+  }
+
+  #readVersion({ known }: StoreRequest & { op: 'get' }, end: number): number {
+    const reply = this.#connection.reply
+    if (!this.#isKnown(known)) throw unfit()
+    this.#accept(reply.cas === known.cas ? { result: 'same', life: lifeIn(reply) } : changed)
     return end
   }
 
@@ -110,10 +121,10 @@ class MetaVersion {
   }
 }
 
-function lineOf(request: StoreRequest, opaque: number, host: WireHost): string {
+function lineOf(request: StoreRequest, opaque: number, host: WireHost, isKnown: boolean): string {
   switch (request.op) {
     case 'get':
-      return `mg ${request.key} v c t O${opaque}\r\n`
+      return `mg ${request.key} ${isKnown ? '' : 'v '}c t O${opaque}\r\n`
     case 'renew':
       return `mg ${request.key} v c t T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
     case 'add':
@@ -139,6 +150,12 @@ const meanings: Readonly<Record<StoreRequest['op'], Readonly<Record<number, Stor
   delete: { [Code.HD]: done, [Code.NF]: missing },
   touch: { [Code.HD]: done, [Code.EN]: missing },
 }
+
+function lifeIn({ life }: MetaReply): number {
+  return life < 0 ? Number.POSITIVE_INFINITY : life * 1_000
+}
+
+const changed: StoreAnswer = Object.freeze({ result: 'changed' })
 
 function unfit(): WireError {
   return new WireError('sent an answer that does not fit the request')

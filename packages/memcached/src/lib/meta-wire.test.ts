@@ -101,6 +101,48 @@ describe('what leaves over the meta protocol', () => {
   )
 })
 
+describe('an item whose version is known', () => {
+  const known = async (reply: string, cas = '7') => {
+    const on = wire()
+    const read = flight([get], on)
+    read.exchange.read(Buffer.from(`VA 1 c${cas} t1 O1\r\nx\r\n`), 0)
+    read.exchange.settle(now)
+    const [answer] = (await read.answers).answers
+    const { version } = answer as { version: object }
+    const request: StoreRequest = { ...get, known: version }
+    const compared = flight([request], on)
+    const take = async () => {
+      compared.exchange.read(Buffer.from(reply), 0)
+      compared.exchange.settle(now)
+      return (await compared.answers).answers[0]
+    }
+    return { request, text: compared.text, take }
+  }
+
+  test('is asked for without its value', async () => {
+    const { request, text } = await known('')
+    expect(text).toBe('mg k c t O2\r\n')
+    expect(flight([request]).text, 'on another connection').toBe('mg k v c t O1\r\n')
+    expect(flight([{ ...get, known: {} }]).text, 'of another store').toBe('mg k v c t O1\r\n')
+  })
+
+  test.each([
+    ['HD c7 t60 O2\r\n', '7', { result: 'same', life: 60_000 }],
+    ['HD c7 t-1 O2\r\n', '7', { result: 'same', life: Number.POSITIVE_INFINITY }],
+    ['HD c18446744073709551615 t60 O2\r\n', '18446744073709551615', { result: 'same', life: 60_000 }],
+    ['HD c8 t60 O2\r\n', '7', { result: 'changed' }],
+    ['HD t60 O2\r\n', '7', { result: 'changed' }],
+    ['HD c18446744073709551614 t60 O2\r\n', '18446744073709551615', { result: 'changed' }],
+    ['EN O2\r\n', '7', { result: 'missing' }],
+  ])('%j, of version %s, means %j', async (reply, cas, answer) => {
+    expect(await (await known(reply, cas)).take()).toStrictEqual(answer)
+  })
+
+  test.each(['VA 1 c7 t60 O2\r\nx\r\n', 'NS O2\r\n', 'HD c7 t60 O3\r\n'])('%j ends the connection', async (reply) => {
+    await expect((await known(reply)).take()).rejects.toThrow(WireError)
+  })
+})
+
 test.each([add, replace])('the version that a write of $op is answered with goes back as it was read', async (write) => {
   const on = wire()
   const written = flight([write], on)
