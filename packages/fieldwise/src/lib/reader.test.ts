@@ -8,7 +8,7 @@ import { Keys } from './keys.js'
 import { asItIs, Reader } from './reader.js'
 import { noSealing } from './sealing.js'
 import type { SessionOf } from './sessions.js'
-import type { Flight, StoreAnswer } from './store.js'
+import type { Flight, StoreAnswer, StoreRequest } from './store.js'
 import { Telemetry } from './telemetry.js'
 
 const schema = z.object({ visits: z.int().default(0), note: z.string() })
@@ -28,6 +28,12 @@ beforeEach(async () => {
 })
 
 const flights = (process = web) => process.store.flights.map((requests) => requests.length)
+
+/** Which of the headers that were asked for were known by their versions. */
+const known = (process = web) =>
+  process.store.flights
+    .flat()
+    .flatMap((request) => (request.op === 'get' && request.key.endsWith('@') ? [request.known !== undefined] : []))
 
 /** What a damaged memory may hold: no version of this package wrote it. */
 const garbage = Buffer.from([0xff])
@@ -120,6 +126,82 @@ test('the end of a session whose header cannot be read any more takes it away, a
   expect(await other.sessions.open(session.token as string)).toBeNull()
 })
 
+describe('a header that is known', () => {
+  beforeEach(async () => {
+    await session.get('note')
+    web.store.takeLog()
+    tellChangesOnly()
+  })
+
+  test('is asked for by its version, and is the same', async () => {
+    expect(await session.get('note')).toBe('first')
+    await session.set('note', 'second')
+    expect([known(), web.store.log]).toEqual([
+      [true, true],
+      ['get note', 'get @', 'replace any note', 'get @'],
+    ])
+  })
+
+  test('is asked for as a whole where the store compares no versions', async () => {
+    const process = world.process(schema, { traits: { comparesVersions: false } })
+    const one = await process.sessions.open(session.token as string)
+    await one?.get('note')
+    expect(known(process)).toEqual([false, false])
+  })
+
+  test('and has changed is read as a whole', async () => {
+    const there = await other.sessions.open(session.token as string)
+    await there?.regenerate({ grace: '1m' })
+    expect(await session.get('note')).toBe('first')
+    expect([known(), flights()]).toEqual([
+      [true, false],
+      [2, 2],
+    ])
+  })
+
+  test('and has changed is read as a whole behind a write', async () => {
+    const there = await other.sessions.open(session.token as string)
+    await there?.regenerate({ grace: '1m' })
+    await session.set('note', 'second')
+    expect([known(), web.store.log]).toEqual([
+      [true, false],
+      ['replace any note', 'get @', 'get @'],
+    ])
+    expect(await there?.get('note')).toBe('second')
+  })
+
+  test('and has changed, but whose reading behind a write is cut off, is read once more', async () => {
+    const there = await other.sessions.open(session.token as string)
+    await there?.regenerate({ grace: '1m' })
+    web.store.holding = true
+    const write = session.set('note', 'second')
+    await (await world.next(web, 'replace any note')).deliver()
+    ;(await world.next(web, 'get @')).loseRequest()
+    await world.next(web, 'get @')
+    await web.store.release()
+    await world.time.run(write)
+    expect(web.store.log.filter((request) => request !== 'get @')).toEqual(['replace any note'])
+    expect(await there?.get('note')).toBe('second')
+  })
+
+  test('and that this process changes is read as a whole the next time, in one flight', async () => {
+    await session.regenerate()
+    web.store.takeLog()
+    await session.get('note')
+    expect([known(), flights()]).toEqual([[false], [2]])
+  })
+
+  test('is no session once its absolute end has passed, though it is still stored', async () => {
+    const own = await web.sessions.create({ note: 'first' }, { lifetime: { idle: '1h', absolute: '1h' } })
+    expect(await web.sessions.open(own.token as string)).not.toBeNull()
+    await world.time.advance(3_600_500)
+    web.store.takeLog()
+    expect(await web.sessions.open(own.token as string)).toBeNull()
+    expect(known()).toEqual([true])
+    expect(await world.stored(`${own.id}:@`)).toBeDefined()
+  })
+})
+
 describe('headers that were read before', () => {
   /** How many headers were taken apart. */
   let opened: number
@@ -179,6 +261,17 @@ describe('headers that were read before', () => {
     expect(opened - before).toBe(1)
   })
 
+  test('can be forgotten, however long ago they were read', async () => {
+    for (const others of [0, 2_100]) {
+      await read('a')
+      await readOthers(others)
+      reader.forget('a')
+      const before = opened
+      await read('a')
+      expect(opened - before).toBe(1)
+    }
+  })
+
   const header: Header = {
     hash: Buffer.alloc(32),
     persist: false,
@@ -191,6 +284,20 @@ describe('headers that were read before', () => {
     manifest: new Map(),
   }
 })
+
+/** The store does not send what has changed with the news that it has, as memcached does not. */
+function tellChangesOnly(): void {
+  const { store } = web
+  const flight = store.flight.bind(store)
+  const isKnown = (request: StoreRequest | undefined) => request?.op === 'get' && request.known !== undefined
+  store.flight = async (sid, requests, deadline) => {
+    const { answers, at } = await flight(sid, requests, deadline)
+    const told = answers.map((answer, index): StoreAnswer => {
+      return answer.result === 'found' && isKnown(requests[index]) ? { result: 'changed' } : answer
+    })
+    return { answers: told, at }
+  }
+}
 
 /** The next flight is answered with what `change` makes of its answers; those after it as they are. */
 function answerWith(change: (flight: Flight) => Flight): void {
