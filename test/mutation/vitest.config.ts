@@ -20,7 +20,7 @@ export default defineConfig({
   resolve: { alias: sourcesOfPackages() },
   test: {
     include: [
-      'packages/memcached/src/lib/{binary-*,meta-*,connection,connection-*,greeting,server,expiry,fifo,inbox,key}.test.ts',
+      'packages/memcached/src/lib/{binary-*,meta-*,connection,connection-*,greeting,memjs-client,server,expiry,fifo,inbox,key}.test.ts',
       'packages/fieldwise/src/lib/{events,field-writer,header,headers,item,reader,renewals,session,session-*,sessions,visit}.test.ts',
     ],
     exclude: ['**/session-secrecy.test.ts'],

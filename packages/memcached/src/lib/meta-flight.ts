@@ -9,6 +9,8 @@ import { type Bytes, ForeignLine, WireError, type WireHost } from './wire.js'
 /** What the flights of one connection share. */
 export interface MetaConnection {
   readonly host: WireHost
+  /** What its versions are bound to. They may be kept for long after the connection is gone, so there is nothing in it. */
+  readonly origin: object
   /** The line that is being read. */
   readonly reply: MetaReply
   nextOpaque(): number
@@ -58,7 +60,7 @@ export class MetaFlight extends FlightExchange {
   }
 
   #isKnown(version: Version | undefined): version is MetaVersion {
-    return version instanceof MetaVersion && version.connection === this.#connection
+    return version instanceof MetaVersion && version.origin === this.#connection.origin
   }
 
   #readValue(request: StoreRequest, bytes: Buffer, start: number, line: number): number {
@@ -69,7 +71,7 @@ export class MetaFlight extends FlightExchange {
     if (end > bytes.length) return -(end - start)
     if (bytes[end - 2] !== 0x0d || bytes[end - 1] !== 0x0a) throw unfit()
     if (reply.cas === 0) throw new WireError('gives items no version (memcached -C): start it without -C')
-    const version = new MetaVersion(this.#connection, reply.cas)
+    const version = new MetaVersion(this.#connection.origin, reply.cas)
     this.#accept({ result: 'found', value: bytes.subarray(line, end - 2), version, life: lifeIn(reply) })
     return end
   }
@@ -90,7 +92,7 @@ export class MetaFlight extends FlightExchange {
   }
 
   #storedAs(cas: number | string): StoreAnswer {
-    return { result: 'stored', version: new MetaVersion(this.#connection, cas) }
+    return { result: 'stored', version: new MetaVersion(this.#connection.origin, cas) }
   }
 
   /** A storage command that the server could not carry out is answered by a line without a number, in its turn. */
@@ -112,11 +114,11 @@ export class MetaFlight extends FlightExchange {
 
 /** A version is good on the connection that read it. */
 class MetaVersion {
-  readonly connection: MetaConnection
+  readonly origin: object
   readonly cas: number | string
 
-  constructor(connection: MetaConnection, cas: number | string) {
-    this.connection = connection
+  constructor(origin: object, cas: number | string) {
+    this.origin = origin
     this.cas = cas
   }
 }

@@ -18,6 +18,7 @@ import type { Credentials, Done, Exchange, ServerFacts, Wire, WireHost } from '.
 export class MetaWire implements Wire, MetaConnection {
   readonly silenceHint = "memcached -S takes protocol: 'binary', memcached -Z takes tls, and tls takes memcached -Z"
   readonly host: WireHost
+  readonly origin = {}
   readonly reply = new MetaReply()
   readonly #credentials: Credentials | undefined
   #opaque = 0
