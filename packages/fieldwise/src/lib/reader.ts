@@ -113,7 +113,7 @@ export class Reader {
 
   /** A header that is known need not travel: what a call costs depends on what it uses, and not on how much the session holds. */
   #headerRequest(sid: string, known: KnownHeader | undefined): StoreRequest {
-    return { op: 'get', key: this.#core.keys.header(sid), known: known?.version }
+    return known?.request ?? { op: 'get', key: this.#core.keys.header(sid) }
   }
 
   /**
@@ -157,7 +157,7 @@ export class Reader {
   }
 
   #headerOf(sid: string, answer: StoreAnswer, at: number, known: KnownHeader | undefined): FoundHeader | undefined {
-    if (answer.result === 'same' && known?.version) return livingHeader(known.header, known.version, answer.life, at)
+    if (answer.result === 'same' && known) return livingHeader(known.header, known.version, answer.life, at)
     const stored = found(answer)
     return stored && livingHeader(this.#headers.learn(sid, stored.value, stored.version), stored.version, stored.life, at)
   }
@@ -307,7 +307,8 @@ class HeaderCache {
     // A copy, since the bytes are a part of what came from the network together.
     const own = isSame ? known.bytes : Buffer.from(bytes)
     const header = isSame ? known.header : decodeHeader(this.#core.sealer.open(sid, headerName, own))
-    this.#remember(sid, { bytes: own, header, version: keepsVersion ? version : undefined })
+    const request: StoreRequest = { op: 'get', key: this.#core.keys.header(sid), known: keepsVersion ? version : undefined }
+    this.#remember(sid, { bytes: own, header, version, request })
     return header
   }
 
@@ -328,8 +329,9 @@ class HeaderCache {
 interface KnownHeader {
   readonly bytes: Buffer
   readonly header: Header
-  /** Where the store can tell by it that the header is still the same. */
-  readonly version: Version | undefined
+  readonly version: Version
+  /** Asks for it the next time, and whether it is still the same where the store can tell. */
+  readonly request: StoreRequest
 }
 
 const generation = 2_048
