@@ -157,7 +157,7 @@ export class Reader {
   }
 
   #headerOf(sid: string, answer: StoreAnswer, at: number, known: KnownHeader | undefined): FoundHeader | undefined {
-    if (answer.result === 'same' && known) return livingHeader(known.header, known.version, answer.life, at)
+    if (answer.result === 'same' && known?.version) return livingHeader(known.header, known.version, answer.life, at)
     const stored = found(answer)
     return stored && livingHeader(this.#headers.learn(sid, stored.value, stored.version), stored.version, stored.life, at)
   }
@@ -300,15 +300,15 @@ class HeaderCache {
   }
 
   learn(sid: string, bytes: Buffer, version: Version): Header {
-    const known = this.find(sid)
-    const isSame = known?.bytes.equals(bytes) === true
+    const before = this.find(sid)
+    const isSame = before?.bytes.equals(bytes) === true
     const keepsVersion = this.#core.store.traits.comparesVersions
-    if (isSame && !keepsVersion) return known.header
+    if (isSame && !keepsVersion) return before.header
     // A copy, since the bytes are a part of what came from the network together.
-    const own = isSame ? known.bytes : Buffer.from(bytes)
-    const header = isSame ? known.header : decodeHeader(this.#core.sealer.open(sid, headerName, own))
-    const request: StoreRequest = { op: 'get', key: this.#core.keys.header(sid), known: keepsVersion ? version : undefined }
-    this.#remember(sid, { bytes: own, header, version, request })
+    const own = isSame ? before.bytes : Buffer.from(bytes)
+    const header = isSame ? before.header : decodeHeader(this.#core.sealer.open(sid, headerName, own))
+    const known = keepsVersion ? version : undefined
+    this.#remember(sid, { bytes: own, header, version: known, request: { op: 'get', key: this.#core.keys.header(sid), known } })
     return header
   }
 
@@ -329,8 +329,9 @@ class HeaderCache {
 interface KnownHeader {
   readonly bytes: Buffer
   readonly header: Header
-  readonly version: Version
-  /** Asks for it the next time, and whether it is still the same where the store can tell. */
+  /** Where the store can tell by it whether the header is still the same. */
+  readonly version: Version | undefined
+  /** Asks for the header the next time. */
   readonly request: StoreRequest
 }
 

@@ -35,7 +35,7 @@ export class MetaFlight extends FlightExchange {
   protected encodeRequest(request: StoreRequest, keyLength: number, out: Bytes[]): void {
     const opaque = this.#connection.nextOpaque()
     if (this.#opaque < 0) this.#opaque = opaque
-    const line = lineOf(request, opaque, this.host, request.op === 'get' && this.#isKnown(request.known))
+    const line = lineOf(request, opaque, this.host, request.op === 'get' && this.isCurrent(request.known))
     // Text leaves as one byte a character, so a key beyond ASCII is encoded here.
     out.push(keyLength === request.key.length ? line : Buffer.from(line))
     if ('value' in request) out.push(request.value, '\r\n')
@@ -55,17 +55,13 @@ export class MetaFlight extends FlightExchange {
     return request.op === 'get' && reply.code === Code.HD ? this.#readVersion(request, end) : this.#readPlain(request, end)
   }
 
-  protected isCurrent(version: Version): boolean {
-    return this.#isKnown(version)
-  }
-
-  #isKnown(version: Version | undefined): version is MetaVersion {
+  protected isCurrent(version: Version | undefined): version is MetaVersion {
     return version instanceof MetaVersion && version.origin === this.#connection.origin
   }
 
   #readValue(request: StoreRequest, bytes: Buffer, start: number, line: number): number {
     const reply = this.#connection.reply
-    if (request.op !== 'renew' && (request.op !== 'get' || this.#isKnown(request.known))) throw unfit()
+    if (request.op !== 'renew' && (request.op !== 'get' || this.isCurrent(request.known))) throw unfit()
     if (reply.size > this.host.itemSizeMax) throw new WireError('sent an answer that is larger than any item')
     const end = line + reply.size + 2
     if (end > bytes.length) return -(end - start)
@@ -78,7 +74,7 @@ export class MetaFlight extends FlightExchange {
 
   #readVersion({ known }: StoreRequest & { op: 'get' }, end: number): number {
     const reply = this.#connection.reply
-    if (!this.#isKnown(known)) throw unfit()
+    if (!this.isCurrent(known)) throw unfit()
     this.#accept(reply.cas === known.cas ? { result: 'same', life: lifeIn(reply) } : changed)
     return end
   }
