@@ -1,5 +1,6 @@
 // The code of the core, from its sources into one file for each of its entries and one for what they share, small: its size and the time to
 // load it count in every program that uses it. Names of functions and classes stay, for stack traces. Its types come from `tsc`.
+//   node .scripts/bundle.mjs --readable   as it is written, for a profile; the next build makes it small again
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rolldown } from 'rolldown'
@@ -8,6 +9,7 @@ import { root } from './workspace.mjs'
 const core = join(root, 'packages/fieldwise')
 const entries = ['index', 'adapter', 'store-contract']
 const keepNames = { function: true, class: true }
+const small = { compress: { target: 'es2023', keepNames }, mangle: { keepNames } }
 
 const bundle = await rolldown({
   input: Object.fromEntries(entries.map((name) => [name, join(core, 'src', `${name}.ts`)])),
@@ -16,7 +18,7 @@ const bundle = await rolldown({
 })
 const { output } = await bundle.generate({
   format: 'esm',
-  minify: { compress: { target: 'es2023', keepNames }, mangle: { keepNames } },
+  minify: process.argv.includes('--readable') ? false : small,
   entryFileNames: '[name].js',
   chunkFileNames: 'shared.js',
   codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },

@@ -26,6 +26,6 @@ export default defineConfig({
     exclude: ['**/session-secrecy.test.ts'],
     isolate: false,
     sequence: { sequencer: UnitsFirst },
-    testTimeout: 6_000,
+    setupFiles: ['test/mutation/patience.ts'],
   },
 })
