@@ -2,16 +2,13 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { sourcesOfPackages } from '../vitest.config.js'
+import { waits } from './waiting.js'
 
 /** A mutant is killed by the first test that fails, so those that wait for sockets and timeouts come last. */
 class UnitsFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    return files.toSorted((one, other) => rankOf(one) - rankOf(other))
+    return files.toSorted((one, other) => Number(waits(one.moduleId)) - Number(waits(other.moduleId)))
   }
-}
-
-function rankOf({ moduleId }: TestSpecification): number {
-  return /(connection|greeting|server)\.test\.ts$/.test(moduleId) ? 1 : 0
 }
 
 /** The tests that a mutant meets: fast ones, which do the same each time. Random draws, programs and whole runs are left out. */
@@ -23,9 +20,10 @@ export default defineConfig({
       'packages/memcached/src/lib/{binary-*,meta-*,connection,connection-*,greeting,memjs-client,server,expiry,fifo,inbox,key}.test.ts',
       'packages/fieldwise/src/lib/{events,field-writer,header,headers,item,reader,renewals,session,session-*,sessions,visit}.test.ts',
     ],
-    exclude: ['**/session-secrecy.test.ts'],
+    exclude: ['**/session-{secrecy,sealing}.test.ts'],
     isolate: false,
     sequence: { sequencer: UnitsFirst },
+    // Sets the timeouts.
     setupFiles: ['test/mutation/patience.ts'],
   },
 })
