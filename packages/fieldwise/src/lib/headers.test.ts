@@ -197,6 +197,25 @@ describe('a change of a header', () => {
     expect((await header()).idle).toBe(5 * 60_000)
   })
 
+  test('that is made beside others waits no longer than it may, though they could', async () => {
+    const [early, late] = [await fresh(), await fresh()]
+    web.store.holding = true
+    const first = keepFor(session, '20m')
+    await turn()
+    const one = keepFor(early, '10m').catch(() => world.time.clock.now())
+    const began = world.time.clock.now()
+    await world.time.advance(1_700)
+    const other = keepFor(late, '5m').catch((error) => error)
+    await (await world.next(web, 'get @')).deliver()
+    await (await world.next(web, 'replace @')).deliver()
+    await first
+    await turn()
+    await world.time.advance(5_000)
+    expect((await one) as number).toBe(began + 2_000)
+    expect(await other).toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await web.store.release()
+  })
+
   test('that fits to the byte is made; one byte more is refused before it is sent (W10)', async () => {
     const keys = [randomBytes(32).toString('base64url')]
     const sealed = world.process(schema, { sealing: { keys } })
