@@ -84,7 +84,7 @@ async function measureAll(servers: Crew<ServerApi>, load: Remote<LoadApi>, scale
 
 /** Express and Node's HTTP server are much code, which is compiled by what it meets. */
 async function warmUp(load: Remote<LoadApi>, group: string, scale: Scale): Promise<void> {
-  for (const route of routes) await load.call('measure', { group, route, milliseconds: scale.isQuick ? 150 : 1_000 })
+  for (const route of routes) await load.call('measure', { group, route, milliseconds: scale.isQuick ? 150 : 2_000 })
 }
 
 async function measureOne(
