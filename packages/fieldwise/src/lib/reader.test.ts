@@ -206,18 +206,25 @@ describe('headers that were read before', () => {
   /** How many headers were taken apart. */
   let opened: number
   let reader: Reader
-  let headers: Map<string, Buffer>
+  /** How many flights left. */
+  let asked: number
+  let headers: Map<string, StoredHeader>
 
   beforeEach(() => {
     opened = 0
+    asked = 0
     headers = new Map()
     const open: typeof noSealing.open = (sid, name, stored) => {
       opened++
       return noSealing.open(sid, name, stored)
     }
-    const flight = (sid: string): Promise<Flight> => {
-      const value = headers.get(sid) ?? encodeHeader(header)
-      return Promise.resolve({ answers: [{ result: 'found', value, version: {} }], at: 0 })
+    const flight = (sid: string, [request]: readonly StoreRequest[]): Promise<Flight> => {
+      asked++
+      const stored = headers.get(sid) ?? untouched
+      return Promise.resolve({
+        answers: [request?.op === 'get' ? answerTo(request.known, stored) : { result: 'missing' }],
+        at: 0,
+      })
     }
     reader = new Reader({
       runtime: world.time.runtime,
@@ -238,7 +245,7 @@ describe('headers that were read before', () => {
     const first = await read('a')
     expect((await read('a')).header?.value).toBe(first.header?.value)
     expect(opened).toBe(1)
-    headers.set('a', encodeHeader({ ...header, idle: 7 }))
+    headers.set('a', { value: encodeHeader({ ...header, idle: 7 }), version: {} })
     expect((await read('a')).header?.value.idle).toBe(7)
     expect((await read('a')).header?.value.idle).toBe(7)
     expect(opened).toBe(2)
@@ -272,6 +279,15 @@ describe('headers that were read before', () => {
     }
   })
 
+  test('are asked for by their newest version, be they the same as before or not', async () => {
+    await read('a')
+    headers.set('a', { value: untouched.value, version: {} })
+    await read('a')
+    asked = 0
+    await read('a')
+    expect([asked, opened]).toEqual([1, 1])
+  })
+
   const header: Header = {
     hash: Buffer.alloc(32),
     persist: false,
@@ -282,6 +298,18 @@ describe('headers that were read before', () => {
     rotated: 0,
     previous: undefined,
     manifest: new Map(),
+  }
+
+  interface StoredHeader {
+    readonly value: Buffer
+    readonly version: object
+  }
+
+  const untouched: StoredHeader = { value: encodeHeader(header), version: {} }
+
+  function answerTo(known: object | undefined, { value, version }: StoredHeader): StoreAnswer {
+    if (known === undefined) return { result: 'found', value, version }
+    return known === version ? { result: 'same' } : { result: 'changed' }
   }
 })
 
