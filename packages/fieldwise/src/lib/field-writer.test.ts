@@ -177,6 +177,23 @@ describe('the first change of a request', () => {
     expect(web.store.log).toEqual(['get visits', 'get @', 'replace visits'])
   })
 
+  test('shares the reading that opens its session with no change that came after that was read (W8)', async () => {
+    for (let hops = 0; hops < 40; hops++) {
+      web.store.holding = true
+      const first = web.sessions.resume(session.token as string).update('visits', (visits) => visits)
+      const reading = await world.next(web, 'get visits')
+      await reading.step()
+      const acknowledged = await there.increment('visits')
+      const landing = reading.deliver()
+      for (let hop = 0; hop < hops; hop++) await Promise.resolve()
+      const second = session.update('visits', (visits) => visits)
+      await landing
+      await web.store.release()
+      await world.time.run(Promise.all([first, second]))
+      expect([hops, await second]).toEqual([hops, acknowledged])
+    }
+  })
+
   test('whose time ran out while its session was opened is STORE_UNAVAILABLE, and nothing of it was sent', async () => {
     web.store.holding = true
     const outcome = expect(web.sessions.resume(session.token as string).increment('visits')).rejects.toMatchObject({
@@ -516,6 +533,20 @@ describe('a first write', () => {
     await fail()
     await web.store.release()
     await expect(world.time.run(write)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  })
+
+  test('that could not be listed is listed by the change that waited behind it', async () => {
+    web.store.holding = true
+    const first = session.increment('points').catch((error) => error.code)
+    await (await world.next(web, 'get points')).deliver()
+    await (await world.next(web, 'add points')).deliver()
+    const listing = await world.next(web, 'replace @')
+    const second = session.increment('points')
+    listing.refuse()
+    expect(await first).toBe('OUTCOME_UNKNOWN')
+    await web.store.release()
+    expect(await world.time.run(second)).toBe(2)
+    expect(await there.get('points')).toBe(2)
   })
 
   test('whose session ends before it is listed is SESSION_GONE, and revives nothing', async () => {
