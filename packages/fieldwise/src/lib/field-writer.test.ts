@@ -808,6 +808,28 @@ describe('a change of what its request has just written', () => {
     expect(await Promise.all([first, second])).toEqual([1, 2])
   })
 
+  test('lets those of other processes in after 10 ms of changes without a gap, for 2 ms', async () => {
+    await session.set('visits', 0)
+    web.store.holding = true
+    const first = session.increment('visits')
+    const flight = await world.next(web, 'replace visits')
+    const second = session.increment('visits')
+    await world.time.advance(9)
+    await flight.deliver()
+    const next = await world.next(web, 'replace visits')
+    const third = session.increment('visits')
+    await world.time.advance(1)
+    await next.deliver()
+    await world.time.advance(1)
+    expect(web.store.held).toEqual([])
+    expect(await there.increment('visits', 10)).toBe(12)
+    await world.time.advance(1)
+    await (await world.next(web, 'replace visits')).deliver()
+    await web.store.release()
+    web.store.holding = false
+    expect(await world.time.run(Promise.all([first, second, third]))).toEqual([1, 2, 13])
+  })
+
   test('is read first after all where somebody else was faster', async () => {
     await session.set('visits', 0)
     await there.increment('visits', 10)
@@ -830,6 +852,19 @@ describe('a change of what its request has just written', () => {
     controller.abort()
     await expect(givenUp).rejects.toThrow('aborted')
     expect(await kept).toBe(1)
+    expect(await there.get('visits')).toBe(1)
+  })
+
+  test('leaves out what the function of one before it gives up', async () => {
+    await session.set('visits', 0)
+    const controller = new AbortController()
+    const first = session.update('visits', (visits) => {
+      controller.abort()
+      return visits + 1
+    })
+    const second = session.increment('visits', 100, { signal: controller.signal })
+    await expect(second).rejects.toThrow('aborted')
+    expect(await first).toBe(1)
     expect(await there.get('visits')).toBe(1)
   })
 

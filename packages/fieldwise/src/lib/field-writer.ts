@@ -55,8 +55,14 @@ export class FieldWriter {
     await undefined
     let write = new FieldWrite(this.#core, this.#reader, this.#headers, sid, key, this.#takeAll(lane))
     await write.begin()
+    const { runtime } = this.#core
     let wariness = 0
+    let turnEnds = runtime.monotonic() + turn
     while (lane.length > 0) {
+      if (runtime.monotonic() >= turnEnds) {
+        await runtime.sleep(breather)
+        turnEnds = runtime.monotonic() + turn
+      }
       // Where others write too, what this process has left there is mostly gone, and trying costs a round trip.
       wariness = write.wasBeaten ? longestWariness : Math.max(0, wariness - 1)
       const left = wariness === 0 ? write.left : undefined
@@ -74,6 +80,12 @@ export class FieldWriter {
 }
 
 const longestWariness = 8
+/**
+ * A process whose changes follow one another without a gap is always first: others read, and what they read is old when they store. So after
+ * each `turn` of them it lets a `breather` pass, in milliseconds, for those of other processes.
+ */
+const turn = 10
+const breather = 2
 
 /** One combined write of one field, from its read to the answer for each of its edits. One write id serves all attempts (W8). */
 class FieldWrite {
@@ -378,7 +390,7 @@ class FieldWrite {
   #tryEdits(before: string | undefined, itemOf: (json: string | undefined) => Item): string | undefined {
     try {
       let json = before
-      for (const edit of this.#edits) json = edit.apply(json)
+      for (const edit of this.#edits) if (!edit.isSettled) json = edit.apply(json)
       this.#assertFits(itemOf(json))
       return json
     } catch {
