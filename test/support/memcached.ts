@@ -170,11 +170,11 @@ function listeningAt(options: MemcachedOptions, folder: string): ListeningAt | u
 function accepts(at: ListeningAt, options: MemcachedOptions): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = at.path === undefined ? connect(at.port, options.host ?? '127.0.0.1') : connect(at.path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
+    // Not before the server has closed its side too: tests count its connections.
+    socket.once('connect', () => socket.end().resume())
+    socket.once('close', (hadError) => resolve(!hadError))
     socket.once('error', () => resolve(false))
+    socket.setTimeout(1_000, () => socket.destroy())
   })
 }
 
