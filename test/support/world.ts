@@ -30,6 +30,17 @@ export class World {
     throw new Error(`No flight with '${what}' leaves; held are: ${process.store.held.join('; ')}`)
   }
 
+  /** The store is away from a process while what it holds fails and is tried some times more, and is then back. */
+  async outage({ store }: { readonly store: SteppingStore }): Promise<void> {
+    store.outage = 'refused'
+    for (let pause = 0; pause < 8; pause++) {
+      await turn()
+      this.time.wakeNext()
+    }
+    store.outage = undefined
+    await store.release()
+  }
+
   /** What is stored under a whole key, without a trace in anybody's log. */
   async stored(key: string): Promise<Buffer | undefined> {
     const { answers } = await this.shared.flight(sidOf(key), [{ op: 'get', key }], Number.POSITIVE_INFINITY)

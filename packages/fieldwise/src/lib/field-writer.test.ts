@@ -127,14 +127,7 @@ describe('updates of one field from one process', () => {
   })
 
   test('that are given up by the function of one before them are left out', async () => {
-    const controller = new AbortController()
-    const first = session.update('visits', (visits) => {
-      controller.abort()
-      return visits + 1
-    })
-    const second = session.increment('visits', 100, { signal: controller.signal })
-    await expect(second).rejects.toThrow('aborted')
-    expect(await first).toBe(1)
+    await oneGivesUpTheNext()
     expect(await session.get('visits')).toBe(1)
   })
 
@@ -294,7 +287,7 @@ describe('an update whose answer was lost (W4)', () => {
 
   test('waits an outage out, and is then found out about', async () => {
     await (await world.next(web, 'replace visits')).loseAnswer()
-    await outage()
+    await world.outage(web)
     expect(await world.time.run(update)).toBe(1)
     expect([runs, await session.get('visits')]).toEqual([1, 1])
   })
@@ -655,7 +648,7 @@ describe('a blind set whose answer was lost (W6)', () => {
 
   test('but was applied waits an outage out, and is then found out about', async () => {
     await (await world.next(web, 'replace any note')).loseAnswer()
-    await outage()
+    await world.outage(web)
     await world.time.run(write)
     expect(await session.get('note')).toBe('second')
     expect(writes()).toEqual(['replace any note'])
@@ -857,14 +850,7 @@ describe('a change of what its request has just written', () => {
 
   test('leaves out what the function of one before it gives up', async () => {
     await session.set('visits', 0)
-    const controller = new AbortController()
-    const first = session.update('visits', (visits) => {
-      controller.abort()
-      return visits + 1
-    })
-    const second = session.increment('visits', 100, { signal: controller.signal })
-    await expect(second).rejects.toThrow('aborted')
-    expect(await first).toBe(1)
+    await oneGivesUpTheNext()
     expect(await there.get('visits')).toBe(1)
   })
 
@@ -1098,15 +1084,16 @@ describe("a field that is declared 'absent' (R5)", () => {
 /** What no version of this package wrote. */
 const garbage = Buffer.from([0xff])
 
-/** The store is away while what is held fails and is tried some times more, and is then back. */
-async function outage(): Promise<void> {
-  web.store.outage = 'refused'
-  for (let pause = 0; pause < 8; pause++) {
-    await turn()
-    world.time.wakeNext()
-  }
-  web.store.outage = undefined
-  await web.store.release()
+/** The function of a first change, which makes 1 of 0, gives up a second one of its batch. */
+async function oneGivesUpTheNext(): Promise<void> {
+  const controller = new AbortController()
+  const first = session.update('visits', (visits) => {
+    controller.abort()
+    return visits + 1
+  })
+  const second = session.increment('visits', 100, { signal: controller.signal })
+  await expect(second).rejects.toThrow('aborted')
+  expect(await first).toBe(1)
 }
 
 /** Of the next flight the last answer is lost. */

@@ -139,13 +139,7 @@ describe('a change of a header', () => {
     const change = keepFor(session, '20m')
     await (await world.next(web, 'get @')).deliver()
     await (await world.next(web, 'replace @')).loseAnswer()
-    web.store.outage = 'refused'
-    for (let pause = 0; pause < 8; pause++) {
-      await turn()
-      world.time.wakeNext()
-    }
-    web.store.outage = undefined
-    await web.store.release()
+    await world.outage(web)
     await world.time.run(change)
     expect(swaps()).toHaveLength(1)
     expect((await header()).idle).toBe(20 * 60_000)

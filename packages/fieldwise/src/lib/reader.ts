@@ -123,20 +123,20 @@ export class Reader {
     const known = this.#headers.find(sid)
     return send(this.#core, sid, [write, this.#headerRequest(sid, known)], deadline).then(({ answers, at }) => {
       const [written, header] = answers as [StoreAnswer, StoreAnswer]
-      if (header.result === 'changed') return this.#readHeader(sid, deadline).then((reading) => [reading, written])
+      if (header.result === 'changed') {
+        return this.#readHeader(sid, this.#headerRequest(sid, undefined), deadline).then((reading) => [reading, written])
+      }
       return [isAnswered(header) ? this.#understand(sid, [], { answers: [header], at }, known) : undefined, written]
     })
   }
 
-  /** Undefined where no answer came. */
-  async #readHeader(sid: string, deadline: Deadline): Promise<Reading | undefined> {
-    const flight = await send(this.#core, sid, [this.#headerRequest(sid, undefined)], deadline)
-    return flight.answers.every(isAnswered) ? this.#understand(sid, [], flight) : undefined
+  /** Gives the header another life and reads it, in one command. Undefined where no answer came. */
+  renew(sid: string, life: number, deadline: Deadline): Promise<Reading | undefined> {
+    return this.#readHeader(sid, { op: 'renew', key: this.#core.keys.header(sid), life }, deadline)
   }
 
-  /** Gives the header another life and reads it, in one command. Undefined where no answer came. */
-  async renew(sid: string, life: number, deadline: Deadline): Promise<Reading | undefined> {
-    const flight = await send(this.#core, sid, [{ op: 'renew', key: this.#core.keys.header(sid), life }], deadline)
+  async #readHeader(sid: string, request: StoreRequest, deadline: Deadline): Promise<Reading | undefined> {
+    const flight = await send(this.#core, sid, [request], deadline)
     return flight.answers.every(isAnswered) ? this.#understand(sid, [], flight) : undefined
   }
 
