@@ -98,8 +98,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'reader.ts',
-        from: 'requests.push(this.#headerRequest(sid, known))',
-        to: 'requests.unshift(this.#headerRequest(sid, known))',
+        from: 'requests[fields.length] = this.#headerRequest(sid, known)',
+        to: 'requests.pop()\n    requests.unshift(this.#headerRequest(sid, known))',
       },
       { file: 'reader.ts', from: 'answers[fields.length] as StoreAnswer', to: 'answers[0] as StoreAnswer' },
       {
@@ -116,7 +116,7 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'item.ts',
-        from: 'return isItem && !isBirthAt(bytes, 1 + writeIdLength, birth)',
+        from: 'return isItem && bytes.readInt32BE(1 + writeIdLength) !== birth',
         to: 'return false',
       },
     ],
@@ -274,7 +274,11 @@ export const mutants: readonly Mutant[] = [
     rule: 'W2',
     what: 'a writer that finds its field listed under another birth succeeds',
     replacements: [
-      { file: 'field-writer.ts', from: 'if (listed) throw new OutcomeUnknownError(this.#what)', to: 'if (listed) return header' },
+      {
+        file: 'field-writer.ts',
+        from: 'if (listed !== undefined) throw new OutcomeUnknownError(this.#what)',
+        to: 'if (listed !== undefined) return header',
+      },
     ],
     scenarios: ['eviction'],
     harmless: 'an item of another birth is lost when it is next read (R3), and the session with it',
@@ -311,8 +315,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'field-writer.ts',
-        from: 'if (item.id.equals(open.base.id) && item.birth.equals(open.base.birth))',
-        to: 'if (item.id.equals(open.base.id))',
+        from: 'if (sameWrite(item.id, open.base.id) && item.birth === open.base.birth)',
+        to: 'if (sameWrite(item.id, open.base.id))',
       },
     ],
     scenarios: ['eviction'],

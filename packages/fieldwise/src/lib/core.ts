@@ -55,8 +55,13 @@ export function longestCall(core: Core): number {
  * Sends a flight for a call that ends at `deadline`. The store always has its full timeout, since a flight that it gives up costs a
  * connection that others use too; a call with less time left stops waiting earlier, and its answers are then `open`.
  */
-export function send(core: Core, sid: string, requests: readonly StoreRequest[], deadline: Deadline): Promise<Flight> {
-  const now = core.runtime.monotonic()
+export function send(
+  core: Core,
+  sid: string,
+  requests: readonly StoreRequest[],
+  deadline: Deadline,
+  now = core.runtime.monotonic(),
+): Promise<Flight> {
   if (now >= deadline)
     return Promise.resolve({ answers: requests.map(() => ({ result: 'unsent', error: late() })), at: Number.NaN })
   const limit = now + core.store.traits.timeout

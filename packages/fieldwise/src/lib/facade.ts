@@ -1,16 +1,16 @@
 import { inspect } from 'node:util'
+import { type Call, perform, performAsync } from './call.js'
 import { readDeadline, writeDeadline } from './core.js'
 import type { Duration } from './duration.js'
 import { Edit } from './edit.js'
 import type { Engine } from './engine.js'
 import { BadArgumentError } from './errors.js'
 import type { OperationName } from './events.js'
-import { perform } from './operation.js'
-import type { Reading } from './reader.js'
+import type { Reader, Reading } from './reader.js'
 import type { CompiledField } from './schema.js'
 import type { OperationOptions, RegenerateOptions, Session } from './session.js'
 import { parseTerms } from './settings.js'
-import type { SessionState, Visit } from './visit.js'
+import type { SessionState, Taker, Visit } from './visit.js'
 
 /**
  * The implementation of `Session`, which gives the types: names and values are checked here at run time.
@@ -21,7 +21,7 @@ export class SessionFacade {
   readonly #engine: Engine
   readonly #visit: Visit
   /** What `open` has read ahead; the first read of each field, if it is a `get`, is served from it. */
-  readonly #preloaded = new Map<string, Reading>()
+  #preloaded: Map<string, Reading> | undefined
 
   constructor(engine: Engine, visit: Visit) {
     this.#engine = engine
@@ -29,7 +29,7 @@ export class SessionFacade {
   }
 
   preload(fields: readonly string[], reading: Reading): this {
-    for (const field of fields) this.#preloaded.set(field, reading)
+    this.#preloaded = new Map(fields.map((field) => [field, reading]))
     return this
   }
 
@@ -54,12 +54,13 @@ export class SessionFacade {
   }
 
   get(name: string, options?: OperationOptions): Promise<unknown> {
-    return this.#run('get', [name], options, (started) => {
-      const field = this.#field(name)
+    const fields = [name]
+    return perform(this.#engine, { name: 'get', fields, subject: this.#visit }, options, (call: Call<unknown>) => {
       const { core, reader } = this.#engine
-      const understand = (reading: Reading | undefined) => readAs(field, reading && reader.json(reading, name))
+      const getting = new Getting(call, reader, this.#field(name))
       const preloaded = this.#unload(name)
-      return preloaded ? understand(preloaded) : this.#visit.read([name], readDeadline(core, started), understand)
+      if (preloaded) getting.take(preloaded)
+      else this.#visit.read(fields, readDeadline(core, call.started), getting)
     })
   }
 
@@ -177,19 +178,18 @@ export class SessionFacade {
     options: OperationOptions | undefined,
     work: (started: number) => T | Promise<T>,
   ): Promise<T> {
-    return perform(this.#engine, { name, fields, subject: this.#visit }, options, work)
+    return performAsync(this.#engine, { name, fields, subject: this.#visit }, options, work)
   }
 
   #field(name: unknown): CompiledField {
     return this.#engine.core.schema.field(name as string)
   }
 
-  #read(names: readonly string[], started: number): Promise<Map<string, string | undefined>> {
+  async #read(names: readonly string[], started: number): Promise<Map<string, string | undefined>> {
     const { core, reader } = this.#engine
-    for (const name of names) this.#preloaded.delete(name)
-    return this.#visit.read(names, readDeadline(core, started), (reading) => {
-      return new Map(names.map((name) => [name, reading && reader.json(reading, name)]))
-    })
+    for (const name of names) this.#preloaded?.delete(name)
+    const reading = await this.#visit.reading(names, readDeadline(core, started))
+    return new Map(names.map((name) => [name, reading && reader.json(reading, name)]))
   }
 
   /** Fields of a catchall are known by the manifest alone, so they are read when the header was seen. */
@@ -205,9 +205,9 @@ export class SessionFacade {
   }
 
   #unload(name: string): Reading | undefined {
-    const reading = this.#preloaded.get(name)
+    const reading = this.#preloaded?.get(name)
     if (reading === undefined) return undefined
-    this.#preloaded.delete(name)
+    this.#preloaded?.delete(name)
     if (this.state !== 'stored' || this.#visit.isOver) return undefined
     this.#engine.core.telemetry.hit()
     return reading
@@ -247,9 +247,30 @@ export class SessionFacade {
   }
 
   #write(edits: readonly Edit[], options: OperationOptions | undefined): Promise<void> {
-    for (const edit of edits) this.#preloaded.delete(edit.field)
+    for (const edit of edits) this.#preloaded?.delete(edit.field)
     const writing = this.#visit.write(edits, edits[0]?.deadline ?? 0)
     return options?.signal ? givenUpWith(options.signal, edits, writing) : writing
+  }
+}
+
+/** Takes a reading for the caller of `get`. */
+class Getting implements Taker {
+  readonly #call: Call<unknown>
+  readonly #reader: Reader
+  readonly #field: CompiledField
+
+  constructor(call: Call<unknown>, reader: Reader, field: CompiledField) {
+    this.#call = call
+    this.#reader = reader
+    this.#field = field
+  }
+
+  take(reading: Reading | undefined): void {
+    this.#call.succeed(readAs(this.#field, reading && this.#reader.json(reading, this.#field.name)))
+  }
+
+  fail(error: unknown): void {
+    this.#call.fail(error)
   }
 }
 

@@ -40,7 +40,7 @@ async function opened(process: Web): Promise<typeof session> {
 
 const writes = () => web.store.log.filter((request) => !request.startsWith('get'))
 
-async function manifest(): Promise<ReadonlyMap<string, Buffer>> {
+async function manifest(): Promise<ReadonlyMap<string, number>> {
   return decodeHeader((await world.stored(`${session.id}:@`)) as Buffer).manifest
 }
 

@@ -16,6 +16,7 @@ import { Patience } from './patience.js'
 import { asItIs, itemIn, LostField, type Reader, type Reading } from './reader.js'
 import type { StoreAnswer, StoreRequest, Version } from './store.js'
 import { Watch } from './watch.js'
+import { type Birth, sameWrite, type WriteId } from './write-ids.js'
 
 /**
  * Writes fields. A process has at most one write of a field under way; the edits that wait meanwhile are combined: they run in order
@@ -99,7 +100,7 @@ class FieldWrite {
   readonly #sid: string
   readonly #key: string
   readonly #field: string
-  readonly #id: Buffer
+  readonly #id: WriteId
   #edits: Edit[]
   /** An attempt whose answer was lost. While there is one, the functions do not run again. */
   #open: OpenAttempt | undefined
@@ -308,12 +309,12 @@ class FieldWrite {
   }
 
   /** Resolves with the reading as it is with the field listed. */
-  async #list(reading: Reading, birth: Buffer, until: number): Promise<Reading> {
+  async #list(reading: Reading, birth: Birth, until: number): Promise<Reading> {
     const listing = (header: Header): Header => {
       const listed = header.manifest.get(this.#field)
-      if (listed?.equals(birth)) return header
+      if (listed === birth) return header
       // Another first write was listed: ours is not in the session, and it cannot be told who saw it (W2).
-      if (listed) throw new OutcomeUnknownError(this.#what)
+      if (listed !== undefined) throw new OutcomeUnknownError(this.#what)
       return { ...withField(header, this.#field, birth), fieldsUntil: Math.min(header.fieldsUntil, until) }
     }
     try {
@@ -341,7 +342,7 @@ class FieldWrite {
    */
   async #replaceBlindly(known: Header): Promise<boolean> {
     if (!this.#dropSettled()) return true
-    const birth = known.manifest.get(this.#field) as Buffer
+    const birth = known.manifest.get(this.#field) as Birth
     const itemOf = (json: string | undefined): Item => ({ id: this.#id, birth, earlier: [], deadline: 0, json })
     const json = this.#runEdits(undefined, itemOf)
     if (this.#edits.length === 0) return true
@@ -383,7 +384,7 @@ class FieldWrite {
   /** Whether an item stays what it is until somebody writes it. */
   #isSteady(header: Header, item: Item): boolean {
     if (this.#mayBeAbsent || item.deadline !== 0 || this.#core.settings.expires(this.#field) !== undefined) return false
-    return header.manifest.get(this.#field)?.equals(item.birth) === true
+    return header.manifest.get(this.#field) === item.birth
   }
 
   /** What the edits make of a value that may be an old one; the same value where one of them fails over it. */
@@ -483,12 +484,12 @@ class FieldWrite {
  * What became of an attempt whose answer was lost, by what is stored now (W4). `same`: nothing has changed, so the same bytes may be sent
  * again. `not applied`: others have written since, and the lost attempt can never apply any more.
  */
-function judge(open: OpenAttempt, item: Item | undefined, id: Buffer): 'applied' | 'same' | 'not applied' | 'unknown' {
+function judge(open: OpenAttempt, item: Item | undefined, id: WriteId): 'applied' | 'same' | 'not applied' | 'unknown' {
   if (item && remembers(item, id)) return 'applied'
   // An `add` of a field that may be absent could have been stored and evicted (R5).
   if (open.base === undefined) return item === undefined && !open.mayBeAbsent ? 'same' : 'unknown'
   if (item === undefined) return 'unknown'
-  if (item.id.equals(open.base.id) && item.birth.equals(open.base.birth)) return 'same'
+  if (sameWrite(item.id, open.base.id) && item.birth === open.base.birth) return 'same'
   return remembersAllSince(item, open.base) ? 'not applied' : 'unknown'
 }
 
@@ -513,7 +514,7 @@ function latest(edits: readonly Edit[]): Deadline {
   return Math.max(...edits.map((edit) => edit.deadline))
 }
 
-function withField(header: Header, field: string, birth: Buffer): Header {
+function withField(header: Header, field: string, birth: Birth): Header {
   return { ...header, manifest: new Map(header.manifest).set(field, birth) }
 }
 

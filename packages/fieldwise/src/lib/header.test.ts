@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { SealBrokenError } from './errors.js'
 import { decodeHeader, encodeHeader, type Header } from './header.js'
 
-const manifest = (...names: string[]) => new Map(names.map((name) => [name, randomBytes(4)]))
+const manifest = (...names: string[]) => new Map(names.map((name) => [name, randomBytes(4).readInt32BE()]))
 
 const header: Header = {
   hash: randomBytes(32),

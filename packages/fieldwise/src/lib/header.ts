@@ -1,5 +1,5 @@
 import { SealBrokenError } from './errors.js'
-import { birthLength } from './write-ids.js'
+import { type Birth, birthLength } from './write-ids.js'
 
 /** The name under which the header stands: no field can have it. */
 export const headerName = '@'
@@ -34,7 +34,7 @@ export interface Header {
   /** The secret before, as long as it works on (`grace`). */
   readonly previous: PreviousSecret | undefined
   /** Every field that this session has ever stored, with the birth of its item. */
-  readonly manifest: ReadonlyMap<string, Buffer>
+  readonly manifest: ReadonlyMap<string, Birth>
 }
 
 interface PreviousSecret {
@@ -66,7 +66,7 @@ export function encodeHeader(header: Header): Buffer {
   for (const [name, birth] of header.manifest) {
     at = bytes.writeUInt8(name.length, at)
     at += bytes.write(name, at, 'latin1')
-    at += birth.copy(bytes, at)
+    at = bytes.writeInt32BE(birth, at)
   }
   return bytes
 }
@@ -81,11 +81,11 @@ export function decodeHeader(bytes: Buffer): Header {
   const time = (index: number) => bytes.readUIntBE(1 + hashLength + index * timeLength, timeLength)
   const count = bytes.readUInt16BE(at)
   at += 2
-  const manifest = new Map<string, Buffer>()
+  const manifest = new Map<string, Birth>()
   for (let index = 0; index < count; index++) {
     const end = at + 1 + (bytes[at] ?? 0)
     if (bytes.length < end + birthLength) throw unreadable()
-    manifest.set(bytes.toString('latin1', at + 1, end), bytes.subarray(end, end + birthLength))
+    manifest.set(bytes.toString('latin1', at + 1, end), bytes.readInt32BE(end))
     at = end + birthLength
   }
   return {

@@ -87,7 +87,7 @@ describe('the inspection of a session', () => {
   })
 
   test('tells an item that is not the listed one, and one that is no item at all', async () => {
-    const stranger = { id: randomBytes(8), birth: randomBytes(4), earlier: [], deadline: 0, json: '"canary"' }
+    const stranger = { id: { process: 1, count: 2 }, birth: 3, earlier: [], deadline: 0, json: '"canary"' }
     await world.plant(`${sid}:username`, encodeItem(stranger))
     expect(await fieldOf('username', { values: true })).toMatchObject({ state: 'replaced', json: undefined })
     await world.plant(`${sid}:username`, Buffer.from('canary'))
@@ -117,7 +117,7 @@ describe('the inspection of a session', () => {
 
   test('survives a header that lists what cannot be a field', async () => {
     const header = decodeHeader((await world.stored(`${sid}:@`)) as Buffer)
-    const manifest = new Map([...header.manifest, ['two words\r\n', randomBytes(4)], ['__proto__', randomBytes(4)]])
+    const manifest = new Map([...header.manifest, ['two words\r\n', 1], ['__proto__', 2]])
     await world.plant(`${sid}:@`, encodeHeader({ ...header, manifest }))
     expect((await inspect()).fields.map(({ state }) => state)).toEqual(['set', 'missing', 'missing'])
   })

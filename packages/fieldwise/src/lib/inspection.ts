@@ -9,6 +9,7 @@ import { isFieldName } from './schema.js'
 import { createSealer, noSealing, type Sealer, type SealingOptions } from './sealing.js'
 import type { Store, StoreAnswer } from './store.js'
 import { isSid, parseToken } from './token.js'
+import { type Birth, writeIdText } from './write-ids.js'
 
 /** For {@link inspectSession}: how the application keeps its sessions. */
 export interface InspectionOptions {
@@ -149,11 +150,11 @@ class Inspector {
     return this.#isWhole(second) ? second : this.#flight(namesIn(second))
   }
 
-  field(name: string, birth: Buffer, items: ReadonlyMap<string, Found>, at: number): FieldInspection {
+  field(name: string, birth: Birth, items: ReadonlyMap<string, Found>, at: number): FieldInspection {
     const found = items.get(name)
     if (found === undefined) return { ...absentItem(this.#keys.field(this.#sid, name)), ...nothingOf(name, 'missing') }
     if (found.value === undefined) return { ...itemInspection(found), ...nothingOf(name, 'unreadable') }
-    if (!found.value.birth.equals(birth)) return { ...itemInspection(found), ...nothingOf(name, 'replaced') }
+    if (found.value.birth !== birth) return { ...itemInspection(found), ...nothingOf(name, 'replaced') }
     return { ...itemInspection(found), ...this.#contents(name, found.value, at) }
   }
 
@@ -164,8 +165,8 @@ class Inspector {
       state: stateOfItem(item, json),
       valueBytes: json === undefined ? undefined : Buffer.byteLength(json),
       expiresAt: item.deadline || undefined,
-      writeId: item.id.toString('hex'),
-      earlierWrites: item.earlier.map(({ id, until }) => ({ id: id.toString('hex'), until: until * 1_000 })),
+      writeId: writeIdText(item.id),
+      earlierWrites: item.earlier.map(({ id, until }) => ({ id: writeIdText(id), until: until * 1_000 })),
       json: this.#showsValues ? json : undefined,
     }
   }

@@ -1,5 +1,14 @@
 import { SealBrokenError } from './errors.js'
-import { birthLength, sameProcess, writeIdLength } from './write-ids.js'
+import {
+  type Birth,
+  birthLength,
+  putWriteId,
+  readWriteId,
+  sameProcess,
+  sameWrite,
+  type WriteId,
+  writeIdLength,
+} from './write-ids.js'
 
 /**
  * What is stored for a field. A quiet field costs 13 bytes besides its JSON:
@@ -15,9 +24,9 @@ import { birthLength, sameProcess, writeIdLength } from './write-ids.js'
  */
 export interface Item {
   /** The id of the write that made this value (W1). */
-  readonly id: Buffer
+  readonly id: WriteId
   /** The mark of the `add` that made the item; later writes copy it (R2). */
-  readonly birth: Buffer
+  readonly birth: Birth
   /** The last writes of other processes, oldest first. */
   readonly earlier: readonly EarlierWrite[]
   /** From when on the field is unset, in milliseconds since 1970; 0 is never. */
@@ -27,7 +36,7 @@ export interface Item {
 }
 
 export interface EarlierWrite {
-  readonly id: Buffer
+  readonly id: WriteId
   /** The second since 1970 at which a later write took its place. */
   readonly until: number
 }
@@ -55,9 +64,7 @@ export function encodeItem(item: Item): Buffer {
   const bytes = Buffer.allocUnsafe(itemSize(item))
   bytes[0] =
     version | (item.json === undefined ? unset : 0) | (item.deadline ? hasDeadline : 0) | (item.earlier.length ? hasEarlier : 0)
-  item.id.copy(bytes, 1)
-  item.birth.copy(bytes, 1 + writeIdLength)
-  let at = fixedLength
+  let at = bytes.writeInt32BE(item.birth, putWriteId(item.id, bytes, 1))
   if (item.deadline) at = bytes.writeUIntBE(item.deadline, at, deadlineLength)
   if (item.earlier.length) at = writeEarlier(bytes, at, item.earlier)
   if (item.json !== undefined) bytes.write(item.json, at)
@@ -84,8 +91,8 @@ export function decodeItem(field: string, bytes: Buffer): Item {
     at = end
   }
   return {
-    id: bytes.subarray(1, 1 + writeIdLength),
-    birth: bytes.subarray(1 + writeIdLength, fixedLength),
+    id: readWriteId(bytes, 1),
+    birth: bytes.readInt32BE(1 + writeIdLength),
     earlier,
     deadline,
     json: flags & unset ? undefined : bytes.toString('utf8', at),
@@ -114,22 +121,16 @@ export function living(item: Item | undefined, now: number): string | undefined 
  * Whether stored bytes are an item of another birth than the one a manifest lists. Bytes that are no item at all are not: they are for
  * the reader of that field to hear of.
  */
-export function hasOtherBirth(bytes: Buffer, birth: Buffer): boolean {
+export function hasOtherBirth(bytes: Buffer, birth: Birth): boolean {
   const isItem = bytes.length >= fixedLength && ((bytes[0] as number) & versionMask) === version
-  return isItem && !isBirthAt(bytes, 1 + writeIdLength, birth)
-}
-
-/** Byte by byte: for four bytes a native comparison costs many times as much. */
-function isBirthAt(bytes: Buffer, at: number, birth: Buffer): boolean {
-  for (let index = 0; index < birthLength; index++) if (bytes[at + index] !== birth[index]) return false
-  return true
+  return isItem && bytes.readInt32BE(1 + writeIdLength) !== birth
 }
 
 /**
  * The ids that a write over `base` carries on: one for each process that wrote recently, without the writer's own, which it does not
  * ask for any more (W1). Ids are dropped oldest first, so that a base is never remembered for longer than a write made over it (W4).
  */
-export function earlierWrites(base: Item, writer: Buffer, now: number): EarlierWrite[] {
+export function earlierWrites(base: Item, writer: WriteId, now: number): EarlierWrite[] {
   const second = Math.floor(now / 1000)
   const kept = base.earlier.filter((write) => !sameProcess(write.id, writer) && !sameProcess(write.id, base.id))
   if (!sameProcess(base.id, writer)) kept.push({ id: base.id, until: second })
@@ -139,8 +140,8 @@ export function earlierWrites(base: Item, writer: Buffer, now: number): EarlierW
 }
 
 /** Whether the write `id` is in the history that `item` remembers. */
-export function remembers(item: Item, id: Buffer): boolean {
-  return item.id.equals(id) || item.earlier.some((write) => write.id.equals(id))
+export function remembers(item: Item, id: WriteId): boolean {
+  return sameWrite(item.id, id) || item.earlier.some((write) => sameWrite(write.id, id))
 }
 
 /**
@@ -149,7 +150,7 @@ export function remembers(item: Item, id: Buffer): boolean {
  * of another process would be too.
  */
 export function remembersAllSince(item: Item, base: Item): boolean {
-  return item.birth.equals(base.birth) && (remembers(item, base.id) || base.earlier.some((write) => remembers(item, write.id)))
+  return item.birth === base.birth && (remembers(item, base.id) || base.earlier.some((write) => remembers(item, write.id)))
 }
 
 function earlierSize(earlier: readonly EarlierWrite[]): number {
@@ -159,8 +160,7 @@ function earlierSize(earlier: readonly EarlierWrite[]): number {
 function writeEarlier(bytes: Buffer, start: number, earlier: readonly EarlierWrite[]): number {
   let at = bytes.writeUInt8(earlier.length, start)
   for (const write of earlier) {
-    write.id.copy(bytes, at)
-    at = bytes.writeUInt32BE(write.until, at + writeIdLength)
+    at = bytes.writeUInt32BE(write.until, putWriteId(write.id, bytes, at))
   }
   return at
 }
@@ -169,7 +169,7 @@ function readEarlier(bytes: Buffer, start: number, count: number): EarlierWrite[
   const earlier: EarlierWrite[] = []
   for (let index = 0; index < count; index++) {
     const at = start + index * earlierLength
-    earlier.push({ id: bytes.subarray(at, at + writeIdLength), until: bytes.readUInt32BE(at + writeIdLength) })
+    earlier.push({ id: readWriteId(bytes, at), until: bytes.readUInt32BE(at + writeIdLength) })
   }
   return earlier
 }

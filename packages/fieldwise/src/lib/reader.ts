@@ -3,6 +3,7 @@ import { isFieldwiseError, StoreUnavailableError } from './errors.js'
 import { decodeHeader, type Header, headerName } from './header.js'
 import { decodeItem, hasOtherBirth, type Item, jsonOf } from './item.js'
 import type { Flight, StoreAnswer, StoreRequest, Version } from './store.js'
+import type { Birth } from './write-ids.js'
 
 /** What one flight found of a session. */
 export interface Reading {
@@ -65,50 +66,68 @@ export class Reader {
    */
   read<T>(sid: string, fields: readonly string[], deadline: Deadline, understand: Understanding<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const land = (reading: Reading) => resolve(understand(reading))
-      this.#board(sid, fields, deadline).passengers.push({ land, reject })
+      this.board(sid, fields, deadline, { land: (reading) => resolve(understand(reading)), fail: reject })
     })
   }
 
-  #board(sid: string, fields: readonly string[], deadline: Deadline): Boarding {
+  /** The same for a passenger, who is handed the reading when it lands, or told why there is none. */
+  board(sid: string, fields: readonly string[], deadline: Deadline, passenger: Passenger): void {
     const boarding = this.#boarding.get(sid)
     if (boarding && Math.abs(boarding.deadline - deadline) <= sameDeadline) {
-      const others = fields.filter((field) => !boarding.fields.includes(field))
-      if (others.length === 0) this.#core.telemetry.hit()
-      boarding.fields.push(...others)
-      return boarding
+      if (boarding.join(fields, passenger)) this.#core.telemetry.hit()
+      return
     }
-    if (this.#boarding.size === 0) queueMicrotask(this.#depart)
+    if (this.#boarding.size === 0) void endOfTick.then(this.#depart)
     // A flight with another deadline may be boarding; that one goes as it is.
-    if (boarding) this.#send(boarding)
-    const next = new Boarding(sid, [...fields], deadline)
-    this.#boarding.set(sid, next)
-    return next
+    if (boarding) this.#send(boarding, this.#core.runtime.monotonic())
+    this.#boarding.set(sid, new Boarding(sid, fields, deadline, passenger))
   }
 
   readonly #depart = (): void => {
     const boarding = this.#boarding
     this.#boarding = new Map()
-    for (const one of boarding.values()) this.#send(one)
+    const now = this.#core.runtime.monotonic()
+    for (const one of boarding.values()) this.#send(one, now)
   }
 
-  #send(boarding: Boarding): void {
+  #send(boarding: Boarding, now: number): void {
     const { sid, fields, deadline } = boarding
     const known = this.#headers.find(sid)
-    const land = (flight: Flight) => boarding.land(() => this.#understand(sid, fields, flight, known))
-    const again = (flight: Flight) => {
-      if (!flight.answers.some(asksAgain)) return land(flight)
-      return send(this.#core, sid, this.#requests(sid, fields, undefined), deadline).then(land, boarding.fail)
+    const land = (flight: Flight) => this.#land(boarding, flight, known)
+    send(this.#core, sid, this.#requests(sid, fields, known), deadline, now).then(land, boarding.fail)
+  }
+
+  /** A read whose answer was cut off changes nothing and may go out once more; a header that has changed is read as a whole. */
+  #land(boarding: Boarding, flight: Flight, known: KnownHeader | undefined): void {
+    if (!flight.answers.some(asksAgain)) return this.#arrive(boarding, flight, known)
+    const { sid, fields, deadline } = boarding
+    const land = (second: Flight) => this.#arrive(boarding, second, undefined)
+    send(this.#core, sid, this.#requests(sid, fields, undefined), deadline).then(land, boarding.fail)
+  }
+
+  #arrive(boarding: Boarding, flight: Flight, known: KnownHeader | undefined): void {
+    try {
+      boarding.land(this.#understand(boarding.sid, boarding.fields, flight, known))
+    } catch (error) {
+      boarding.fail(error)
     }
-    send(this.#core, sid, this.#requests(sid, fields, known), deadline).then(again, boarding.fail)
   }
 
   #requests(sid: string, fields: readonly string[], known: KnownHeader | undefined): StoreRequest[] {
-    const { keys } = this.#core
-    const requests: StoreRequest[] = []
-    for (const field of fields) requests.push({ op: 'get', key: keys.field(sid, field) })
-    requests.push(this.#headerRequest(sid, known))
+    const requests = new Array<StoreRequest>(fields.length + 1)
+    for (let index = 0; index < fields.length; index++) {
+      requests[index] = this.#fieldRequest(sid, fields[index] as string, known)
+    }
+    requests[fields.length] = this.#headerRequest(sid, known)
     return requests
+  }
+
+  #fieldRequest(sid: string, field: string, known: KnownHeader | undefined): StoreRequest {
+    const asked = known?.asked.get(field)
+    if (asked !== undefined) return asked
+    const request: StoreRequest = { op: 'get', key: this.#core.keys.field(sid, field) }
+    if (known !== undefined && known.asked.size < mostAsked) known.asked.set(field, request)
+    return request
   }
 
   /** A header that is known need not travel: what a call costs depends on what it uses, and not on how much the session holds. */
@@ -147,10 +166,10 @@ export class Reader {
 
   #understand(sid: string, fields: readonly string[], flight: Flight, known?: KnownHeader): Reading {
     const { answers, at } = flight
-    const items: (FoundItem | undefined)[] = []
+    const items = new Array<FoundItem | undefined>(fields.length)
     for (let index = 0; index < fields.length; index++) {
       const answer = found(answers[index] as StoreAnswer)
-      items.push(answer && { bytes: answer.value, version: answer.version, plain: undefined })
+      items[index] = answer && { bytes: answer.value, version: answer.version, plain: undefined }
     }
     const header = this.#headerOf(sid, answers[fields.length] as StoreAnswer, at, known)
     return { sid, header, fields, items, at, heard: this.#core.runtime.monotonic() }
@@ -219,12 +238,16 @@ export class Reader {
   }
 
   #isMissing(reading: Reading, field: string): boolean {
-    if (this.#core.settings.mayBeAbsent(field)) return false
     const listed = reading.header?.value.manifest.get(field)
-    if (listed === undefined) return false
-    if (itemIn(reading, field) === undefined) return true
+    if (listed === undefined || !this.#isOther(reading, field, listed)) return false
+    return !this.#core.settings.mayBeAbsent(field)
+  }
+
+  /** Whether there is nothing, or another item than the one listed. */
+  #isOther(reading: Reading, field: string, listed: Birth): boolean {
     try {
-      return hasOtherBirth(this.#plain(reading, field) as Buffer, listed)
+      const plain = this.#plain(reading, field)
+      return plain === undefined || hasOtherBirth(plain, listed)
     } catch (error) {
       // A broken seal is for the reader of that field alone to hear of.
       if (isFieldwiseError(error, 'SEAL_BROKEN')) return false
@@ -236,43 +259,53 @@ export class Reader {
 /** What a caller makes of a reading; what it throws is for that caller alone. */
 export type Understanding<T> = (reading: Reading) => T | Promise<T>
 
+/** Who waits for a reading. */
+export interface Passenger {
+  /** What it throws, it is told itself. */
+  land(reading: Reading): void
+  fail(error: unknown): void
+}
+
 /** A read that waits for the end of its tick, for others of the same session to join. */
 class Boarding {
   readonly sid: string
-  readonly fields: string[]
   readonly deadline: Deadline
-  readonly passengers: Passenger[] = []
+  readonly #passengers: Passenger[]
+  #fields: readonly string[]
 
-  constructor(sid: string, fields: string[], deadline: Deadline) {
+  constructor(sid: string, fields: readonly string[], deadline: Deadline, passenger: Passenger) {
     this.sid = sid
-    this.fields = fields
     this.deadline = deadline
+    this.#fields = fields
+    this.#passengers = [passenger]
   }
 
-  land(understand: () => Reading): void {
-    try {
-      const reading = understand()
-      for (const passenger of this.passengers) landOne(passenger, reading)
-    } catch (error) {
-      this.fail(error)
-    }
+  get fields(): readonly string[] {
+    return this.#fields
+  }
+
+  /** True where all that the passenger asks for is asked for already. */
+  join(fields: readonly string[], passenger: Passenger): boolean {
+    const others = fields.filter((field) => !this.#fields.includes(field))
+    this.#fields = [...this.#fields, ...others]
+    this.#passengers.push(passenger)
+    return others.length === 0
+  }
+
+  land(reading: Reading): void {
+    for (const passenger of this.#passengers) landOne(passenger, reading)
   }
 
   readonly fail = (error: unknown): void => {
-    for (const passenger of this.passengers) passenger.reject(error)
+    for (const passenger of this.#passengers) passenger.fail(error)
   }
-}
-
-interface Passenger {
-  land(reading: Reading): void
-  reject(error: unknown): void
 }
 
 function landOne(passenger: Passenger, reading: Reading): void {
   try {
     passenger.land(reading)
   } catch (error) {
-    passenger.reject(error)
+    passenger.fail(error)
   }
 }
 
@@ -308,7 +341,8 @@ class HeaderCache {
     const own = isSame ? before.bytes : Buffer.from(bytes)
     const header = isSame ? before.header : decodeHeader(this.#core.sealer.open(sid, headerName, own))
     const known = keepsVersion ? version : undefined
-    this.#remember(sid, { bytes: own, header, version: known, request: { op: 'get', key: this.#core.keys.header(sid), known } })
+    const request: StoreRequest = { op: 'get', key: this.#core.keys.header(sid), known }
+    this.#remember(sid, { bytes: own, header, version: known, request, asked: before?.asked ?? new Map() })
     return header
   }
 
@@ -333,9 +367,12 @@ interface KnownHeader {
   readonly version: Version | undefined
   /** Asks for the header the next time. */
   readonly request: StoreRequest
+  /** Asks for the fields that are asked for most: the first few. A key that is there again has been looked through already. */
+  readonly asked: Map<string, StoreRequest>
 }
 
 const generation = 2_048
+const mostAsked = 4
 
 /** A listed field is gone: its session has to end. Internal; callers see `SESSION_GONE` once the header is deleted (R4). */
 export class LostField extends Error {
@@ -353,6 +390,9 @@ export class LostField extends Error {
 export function unavailable(error: unknown): Error {
   return isFieldwiseError(error) ? error : new StoreUnavailableError('The store did not answer in time', error)
 }
+
+/** Unlike `queueMicrotask` it makes no object for each use. */
+const endOfTick = Promise.resolve()
 
 /** Calls of one tick begin within this many milliseconds. */
 const sameDeadline = 5

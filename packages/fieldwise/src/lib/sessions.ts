@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import { type Operation, performAsync } from './call.js'
 import { type Core, readDeadline, writeDeadline } from './core.js'
 import { createEngine, type Engine } from './engine.js'
 import { BadArgumentError, BadConfigError, ClosedError, isFieldwiseError } from './errors.js'
@@ -8,7 +9,6 @@ import type { Defaulted, Fields } from './fields.js'
 import type { SessionHost } from './host.js'
 import { Keys } from './keys.js'
 import { memoryStore } from './memory-store.js'
-import { type Operation, perform } from './operation.js'
 import { isHomeUp, tokenOfId } from './own-id.js'
 import { type Runtime, systemRuntime } from './runtime.js'
 import { compileSchema } from './schema.js'
@@ -189,7 +189,7 @@ class SessionsFacade {
       if (!Array.isArray(fields)) throw new BadArgumentError("preload takes an array of names: { preload: ['username'] }")
       for (const field of fields) core.schema.field(field)
       try {
-        const reading = await visit.read(fields, readDeadline(core, started), (found) => found)
+        const reading = await visit.reading(fields, readDeadline(core, started))
         return reading ? new SessionFacade(this.#engine, visit).preload(fields, reading) : null
       } catch (error) {
         if (isFieldwiseError(error, 'SESSION_GONE')) return null
@@ -272,7 +272,7 @@ class SessionsFacade {
     subject: Operation['subject'],
     work: (started: number) => Promise<T>,
   ): Promise<T> {
-    return perform(this.#engine, { name, fields, subject }, options, work)
+    return performAsync(this.#engine, { name, fields, subject }, options, work)
   }
 
   #assertOpen(): void {

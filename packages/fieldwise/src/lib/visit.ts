@@ -6,7 +6,7 @@ import { isFieldwiseError, SessionGoneError } from './errors.js'
 import type { Header } from './header.js'
 import type { SessionHost } from './host.js'
 import { expiry, type Lifetime } from './lifetime.js'
-import { asItIs, itemIn, LostField, type Reading } from './reader.js'
+import { asItIs, itemIn, LostField, type Passenger, type Reading } from './reader.js'
 import { recognise } from './recognition.js'
 import { assertGrace, assertLifetime } from './settings.js'
 import { formatToken, newSecret, type Secret, sameHash, type Token } from './token.js'
@@ -85,22 +85,28 @@ export class Visit {
   }
 
   /**
-   * Reads fields with the header behind them, and resolves with what `understand` makes of it: undefined where there is no session, so
-   * that every field is unset.
-   *
-   * @throws {SessionGoneError} for a session that this request has used and that has ended since.
+   * Reads fields with the header behind them, for `taker`: who gets undefined where there is no session, so that every field is unset; or
+   * is told of a {@link SessionGoneError} for a session that this request has used and that has ended since.
    */
-  read<T>(fields: readonly string[], deadline: Deadline, understand: (reading: Reading | undefined) => T): Promise<T> {
-    if (this.#state === 'stored') return this.#readHeld(fields, deadline, understand)
-    return this.#open(fields, deadline, (reading) => {
-      if (reading || this.#state === 'new' || this.#gone?.reason === 'superseded') return understand(reading)
-      return this.#readHeld(fields, deadline, understand)
+  read(fields: readonly string[], deadline: Deadline, taker: Taker): void {
+    if (this.#state === 'stored') return this.#readHeld(fields, deadline, taker)
+    this.#open(fields, deadline, {
+      take: (reading) => {
+        if (reading || this.#state === 'new' || this.#gone?.reason === 'superseded') taker.take(reading)
+        else this.#readHeld(fields, deadline, taker)
+      },
+      fail: (error) => taker.fail(error),
     })
   }
 
-  #readHeld<T>(fields: readonly string[], deadline: Deadline, understand: (reading: Reading) => T): Promise<T> {
-    const look = (reading: Reading) => this.#look(reading, fields, deadline, understand)
-    return this.#engine.reader.read(this.#expectHeld().token.sid, fields, deadline, look)
+  /** The same for whoever waits for a promise. */
+  reading(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
+    return new Promise((take, fail) => this.read(fields, deadline, { take, fail }))
+  }
+
+  #readHeld(fields: readonly string[], deadline: Deadline, taker: Taker): void {
+    const { sid } = this.#expectHeld().token
+    this.#engine.reader.board(sid, fields, deadline, new Look(this, undefined, fields, deadline, taker))
   }
 
   /** Makes edits of different fields. Rejects with the error of the first that failed, when all have ended. */
@@ -111,7 +117,7 @@ export class Visit {
   async #writeFirst(edits: readonly Edit[], deadline: Deadline): Promise<void> {
     if (this.#state === 'unopened') {
       const fields = edits.map((edit) => edit.field)
-      const reading = await this.#open(fields, deadline, asItIs)
+      const reading = await this.#opened(fields, deadline)
       for (const edit of edits) edit.opening = reading
     }
     while (this.#state === 'new') {
@@ -147,7 +153,7 @@ export class Visit {
 
   /** Changes the secret. A session that is still new is stored by it. */
   async regenerate(terms: Terms, deadline: Deadline): Promise<void> {
-    if (this.#state === 'unopened') await this.#open([], deadline, asItIs)
+    if (this.#state === 'unopened') await this.#opened([], deadline)
     while (this.#state === 'new') {
       if (this.#creation !== undefined) await this.#creation.catch(() => {})
       else return this.#creating(this.create(new Map(), terms, deadline))
@@ -161,7 +167,7 @@ export class Visit {
 
   /** Changes how long the session lives unused. No input or output where it is that long already. */
   async keepFor(idle: number, deadline: Deadline): Promise<void> {
-    if (this.#state === 'unopened') await this.#open([], deadline, asItIs)
+    if (this.#state === 'unopened') await this.#opened([], deadline)
     const { token, header: before } = this.#expectHeld()
     if (before.idle === idle) return
     assertTerms(before, { lifetime: { idle } })
@@ -176,7 +182,7 @@ export class Visit {
 
   /** Ends the session. Resolves when its header is gone. */
   async destroy(deadline: Deadline): Promise<void> {
-    if (this.#state === 'unopened') await this.#open([], deadline, asItIs)
+    if (this.#state === 'unopened') await this.#opened([], deadline)
     if (this.#creation !== undefined) await this.#creation.catch(() => {})
     if (this.#state === 'new') {
       this.#end(new SessionGoneError('destroyed'))
@@ -190,17 +196,22 @@ export class Visit {
     this.#host?.changed({ type: 'ended' })
   }
 
-  /** Verifies the token by a first reading, where nobody has yet. `then` gets undefined where it opens nothing. */
-  #open<T>(fields: readonly string[], deadline: Deadline, then: (reading: Reading | undefined) => T | Promise<T>): Promise<T> {
-    if (this.#state !== 'unopened') return Promise.resolve(then(undefined))
-    if (this.#tokens.length > 1) return this.#choose(deadline).then(() => this.#open(fields, deadline, then))
+  /** Verifies the token by a first reading, where nobody has yet. `taker` gets undefined where it opens nothing. */
+  #open(fields: readonly string[], deadline: Deadline, taker: Taker): void {
+    if (this.#state !== 'unopened') return taker.take(undefined)
+    if (this.#tokens.length > 1) {
+      this.#choose(deadline)
+        .then(() => this.#open(fields, deadline, taker))
+        .catch((error) => taker.fail(error))
+      return
+    }
     const [token] = this.#tokens
-    if (token === undefined) return Promise.resolve(then(undefined))
-    return this.#engine.reader.read(token.sid, fields, deadline, (reading) => {
-      // Another call of this request may have come first; whatever it made of the token holds.
-      if (this.#state === 'unopened') this.#recognise(token, reading)
-      return this.#held?.token.sid === token.sid ? this.#look(reading, fields, deadline, then) : then(undefined)
-    })
+    if (token === undefined) return taker.take(undefined)
+    this.#engine.reader.board(token.sid, fields, deadline, new Look(this, token, fields, deadline, taker))
+  }
+
+  #opened(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
+    return new Promise((take, fail) => this.#open(fields, deadline, { take, fail }))
   }
 
   /** Of several tokens the one that opens a session counts, if exactly one does. */
@@ -236,15 +247,17 @@ export class Visit {
     return judged
   }
 
-  /** Looks at a reading of a verified session: has it ended, has it lost a field, is it to be renewed? */
-  #look<T>(
-    reading: Reading,
-    fields: readonly string[],
-    deadline: Deadline,
-    then: (reading: Reading) => T,
-  ): T | Promise<Awaited<T>> {
-    if (this.#engine.reader.isWhole(reading, fields)) return then(this.#see(reading))
-    return this.#settle(reading, fields, deadline).then(then) as Promise<Awaited<T>>
+  /** Looks at a reading: whose is it, has the session ended, has it lost a field, is it to be renewed? */
+  look(reading: Reading, { token, fields, deadline, taker }: Look): void {
+    if (token !== undefined) {
+      // Another call of this request may have come first; whatever it made of the token holds.
+      if (this.#state === 'unopened') this.#recognise(token, reading)
+      if (this.#held?.token.sid !== token.sid) return taker.take(undefined)
+    }
+    if (this.#engine.reader.isWhole(reading, fields)) return taker.take(this.#see(reading))
+    this.#settle(reading, fields, deadline)
+      .then((settled) => taker.take(settled))
+      .catch((error) => taker.fail(error))
   }
 
   async #settle(reading: Reading, fields: readonly string[], deadline: Deadline): Promise<Reading> {
@@ -405,6 +418,42 @@ export class Visit {
   #serverTime(): number {
     const { runtime } = this.#engine.core
     return this.#held ? this.#held.at + (runtime.monotonic() - this.#held.monotonic) : Number.NaN
+  }
+}
+
+/**
+ * Who gets a reading that its session has looked at. What `take` throws is for whoever called it to tell {@link fail}.
+ *
+ * @internal
+ */
+export interface Taker {
+  take(reading: Reading | undefined): void
+  fail(error: unknown): void
+}
+
+/** One reading on its way to its taker, by way of the session that it is of. */
+class Look implements Passenger {
+  readonly #visit: Visit
+  /** Whom the reading is to verify. */
+  readonly token: Token | undefined
+  readonly fields: readonly string[]
+  readonly deadline: Deadline
+  readonly taker: Taker
+
+  constructor(visit: Visit, token: Token | undefined, fields: readonly string[], deadline: Deadline, taker: Taker) {
+    this.#visit = visit
+    this.token = token
+    this.fields = fields
+    this.deadline = deadline
+    this.taker = taker
+  }
+
+  land(reading: Reading): void {
+    this.#visit.look(reading, this)
+  }
+
+  fail(error: unknown): void {
+    this.taker.fail(error)
   }
 }
 

@@ -5,7 +5,8 @@ import { type BinaryReply, binaryReply } from '../../../../test/support/scripted
 import { BinaryCommand, type Command, logsIn, succeeds, succeedsIfKnown } from './binary-command.js'
 import { Opcode } from './binary-reply.js'
 import { MemjsClient } from './memjs-client.js'
-import { type Bytes, WireError } from './wire.js'
+import { type Bytes, Outbox } from './outbox.js'
+import { WireError } from './wire.js'
 
 const gone = new WireError('gone') as unknown as FieldwiseError
 const statistics: Command = { opcode: Opcode.stat, key: 'settings', judge: succeeds }
@@ -21,14 +22,14 @@ function ask(command: Command) {
 }
 
 /** Sends the command and has it read one reply after another. */
-function answer(exchange: BinaryCommand, command: Command, ...replies: BinaryReply[]): Bytes[] {
-  const out: Bytes[] = []
+function answer(exchange: BinaryCommand, command: Command, ...replies: BinaryReply[]): readonly Bytes[] {
+  const out = new Outbox()
   exchange.encode(out)
   for (const reply of replies) {
     const bytes = binaryReply({ word: String(command.opcode), opaque: 1 } as never, reply)
     expect(exchange.read(bytes, 0)).toBe(bytes.length)
   }
-  return out
+  return out.parts
 }
 
 describe('a command of the binary protocol', () => {
@@ -36,7 +37,7 @@ describe('a command of the binary protocol', () => {
     const version: Command = { opcode: Opcode.version, judge: succeeds }
     const { exchange, outcomes } = ask(version)
     const out = answer(exchange, version, { value: '1.6.18' })
-    expect(out).toEqual([memjs.Utils.makeRequestBuffer(Opcode.version, '', '', '', 1)])
+    expect(out).toEqual([memjs.Utils.makeRequestBuffer(Opcode.version, '', '', '', 1).toString('latin1')])
     expect([exchange.complete, exchange.settled]).toEqual([true, false])
     exchange.settle(7)
     exchange.settle(8)

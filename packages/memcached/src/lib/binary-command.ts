@@ -1,7 +1,8 @@
 import type { FieldwiseError } from 'fieldwise'
 import { explainStatus, headerLength, Opcode, readReply, Status } from './binary-reply.js'
 import { buildRequest, type MemjsClient, type Performed, type Reply } from './memjs-client.js'
-import { type Bytes, type Exchange, type Fate, WireError } from './wire.js'
+import type { Outbox } from './outbox.js'
+import { type Exchange, type Fate, WireError } from './wire.js'
 
 /** A command that is no part of a session. */
 export interface Command {
@@ -39,12 +40,12 @@ export class BinaryCommand implements Exchange {
     this.#done = done
   }
 
-  encode(out: Bytes[]): void {
+  encode(out: Outbox): void {
     const { opcode, key = '', value = '' } = this.#command
     this.#opaque = this.#client.nextOpaque()
     const bytes = buildRequest(opcode, key, none, value, this.#opaque)
     this.#performed = this.#client.perform<number>([bytes], this.#opaque, (error, at) => this.#finish(error, at))
-    out.push(...this.#performed.parts)
+    for (const part of this.#performed.parts) out.add(part)
   }
 
   /** Statistics come as one reply each and end with an empty one; everything else is one reply. */

@@ -5,8 +5,9 @@ import { opcodes, requestText } from './binary-request.js'
 import { BinaryVersion, versionIn } from './binary-version.js'
 import { conflict, done, FlightExchange, missing, stored } from './flight-exchange.js'
 import { type MemjsClient, type Performed, parseReply } from './memjs-client.js'
+import { Outbox } from './outbox.js'
 import { tooLarge, unsent } from './refusal.js'
-import { type Bytes, type Fate, WireError, type WireHost } from './wire.js'
+import { type Fate, WireError, type WireHost } from './wire.js'
 
 /** The requests of one flight as one piece of bytes, and their replies. */
 export class BinaryFlight extends FlightExchange {
@@ -27,14 +28,14 @@ export class BinaryFlight extends FlightExchange {
     this.#client = client
   }
 
-  override encode(out: Bytes[]): void {
-    const parts: Bytes[] = []
-    super.encode(parts)
-    if (parts.length === 0) return
-    this.#performed = this.#client.perform<number>(parts, this.#opaque, (error, at) =>
+  override encode(out: Outbox): void {
+    const own = new Outbox()
+    super.encode(own)
+    if (own.isEmpty) return
+    this.#performed = this.#client.perform<number>(own.parts, this.#opaque, (error, at) =>
       this.finish(this.#failure, error === null ? at : this.host.serverTime()),
     )
-    for (const part of this.#performed.parts) out.push(part)
+    for (const part of this.#performed.parts) out.add(part)
   }
 
   override settle(at: number): void {
@@ -49,11 +50,11 @@ export class BinaryFlight extends FlightExchange {
     this.#performed.reject(error)
   }
 
-  protected encodeRequest(request: StoreRequest, keyLength: number, out: Bytes[]): void {
+  protected encodeRequest(request: StoreRequest, keyLength: number, out: Outbox): void {
     const opaque = this.#client.nextOpaque()
     if (this.#opaque < 0) this.#opaque = opaque
-    out.push(requestText(request, keyLength, opaque, this.host))
-    if ('value' in request) out.push(request.value)
+    out.text(requestText(request, keyLength, opaque, this.host))
+    if ('value' in request) out.bytes(request.value)
   }
 
   protected readReply(request: StoreRequest, bytes: Buffer, start: number): number {

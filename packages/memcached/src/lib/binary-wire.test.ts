@@ -5,7 +5,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { complaint, told } from '../../../../test/support/flights.js'
 import { type BinaryReply, binaryReply } from '../../../../test/support/scripted-server.js'
 import { BinaryWire } from './binary-wire.js'
-import { type Bytes, type Exchange, WireError, type WireHost } from './wire.js'
+import { Outbox } from './outbox.js'
+import { type Exchange, WireError, type WireHost } from './wire.js'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -27,13 +28,13 @@ function flight(requests: readonly StoreRequest[], on = wire()) {
     resolve = settle
   })
   const exchange = on.flight(requests, Number.POSITIVE_INFINITY, (result) => resolve(result))
-  const out: Bytes[] = []
+  const out = new Outbox()
   exchange.encode(out)
   return { exchange, bytes: bytesOf(out), answers }
 }
 
-function bytesOf(out: readonly Bytes[]): Buffer {
-  return Buffer.concat(out.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)))
+function bytesOf({ parts }: Outbox): Buffer {
+  return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)))
 }
 
 function requestsIn(bytes: Buffer): { opcode: number; opaque: number; cas: bigint; body: Buffer }[] {
@@ -365,7 +366,7 @@ test('memjs gets no word in: a lost answer is logged nowhere and sent once', asy
 test('a ping is a noop', async () => {
   const at = new Promise((resolve, reject) => {
     const exchange: Exchange = wire().ping(1, { resolve, reject })
-    const out: Bytes[] = []
+    const out = new Outbox()
     exchange.encode(out)
     const bytes = bytesOf(out)
     expect(bytes).toEqual(memjs.Utils.makeRequestBuffer(0x0a, '', '', '', 1))

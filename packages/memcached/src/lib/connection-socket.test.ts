@@ -4,7 +4,8 @@ import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { turn } from '../../../../test/support/virtual-time.js'
 import { Connection, type ConnectionOptions } from './connection.js'
-import { type Bytes, type Exchange, type Fate, type ServerFacts, type Wire, WireError } from './wire.js'
+import type { Bytes, Outbox } from './outbox.js'
+import { type Exchange, type Fate, type ServerFacts, type Wire, WireError } from './wire.js'
 
 /** One connection over a socket, a protocol and a time of the test's own. */
 
@@ -718,8 +719,8 @@ class Call implements Exchange {
     return this.#due === 0
   }
 
-  encode(out: Bytes[]): void {
-    out.push(...this.#parts)
+  encode(out: Outbox): void {
+    for (const part of this.#parts) out.add(part)
   }
 
   read(bytes: Buffer, start: number): number {

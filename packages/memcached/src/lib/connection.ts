@@ -3,7 +3,8 @@ import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
 import { Fifo } from './fifo.js'
 import { Inbox } from './inbox.js'
 import { defaultItemSizeMax } from './item-size.js'
-import { type Bytes, type Exchange, explainForeign, type ServerFacts, type Wire, WireError, type WireHost } from './wire.js'
+import { type Bytes, Outbox } from './outbox.js'
+import { type Exchange, explainForeign, type ServerFacts, type Wire, WireError, type WireHost } from './wire.js'
 
 export interface ConnectionOptions {
   /** Begins to connect; `connected` is called when bytes can be sent. */
@@ -91,14 +92,14 @@ export class Connection implements WireHost {
 
   ask(exchange: Exchange): void {
     if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended)
-    const bytes: Bytes[] = []
-    exchange.encode(bytes)
+    const out = new Outbox()
+    exchange.encode(out)
     exchange.calledAt = this.#options.monotonic()
     this.#push(exchange, exchange.calledAt)
     // One write for all that is asked at once: a second one, to a server that has hung up, would fail before its last words are read.
     this.#socket.cork()
     process.nextTick(() => this.#socket.uncork())
-    this.#write(bytes)
+    this.#write(out)
   }
 
   get #idle(): boolean {
@@ -166,17 +167,19 @@ export class Connection implements WireHost {
     this.#flush = undefined
     if (this.#ended !== undefined || this.#socket.writableNeedDrain) return
     const now = this.#options.monotonic()
-    const bytes: Bytes[] = []
-    for (const exchange of this.#waiting.splice(0)) this.#encode(exchange, now, bytes)
-    if (bytes.length > 0) this.#write(bytes)
+    const waiting = this.#waiting
+    this.#waiting = []
+    const out = new Outbox()
+    for (const exchange of waiting) this.#encode(exchange, now, out)
+    if (!out.isEmpty) this.#write(out)
     if (now - this.#clockReadAt > clockLife) this.#rereadClock(now)
     if (this.#idle) this.#socket.unref()
   }
 
-  #encode(exchange: Exchange, now: number, bytes: Bytes[]): void {
+  #encode(exchange: Exchange, now: number, out: Outbox): void {
     if (exchange.settled) return
     if (exchange.deadline <= now) return exchange.fail('unsent', this.#tooLate())
-    exchange.encode(bytes)
+    exchange.encode(out)
     if (exchange.complete) exchange.settle(now + this.clockOffset)
     else this.#push(exchange, now)
   }
@@ -186,18 +189,14 @@ export class Connection implements WireHost {
     this.#sent.push(exchange)
   }
 
-  /**
-   * One write for all. Small buffers go along as text, one byte a character: joining text costs less than a buffer for each piece. Where
-   * there are large ones, all parts leave by one `writev`.
-   */
-  #write(parts: readonly Bytes[]): void {
-    const pieces = parts.map(asTextIfSmall)
-    if (pieces.every(isText)) {
-      this.#socket.write(pieces.join(''), 'latin1')
+  /** One write for all. Where there are large values, all parts leave by one `writev`. */
+  #write({ parts }: Outbox): void {
+    if (parts.length === 1) {
+      this.#socket.write(parts[0] as Bytes, 'latin1')
       return
     }
     this.#socket.cork()
-    for (const piece of pieces) this.#socket.write(piece, 'latin1')
+    for (const part of parts) this.#socket.write(part, 'latin1')
     this.#socket.uncork()
   }
 
@@ -301,15 +300,6 @@ export class Connection implements WireHost {
 const longestQueue = 10_000
 const keepAliveDelay = 30_000
 const clockLife = 600_000
-const largestText = 4_096
-
-function asTextIfSmall(part: Bytes): Bytes {
-  return isText(part) || part.length > largestText ? part : part.toString('latin1')
-}
-
-function isText(part: Bytes): part is string {
-  return typeof part === 'string'
-}
 
 /** What a socket's error means, unless it just says that the connection was cut. */
 function explainSocketError(error: NodeJS.ErrnoException): string | undefined {

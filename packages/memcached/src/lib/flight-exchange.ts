@@ -1,8 +1,9 @@
 import type { FieldwiseError } from 'fieldwise'
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
 import { keyLength } from './key.js'
+import type { Outbox } from './outbox.js'
 import { refusalOf } from './refusal.js'
-import type { Bytes, Exchange, Fate, WireHost } from './wire.js'
+import type { Exchange, Fate, WireHost } from './wire.js'
 
 /** The requests of one flight and their replies, whatever the protocol. */
 export abstract class FlightExchange implements Exchange {
@@ -30,7 +31,7 @@ export abstract class FlightExchange implements Exchange {
     return this.#due === this.#requests.length
   }
 
-  encode(out: Bytes[]): void {
+  encode(out: Outbox): void {
     for (let index = 0; index < this.#requests.length; index++) {
       const request = this.#requests[index] as StoreRequest
       const length = keyLength(request.key)
@@ -56,7 +57,7 @@ export abstract class FlightExchange implements Exchange {
   }
 
   /** `keyLength` is in bytes, so it equals the number of characters exactly when the key is ASCII. */
-  protected abstract encodeRequest(request: StoreRequest, keyLength: number, out: Bytes[]): void
+  protected abstract encodeRequest(request: StoreRequest, keyLength: number, out: Outbox): void
 
   /** Reads the reply to `request` and hands what it says to {@link answer}. Gives what {@link read} gives. */
   protected abstract readReply(request: StoreRequest, bytes: Buffer, start: number): number

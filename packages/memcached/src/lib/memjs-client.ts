@@ -1,6 +1,6 @@
 import type { FieldwiseError } from 'fieldwise'
 import memjs from 'memjs'
-import type { Bytes } from './wire.js'
+import type { Bytes } from './outbox.js'
 
 /** A reply as memjs takes it apart. */
 export type Reply = memjs.Response

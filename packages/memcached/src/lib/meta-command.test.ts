@@ -10,7 +10,8 @@ import {
   verdictLine,
   versionLine,
 } from './meta-command.js'
-import { type Bytes, ForeignLine, WireError } from './wire.js'
+import { Outbox } from './outbox.js'
+import { ForeignLine, WireError } from './wire.js'
 
 const gone = new WireError('gone') as unknown as FieldwiseError
 
@@ -27,9 +28,9 @@ function stats() {
 describe('a command of the meta protocol', () => {
   test('leaves as it is and is answered once, with all lines up to the last', () => {
     const { command, outcomes } = stats()
-    const out: Bytes[] = []
+    const out = new Outbox()
     command.encode(out)
-    expect(out).toEqual(['stats\r\n'])
+    expect(out.parts).toEqual(['stats\r\n'])
     const reply = Buffer.from('###STAT a 1\r\nSTAT b 2\r\nEND\r\n')
     const ends = [command.read(reply, 3)]
     expect([command.complete, command.settled]).toEqual([false, false])

@@ -1,5 +1,6 @@
 import type { FieldwiseError } from 'fieldwise'
-import { type Bytes, type Exchange, type Fate, ForeignLine, WireError } from './wire.js'
+import type { Outbox } from './outbox.js'
+import { type Exchange, type Fate, ForeignLine, WireError } from './wire.js'
 
 /** Looks at a line of an answer and says whether it is the last. @throws {WireError} when it does not belong there. */
 export type TakeLine = (line: string) => boolean
@@ -29,8 +30,8 @@ export class MetaCommand implements Exchange {
     this.#done = done
   }
 
-  encode(out: Bytes[]): void {
-    out.push(this.#command)
+  encode(out: Outbox): void {
+    out.text(this.#command)
   }
 
   read(bytes: Buffer, start: number): number {

@@ -3,8 +3,9 @@ import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store
 import { exptime } from './expiry.js'
 import { conflict, done, FlightExchange, missing, stored } from './flight-exchange.js'
 import { Code, type MetaReply } from './meta-reply.js'
+import type { Outbox } from './outbox.js'
 import { tooLarge, unsent } from './refusal.js'
-import { type Bytes, ForeignLine, WireError, type WireHost } from './wire.js'
+import { ForeignLine, WireError, type WireHost } from './wire.js'
 
 /** What the flights of one connection share. */
 export interface MetaConnection {
@@ -32,13 +33,44 @@ export class MetaFlight extends FlightExchange {
     this.#connection = connection
   }
 
-  protected encodeRequest(request: StoreRequest, keyLength: number, out: Bytes[]): void {
+  protected encodeRequest(request: StoreRequest, keyLength: number, out: Outbox): void {
     const opaque = this.#connection.nextOpaque()
     if (this.#opaque < 0) this.#opaque = opaque
-    const line = lineOf(request, opaque, this.host, request.op === 'get' && this.isCurrent(request.known))
+    out.text(commands[request.op])
     // Text leaves as one byte a character, so a key beyond ASCII is encoded here.
-    out.push(keyLength === request.key.length ? line : Buffer.from(line))
-    if ('value' in request) out.push(request.value, '\r\n')
+    out.text(keyLength === request.key.length ? request.key : Buffer.from(request.key).toString('latin1'))
+    this.#encodeFlags(request, out)
+    out.text(`${opaque}`)
+    out.text('\r\n')
+    if (!('value' in request)) return
+    out.bytes(request.value)
+    out.text('\r\n')
+  }
+
+  #encodeFlags(request: StoreRequest, out: Outbox): void {
+    switch (request.op) {
+      case 'get':
+        out.text(this.isCurrent(request.known) ? ' c t O' : ' v c t O')
+        break
+      case 'renew':
+        out.text(` v c t T${this.#exptime(request.life)} O`)
+        break
+      case 'add':
+        out.text(` ${request.value.length} ME c T${this.#exptime(request.life)} O`)
+        break
+      case 'replace':
+        out.text(` ${request.value.length} ${condition(request.version)} c T${this.#exptime(request.life)} O`)
+        break
+      case 'delete':
+        out.text(' O')
+        break
+      case 'touch':
+        out.text(` T${this.#exptime(request.life)} O`)
+    }
+  }
+
+  #exptime(life: number): number {
+    return exptime(life, this.host.serverTime())
   }
 
   protected readReply(request: StoreRequest, bytes: Buffer, start: number): number {
@@ -119,21 +151,13 @@ class MetaVersion {
   }
 }
 
-function lineOf(request: StoreRequest, opaque: number, host: WireHost, isKnown: boolean): string {
-  switch (request.op) {
-    case 'get':
-      return `mg ${request.key} ${isKnown ? '' : 'v '}c t O${opaque}\r\n`
-    case 'renew':
-      return `mg ${request.key} v c t T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
-    case 'add':
-      return `ms ${request.key} ${request.value.length} ME c T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
-    case 'replace':
-      return `ms ${request.key} ${request.value.length} ${condition(request.version)} c T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
-    case 'delete':
-      return `md ${request.key} O${opaque}\r\n`
-    case 'touch':
-      return `mg ${request.key} T${exptime(request.life, host.serverTime())} O${opaque}\r\n`
-  }
+const commands: Readonly<Record<StoreRequest['op'], string>> = {
+  get: 'mg ',
+  renew: 'mg ',
+  add: 'ms ',
+  replace: 'ms ',
+  delete: 'md ',
+  touch: 'mg ',
 }
 
 function condition(version: Version | undefined): string {

@@ -3,7 +3,8 @@ import type { Flight, StoreRequest } from 'fieldwise/store-contract'
 import { describe, expect, test } from 'vitest'
 import { complaint, told } from '../../../../test/support/flights.js'
 import { MetaWire } from './meta-wire.js'
-import { type Bytes, type Exchange, WireError, type WireHost } from './wire.js'
+import { Outbox } from './outbox.js'
+import { type Exchange, WireError, type WireHost } from './wire.js'
 
 const now = Date.UTC(2026, 0, 1)
 const value = Buffer.from('value')
@@ -19,9 +20,9 @@ function flight(requests: readonly StoreRequest[], on = wire()) {
     resolve = settle
   })
   const exchange = on.flight(requests, Number.POSITIVE_INFINITY, (result) => resolve(result))
-  const out: Bytes[] = []
+  const out = new Outbox()
   exchange.encode(out)
-  return { exchange, text: out.map((part) => part.toString()).join(''), answers }
+  return { exchange, text: Buffer.from(out.parts.join(''), 'latin1').toString(), answers }
 }
 
 const get: StoreRequest = { op: 'get', key: 'k' }
@@ -56,20 +57,20 @@ describe('what leaves over the meta protocol', () => {
   })
 
   test('a key beyond ASCII leaves as UTF-8, though text leaves as Latin-1', () => {
-    const out: Bytes[] = []
+    const out = new Outbox()
     wire()
       .flight([{ op: 'delete', key: 'é日' }], 1, () => {})
       .encode(out)
-    expect(out).toEqual([Buffer.from('md é日 O1\r\n', 'utf8')])
+    expect(out.parts).toEqual([Buffer.from('md é日 O1\r\n').toString('latin1')])
   })
 
   test('a value leaves as it is, whatever is in it', () => {
-    const out: Bytes[] = []
+    const out = new Outbox()
     const bytes = Buffer.from('a\r\nversion\r\n')
     wire()
       .flight([{ ...add, value: bytes }], 1, () => {})
       .encode(out)
-    expect(out).toEqual(['ms k 12 ME c T60 O1\r\n', bytes, '\r\n'])
+    expect(out.parts).toEqual([`ms k 12 ME c T60 O1\r\n${bytes}\r\n`])
   })
 
   test('requests are numbered on and on', () => {
@@ -302,9 +303,9 @@ describe('the greeting over the meta protocol', () => {
 
   /** A server that answers at once. */
   function answerAtOnce(exchange: Exchange): void {
-    const out: Bytes[] = []
+    const out = new Outbox()
     exchange.encode(out)
-    const reply = Buffer.from(said[out.join('')] ?? 'ERROR\r\n')
+    const reply = Buffer.from(said[out.parts.join('')] ?? 'ERROR\r\n')
     for (let at = 0; at < reply.length; at = exchange.read(reply, at));
     expect(exchange.complete).toBe(true)
     exchange.settle(5)
@@ -326,7 +327,7 @@ describe('the greeting over the meta protocol', () => {
 test('a meta flight is answered once, whatever comes after', () => {
   const flights: Flight[] = []
   const exchange = wire().flight([get], Number.POSITIVE_INFINITY, (result) => flights.push(result))
-  exchange.encode([])
+  exchange.encode(new Outbox())
   exchange.fail('open', new WireError('gone') as never)
   exchange.fail('open', new WireError('gone') as never)
   exchange.read(Buffer.from('EN O1\r\n'), 0)

@@ -1,11 +1,9 @@
 import type { FieldwiseError } from 'fieldwise'
 import type { Flight, StoreRequest } from 'fieldwise/store-contract'
+import type { Outbox } from './outbox.js'
 
 /** Whether the bytes of a request that failed may have left this process. */
 export type Fate = 'unsent' | 'open'
-
-/** Bytes to send; a string stands for one byte a character (Latin-1). */
-export type Bytes = Buffer | string
 
 /**
  * Something to send over a connection and the replies that belong to it. A connection carries its exchanges in order: the replies of the
@@ -22,7 +20,7 @@ export interface Exchange {
   calledAt: number
   sentAt: number
   /** Adds the bytes to send to `out`; nothing when nothing needs to be sent. Called once, when the connection is ready. */
-  encode(out: Bytes[]): void
+  encode(out: Outbox): void
   /**
    * Reads one reply from `bytes`, which start at `start`. Gives where the reply ends; or, when it is not all there, minus the number of
    * bytes that are needed at least, counted from `start`.

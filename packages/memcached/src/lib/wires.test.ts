@@ -6,7 +6,8 @@ import { type Protocol, replies, type ScriptedRequest } from '../../../../test/s
 import { BinaryWire } from './binary-wire.js'
 import { Inbox } from './inbox.js'
 import { MetaWire } from './meta-wire.js'
-import { type Bytes, type Exchange, WireError, type WireHost } from './wire.js'
+import { Outbox } from './outbox.js'
+import { type Exchange, WireError, type WireHost } from './wire.js'
 
 const itemSizeMax = 2_048
 const host: WireHost = { serverTime: () => 0, itemSizeMax, ask: () => {} }
@@ -81,8 +82,7 @@ function prepare(protocol: Protocol, plan: readonly [StoreRequest, number, Uint8
     0,
     (result) => resolve(result),
   )
-  const out: Bytes[] = []
-  exchange.encode(out)
+  exchange.encode(new Outbox())
   const outcomes = plan.map(([request, choice, value], index) =>
     outcomeOf(protocol, request, choice, Buffer.from(value), index + 1),
   )

@@ -1,0 +1,72 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { Activity } from './activity.js'
+import { type Call, type Operation, perform, performAsync } from './call.js'
+import type { Engine } from './engine.js'
+import { systemRuntime } from './runtime.js'
+import { Telemetry } from './telemetry.js'
+
+const operation: Operation = { name: 'check', fields: [], subject: { sid: undefined } }
+
+let engine: Engine
+let telemetry: Telemetry
+let activity: Activity
+beforeEach(() => {
+  activity = new Activity()
+  telemetry = new Telemetry('a store', '')
+  engine = { activity, core: { runtime: systemRuntime, telemetry } } as unknown as Engine
+})
+
+describe('the first end of a call', () => {
+  const ends: readonly [string, (call: Call<string>) => void][] = [
+    ['a value', (call) => call.succeed('first')],
+    ['an error', (call) => call.fail('first')],
+  ]
+  for (const [first, begin] of ends) {
+    for (const [second, end] of ends) {
+      test(`counts: ${first}, then ${second}`, async () => {
+        const ended = perform(engine, operation, undefined, (call: Call<string>) => {
+          begin(call)
+          end(call)
+        })
+        expect(await ended.catch((error) => error)).toBe('first')
+        expect(telemetry.stats().operations).toBe(1)
+        await activity.idle()
+      })
+    }
+  }
+})
+
+test('a call that cannot begin fails, and is over', async () => {
+  const failure = new Error('no such field')
+  const begin = () => {
+    throw failure
+  }
+  await expect(perform(engine, operation, undefined, begin)).rejects.toBe(failure)
+  await activity.idle()
+})
+
+test('work whose signal is aborted while it begins is given up, and its own failure is nobody’s unhandled rejection', async () => {
+  const unhandled: unknown[] = []
+  const hear = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', hear)
+  const giving = new AbortController()
+  const begin = () => {
+    giving.abort('gave up')
+    return Promise.reject(new Error('failed later'))
+  }
+  await expect(performAsync(engine, operation, { signal: giving.signal }, begin)).rejects.toBe('gave up')
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('unhandledRejection', hear)
+  expect(unhandled).toEqual([])
+})
+
+test('a call that has ended lets go of its signal', async () => {
+  const { signal } = new AbortController()
+  const listeners = new Set<unknown>()
+  signal.addEventListener = (_type: string, listener: unknown) => void listeners.add(listener)
+  signal.removeEventListener = (_type: string, listener: unknown) => void listeners.delete(listener)
+  await performAsync(engine, operation, { signal }, async () => {
+    expect(listeners.size).toBe(1)
+  })
+  expect(listeners.size).toBe(0)
+})
