@@ -175,8 +175,11 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'field-writer.ts',
-        from: '    const stored = this.#stored(reading)\n',
-        to: `    const listed = header.manifest.has(this.#field) || this.#mayBeAbsent || this.#open
+        from: `const header = reading.header.value
+    const stored = this.#stored(reading)
+`,
+        to: `const header = reading.header.value
+    const listed = header.manifest.has(this.#field) || this.#mayBeAbsent || this.#open
     const stored = listed ? this.#stored(reading) : { item: undefined, version: itemIn(reading, this.#field)?.version }
 `,
       },
@@ -303,8 +306,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'field-writer.ts',
-        from: 'const write: StoreRequest = version ? {',
-        to: 'const write: StoreRequest = false ? {',
+        from: 'const request: Replace = version ? {',
+        to: 'const request: Replace = false ? {',
       },
     ],
     scenarios: ['one-field'],
@@ -359,8 +362,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'field-writer.ts',
-        from: `if (result === 'open') this.#open = { base: item, json,`,
-        to: `if (false) this.#open = { base: item, json,`,
+        from: 'this.#open = first.open',
+        to: 'if (!first.request.version) this.#open = first.open',
       },
     ],
     scenarios: ['one-field'],
@@ -426,8 +429,10 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'field-writer.ts',
-        from: `    if (answer.result === 'stored') return`,
-        to: `    if (answer.result === 'stored' || answer.result === 'done') return`,
+        from: `    if (answer.result === 'stored') {
+      this.#note(item, value)`,
+        to: `    if (answer.result === 'stored' || answer.result === 'done') {
+      this.#note(item, value)`,
       },
     ],
     scenarios: ['one-field'],

@@ -31,14 +31,14 @@ export function perform<T>(
   })
 }
 
-/** Runs one call whose work is a promise, or is done at once. `work` gets the time of the call's begin. */
+/** Runs one call whose work is a promise, or is done at once. */
 export function performAsync<T>(
   engine: Engine,
   operation: Operation,
   options: OperationOptions | undefined,
-  work: (started: number) => T | Promise<T>,
+  work: (call: Call<T>) => T | Promise<T>,
 ): Promise<T> {
-  return perform(engine, operation, options, (call: Call<T>) => call.follow(work(call.started)))
+  return perform(engine, operation, options, (call: Call<T>) => call.follow(work(call)))
 }
 
 /** One call that is under way: counted, so that `close` waits for it, measured, and given up when its signal says so. Its first end counts. */
@@ -59,6 +59,10 @@ export class Call<T> {
     this.#reject = reject
     this.started = engine.core.runtime.monotonic()
     engine.activity.enter()
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   succeed(value: T): void {

@@ -1,6 +1,8 @@
 import type { Deadline } from './core.js'
 import type { Header } from './header.js'
+import type { Item } from './item.js'
 import type { Reading } from './reader.js'
+import type { Version } from './store.js'
 
 /** One caller's change of one field, waiting to be written. */
 export class Edit {
@@ -11,24 +13,32 @@ export class Edit {
   readonly isBlind: boolean
   /** The reading with which this very call opened its session: what it found may be built on as if it had been read for this change. */
   opening: Reading | undefined
-  /** What its request has written of this field before: good for a try, which only its version makes safe. */
-  recent: Reading | undefined
+  /** What the last write of this field by its request has left. */
+  recent: Left | undefined
   /** The header as the caller last saw it, to write a blind change without reading. */
   known: Header | undefined
   readonly #change: (json: string | undefined) => string | undefined
-  #outcome: EditOutcome | undefined
-  #resolve: ((reading: Reading) => void) | undefined
-  #reject: ((error: unknown) => void) | undefined
+  readonly #call: { readonly isOver: boolean } | undefined
+  #author: Author | undefined
+  #end: ((author: Author) => void) | undefined
 
-  constructor(field: string, deadline: Deadline, isBlind: boolean, change: (json: string | undefined) => string | undefined) {
+  /** `call` is the one that it belongs to, where there is one: when that is over, nobody waits for it any more. */
+  constructor(
+    field: string,
+    deadline: Deadline,
+    isBlind: boolean,
+    change: (json: string | undefined) => string | undefined,
+    call?: { readonly isOver: boolean },
+  ) {
     this.field = field
     this.deadline = deadline
     this.isBlind = isBlind
     this.#change = change
+    this.#call = call
   }
 
   get isSettled(): boolean {
-    return this.#outcome !== undefined
+    return this.#end !== undefined || this.#call?.isOver === true
   }
 
   /** The JSON to store after `json`; undefined is unset. May run several times. What it throws fails this change alone. */
@@ -37,28 +47,41 @@ export class Edit {
   }
 
   /** It is stored. `reading` is what was last seen of the session, this change included. */
-  done(reading: Reading): void {
-    if (this.#outcome) return
-    this.#outcome = { reading }
-    this.#resolve?.(reading)
+  done(reading: Reading, left: Left | undefined): void {
+    this.#settle((author) => author.stored(reading, left))
   }
 
   fail(error: unknown): void {
-    if (this.#outcome) return
-    this.#outcome = { error }
-    this.#reject?.(error)
+    this.#settle((author) => author.failed(error))
   }
 
-  /** Settles with the outcome. To be asked for once; an outcome that nobody asks for is dropped. */
-  outcome(): Promise<Reading> {
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-      if (this.#outcome === undefined) return
-      if ('error' in this.#outcome) reject(this.#outcome.error)
-      else resolve(this.#outcome.reading)
-    })
+  /** Names who is to be told how it ends. */
+  report(author: Author): void {
+    this.#author = author
+    this.#end?.(author)
+  }
+
+  #settle(end: (author: Author) => void): void {
+    if (this.isSettled) return
+    this.#end = end
+    if (this.#author) end(this.#author)
   }
 }
 
-type EditOutcome = { readonly reading: Reading } | { readonly error: unknown }
+/** Who is told how an edit ends, once. */
+export interface Author {
+  stored(reading: Reading, left: Left | undefined): void
+  failed(error: unknown): void
+}
+
+/** What a write has left: good for the next change of the field to try without reading, which only its version makes safe. */
+export interface Left {
+  readonly field: string
+  readonly item: Item
+  readonly version: Version
+  /** The header as it was seen then. */
+  readonly header: Header
+  /** The server's time when it was seen, and the monotonic clock then. */
+  readonly at: number
+  readonly heard: number
+}

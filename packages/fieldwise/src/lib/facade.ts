@@ -54,8 +54,7 @@ export class SessionFacade {
   }
 
   get(name: string, options?: OperationOptions): Promise<unknown> {
-    const fields = [name]
-    return perform(this.#engine, { name: 'get', fields, subject: this.#visit }, options, (call: Call<unknown>) => {
+    return this.#perform('get', name, options, (call, fields) => {
       const { core, reader } = this.#engine
       const getting = new Getting(call, reader, this.#field(name))
       const preloaded = this.#unload(name)
@@ -65,7 +64,7 @@ export class SessionFacade {
   }
 
   getMany(names: readonly string[], options?: OperationOptions): Promise<Record<string, unknown>> {
-    return this.#run('getMany', names, options, async (started) => {
+    return this.#run('getMany', names, options, async ({ started }) => {
       if (!Array.isArray(names)) throw new BadArgumentError("getMany takes an array of names: getMany(['username'])")
       const fields = names.map((name) => this.#field(name))
       return collect(fields, await this.#read(names, started))
@@ -73,7 +72,7 @@ export class SessionFacade {
   }
 
   getAll(options?: OperationOptions): Promise<Record<string, unknown>> {
-    return this.#run('getAll', [], options, async (started) => {
+    return this.#run('getAll', [], options, async ({ started }) => {
       const { schema } = this.#engine.core
       const stored = await this.#readStored(started)
       const names = new Set([...schema.names, ...stored.keys()])
@@ -86,19 +85,19 @@ export class SessionFacade {
 
   /** The JSON of every field that is stored. */
   storedJson(options?: OperationOptions): Promise<ReadonlyMap<string, string>> {
-    return this.#run('getAll', [], options, (started) => this.#readStored(started))
+    return this.#run('getAll', [], options, ({ started }) => this.#readStored(started))
   }
 
   /** How long this session lives unused from now on; in milliseconds, undefined is the default. */
   keepFor(idle: number | undefined, options?: OperationOptions): Promise<void> {
     const { core } = this.#engine
-    return this.#run('regenerate', [], options, (started) =>
+    return this.#run('regenerate', [], options, ({ started }) =>
       this.#visit.keepFor(idle ?? core.settings.lifetime.idle, writeDeadline(core, started)),
     )
   }
 
   has(name: string, options?: OperationOptions): Promise<boolean> {
-    return this.#run('has', [name], options, async (started) => {
+    return this.#run('has', [name], options, async ({ started }) => {
       this.#field(name)
       return (await this.#read([name], started)).get(name) !== undefined
     })
@@ -106,61 +105,60 @@ export class SessionFacade {
 
   set(nameOrValues: unknown, valueOrOptions?: unknown, options?: OperationOptions): Promise<void> {
     if (typeof nameOrValues !== 'object' || nameOrValues === null) {
-      const set = (started: number) => this.#set([[nameOrValues, valueOrOptions]], options, started)
-      return this.#run('set', [nameOrValues as string], options, set)
+      const name = nameOrValues as string
+      return this.#perform('set', name, options, (call) => this.#change(this.#setting(name, valueOrOptions, call), call, nothing))
     }
     const several = valueOrOptions as OperationOptions | undefined
-    return this.#run('set', Object.keys(nameOrValues), several, (started) => {
+    return this.#run('set', Object.keys(nameOrValues), several, (call) => {
       assertOptions('set', several)
-      return this.#set(entriesOf('set', nameOrValues), several, started)
+      return this.#write(entriesOf('set', nameOrValues).map(([name, value]) => this.#setting(name, value, call)))
     })
   }
 
   update(name: string, change: (value: unknown) => unknown, options?: OperationOptions): Promise<unknown> {
-    return this.#run('update', [name], options, (started) => {
+    return this.#perform('update', name, options, (call) => {
       const field = this.#field(name)
       if (typeof change !== 'function') throw new BadArgumentError(`update('${field.name}') needs a function`)
-      return this.#update(field, change, options, started)
+      this.#update(field, change, call)
     })
   }
 
   increment(name: string, by = 1, options?: OperationOptions): Promise<number> {
-    return this.#run('increment', [name], options, (started) => {
+    return this.#perform('increment', name, options, (call) => {
       const field = this.#field(name)
       if (!field.numeric) throw new BadArgumentError(`Field '${field.name}' does not hold a number`)
       if (typeof by !== 'number' || !Number.isFinite(by)) throw new BadArgumentError('increment adds a finite number')
       const add = (value: unknown) => ((value as number | undefined) ?? 0) + by
-      return this.#update(field, add, options, started) as Promise<number>
+      this.#update(field, add, call as Call<unknown>)
     })
   }
 
   take(name: string, options?: OperationOptions): Promise<unknown> {
-    return this.#run('take', [name], options, async (started) => {
+    return this.#perform('take', name, options, (call) => {
       const field = this.#field(name)
       let taken: unknown
       const remove = (json: string | undefined) => {
         taken = json === undefined ? undefined : field.decode(json)
         return undefined
       }
-      await this.#write([this.#edit(field, false, started, remove)], options)
-      return taken
+      this.#change(this.#edit(field, false, remove, call), call, () => taken)
     })
   }
 
   delete(name: string, options?: OperationOptions): Promise<void> {
-    return this.#run('delete', [name], options, (started) => {
-      return this.#write([this.#edit(this.#field(name), true, started, () => undefined)], options)
+    return this.#perform('delete', name, options, (call) => {
+      this.#change(this.#edit(this.#field(name), true, nothing, call), call, nothing)
     })
   }
 
   regenerate(options: RegenerateOptions = {}): Promise<void> {
-    return this.#run('regenerate', [], options, (started) => {
+    return this.#run('regenerate', [], options, ({ started }) => {
       return this.#visit.regenerate(parseTerms('regenerate', options), writeDeadline(this.#engine.core, started))
     })
   }
 
   destroy(options?: OperationOptions): Promise<void> {
-    return this.#run('destroy', [], options, (started) => this.#visit.destroy(writeDeadline(this.#engine.core, started)))
+    return this.#run('destroy', [], options, ({ started }) => this.#visit.destroy(writeDeadline(this.#engine.core, started)))
   }
 
   /** What logs and inspectors get: no secret, no token, no value. */
@@ -176,9 +174,20 @@ export class SessionFacade {
     name: OperationName,
     fields: readonly string[],
     options: OperationOptions | undefined,
-    work: (started: number) => T | Promise<T>,
+    work: (call: Call<T>) => T | Promise<T>,
   ): Promise<T> {
     return performAsync(this.#engine, { name, fields, subject: this.#visit }, options, work)
+  }
+
+  /** For calls about one field. */
+  #perform<T>(
+    name: OperationName,
+    field: string,
+    options: OperationOptions | undefined,
+    work: (call: Call<T>, fields: readonly string[]) => void,
+  ): Promise<T> {
+    const fields = [field]
+    return perform(this.#engine, { name, fields, subject: this.#visit }, options, (call: Call<T>) => work(call, fields))
   }
 
   #field(name: unknown): CompiledField {
@@ -213,45 +222,39 @@ export class SessionFacade {
     return reading
   }
 
-  #set(
-    values: readonly (readonly [unknown, unknown])[],
-    options: OperationOptions | undefined,
-    started: number,
-  ): Promise<void> | undefined {
-    const edits = values.map(([name, value]) => {
-      const field = this.#field(name)
-      if (value === undefined)
-        throw new BadArgumentError(`set('${field.name}') needs a value; delete('${field.name}') removes one`)
-      const json = field.encode(value)
-      return this.#edit(field, true, started, () => json)
-    })
-    return edits.length > 0 ? this.#write(edits, options) : undefined
+  #setting(name: unknown, value: unknown, call: Call<void>): Edit {
+    const field = this.#field(name)
+    if (value === undefined) throw new BadArgumentError(`set('${field.name}') needs a value; delete('${field.name}') removes one`)
+    const json = field.encode(value)
+    return this.#edit(field, true, () => json, call)
   }
 
-  #update(
-    field: CompiledField,
-    change: (value: unknown) => unknown,
-    options: OperationOptions | undefined,
-    started: number,
-  ): Promise<unknown> {
+  #update(field: CompiledField, change: (value: unknown) => unknown, call: Call<unknown>): void {
     let after: string | undefined
-    const edit = this.#edit(field, false, started, (json) => {
+    const apply = (json: string | undefined) => {
       after = changed(field, json, change)
       return after
-    })
-    return this.#write([edit], options).then(() => readAs(field, after))
+    }
+    this.#change(this.#edit(field, false, apply, call), call, () => readAs(field, after))
   }
 
-  #edit(field: CompiledField, isBlind: boolean, started: number, change: (json: string | undefined) => string | undefined): Edit {
-    return new Edit(field.name, writeDeadline(this.#engine.core, started), isBlind, change)
+  #edit<T>(field: CompiledField, isBlind: boolean, apply: (json: string | undefined) => string | undefined, call: Call<T>): Edit {
+    return new Edit(field.name, writeDeadline(this.#engine.core, call.started), isBlind, apply, call)
   }
 
-  #write(edits: readonly Edit[], options: OperationOptions | undefined): Promise<void> {
+  /** Makes an edit; then its call has succeeded with `result`. */
+  #change<T>(edit: Edit, call: Call<T>, result: () => T): void {
+    this.#preloaded?.delete(edit.field)
+    this.#visit.change(edit, { succeed: () => call.succeed(result()), fail: (error) => call.fail(error) })
+  }
+
+  #write(edits: readonly Edit[]): Promise<void> | undefined {
     for (const edit of edits) this.#preloaded?.delete(edit.field)
-    const writing = this.#visit.write(edits, edits[0]?.deadline ?? 0)
-    return options?.signal ? givenUpWith(options.signal, edits, writing) : writing
+    return edits[0] && this.#visit.write(edits, edits[0].deadline)
   }
 }
+
+const nothing = (): undefined => undefined
 
 /** Takes a reading for the caller of `get`. */
 class Getting implements Taker {
@@ -320,15 +323,6 @@ export function entriesOf(caller: string, values: unknown): [string, unknown][] 
   const prototype = typeof values === 'object' && values !== null ? Object.getPrototypeOf(values) : undefined
   if (prototype === Object.prototype || prototype === null) return Object.entries(values as object)
   throw new BadArgumentError(`${caller} takes a plain object: the names of fields and their values`)
-}
-
-/** Withdraws edits that have not left when the caller gives up. */
-function givenUpWith(signal: AbortSignal, edits: readonly Edit[], writing: Promise<void>): Promise<void> {
-  const giveUp = () => {
-    for (const edit of edits) edit.fail(signal.reason)
-  }
-  signal.addEventListener('abort', giveUp, { once: true })
-  return writing.finally(() => signal.removeEventListener('abort', giveUp))
 }
 
 /** The JSON after a caller's function has run over `json`. */

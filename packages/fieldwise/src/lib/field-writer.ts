@@ -1,5 +1,5 @@
 import { type Core, type Deadline, longestCall, readDeadline, send } from './core.js'
-import type { Edit } from './edit.js'
+import type { Edit, Left } from './edit.js'
 import {
   isFieldwiseError,
   OutcomeUnknownError,
@@ -39,7 +39,7 @@ export class FieldWriter {
 
   /** Takes an edit of a session whose token was verified. How it ends is told to the edit. */
   submit(sid: string, edit: Edit): void {
-    const key = this.#core.keys.field(sid, edit.field)
+    const key = this.#reader.fieldKey(sid, edit.field)
     const lane = this.#lanes.get(key)
     if (lane === undefined) void this.#drive(sid, key, [edit])
     else this.#join(lane, edit)
@@ -54,9 +54,16 @@ export class FieldWriter {
     this.#lanes.set(key, lane)
     // Edits of one tick are combined.
     await undefined
-    let write = new FieldWrite(this.#core, this.#reader, this.#headers, sid, key, this.#takeAll(lane))
+    const write = new FieldWrite(this.#core, this.#reader, this.#headers, sid, key, this.#takeAll(lane))
     await write.begin()
+    if (lane.length > 0) await this.#goOn(sid, key, lane, write)
+    this.#lanes.delete(key)
+  }
+
+  /** Writes what has come to wait, as long as there is something. */
+  async #goOn(sid: string, key: string, lane: Edit[], first: FieldWrite): Promise<void> {
     const { runtime } = this.#core
+    let write = first
     let wariness = 0
     let turnEnds = runtime.monotonic() + turn
     while (lane.length > 0) {
@@ -70,7 +77,6 @@ export class FieldWriter {
       write = new FieldWrite(this.#core, this.#reader, this.#headers, sid, key, this.#takeAll(lane))
       await write.goOn(left)
     }
-    this.#lanes.delete(key)
   }
 
   #takeAll(lane: Edit[]): Edit[] {
@@ -90,8 +96,7 @@ const breather = 2
 
 /** One combined write of one field, from its read to the answer for each of its edits. One write id serves all attempts (W8). */
 class FieldWrite {
-  /** What it has stored, with the version of that, for the next write to try without reading. */
-  left: Reading | undefined
+  left: Left | undefined
   /** Somebody else was first, at least once. */
   wasBeaten = false
   readonly #core: Core
@@ -120,20 +125,23 @@ class FieldWrite {
   /** The first write of its lane: its edits may bring readings of their own. */
   begin(): Promise<void> {
     const opening = commonOpening(this.#edits)
-    return opening ? this.#run(undefined, opening) : this.#run(this.#edits.findLast((edit) => edit.recent)?.recent, undefined)
+    return this.#run(opening ? undefined : this.#edits.findLast((edit) => edit.recent)?.recent, opening)
   }
 
-  /** A write behind another one of its lane, which has left its reading. */
-  goOn(left: Reading | undefined): Promise<void> {
+  /** A write behind another one of its lane. */
+  goOn(left: Left | undefined): Promise<void> {
     return this.#run(left, undefined)
   }
 
   /** Never rejects: every edit is told how it ends. */
-  async #run(recent: Reading | undefined, opening: Reading | undefined): Promise<void> {
+  async #run(recent: Left | undefined, opening: Reading | undefined): Promise<void> {
     try {
-      const known = opening ? undefined : this.#knownToAll()
-      if (known && (await this.#replaceBlindly(known))) return
-      if (recent && !known && (await this.#replaceOver(recent))) return
+      const first = opening ? undefined : this.#withoutReading(recent)
+      if (first) {
+        const [seen, answer] = await this.#reader.readAfter(this.#sid, first.request, this.#deadline)
+        const isOver = this.#conclude(first, seen, answer)
+        if (isOver === true || (await isOver)) return
+      }
       await this.#attemptAll(opening)
     } catch (error) {
       this.#fail(error instanceof LostField ? await this.#headers.endLost(error, readDeadline(this.#core)) : error)
@@ -159,8 +167,7 @@ class FieldWrite {
   }
 
   /** Drops the edits whose callers gave up, and ends those whose time is up. False when none is left. */
-  #dropSettled(): boolean {
-    const now = this.#core.runtime.monotonic()
+  #dropSettled(now = this.#core.runtime.monotonic()): boolean {
     for (const edit of this.#edits) {
       if (now >= edit.deadline) edit.fail(this.#explain(this.#attempts === 0 ? waitedTooLong() : this.#conflict()))
     }
@@ -199,7 +206,7 @@ class FieldWrite {
     const stored = this.#stored(reading)
     if (this.#open) {
       const verdict = judge(this.#open, stored.item, this.#id)
-      if (verdict === 'applied') return this.#finish(reading, stored.item, this.#open.until)
+      if (verdict === 'applied') return this.#finishFound(reading, stored, this.#open.until)
       if (verdict === 'unknown') throw new OutcomeUnknownError(this.#what)
       if (verdict === 'same') return this.#write(reading, header, stored, this.#over(header, stored, reading.at)(this.#open.json))
       this.#open = undefined
@@ -208,7 +215,7 @@ class FieldWrite {
     const next = this.#over(header, stored, reading.at)
     const json = this.#runEdits(before, next)
     if (this.#edits.length === 0) return true
-    if (this.#isNothingToDo(stored, before, json)) return this.#finish(reading, stored.item, reading.at)
+    if (this.#isNothingToDo(stored, before, json)) return this.#finishFound(reading, stored, reading.at)
     return this.#write(reading, header, stored, next(json))
   }
 
@@ -244,8 +251,11 @@ class FieldWrite {
   /** Refused before sending: memcached deletes the old value of an item that grows too large. */
   #assertFits(item: Item): void {
     const size = itemSize(item) + this.#core.sealer.overhead
-    const limit = this.#core.store.largestValue(this.#sid, this.#key.length)
-    if (size > limit) throw new ValueTooLargeError(this.#field, size, limit)
+    if (size > this.#largest) throw new ValueTooLargeError(this.#field, size, this.#largest)
+  }
+
+  get #largest(): number {
+    return this.#core.store.largestValue(this.#sid, this.#key.length)
   }
 
   #isNothingToDo(stored: Stored, before: string | undefined, json: string | undefined): boolean {
@@ -265,7 +275,11 @@ class FieldWrite {
     const value = this.#seal(item)
     const request: StoreRequest = version ? { op: 'replace', key, value, life, version } : { op: 'add', key, value, life }
     const answer = (await send(this.#core, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer
-    if (answer.result === 'stored') return this.#finish(this.#after(reading, item, value, answer.version), item, until)
+    if (answer.result === 'stored') {
+      this.#note(item, value)
+      this.#leave(reading, item, answer.version)
+      return this.#finish(reading, item, until)
+    }
     if (answer.result === 'unsent' && !this.#open) throw answer.error
     if (answer.result === 'open') this.#open ??= { base: stored.item, json: item.json, until, mayBeAbsent: this.#mayBeAbsent }
     if (answer.result === 'conflict') this.#noteConflict()
@@ -277,12 +291,13 @@ class FieldWrite {
     this.#core.telemetry.conflict(this.#sid, this.#field)
   }
 
-  /** `item` is stored as `value`: a reading as it is now, kept for the next write where its version is known. */
-  #after(reading: Reading, item: Item, value: Buffer, version: Version | undefined): Reading {
+  #note(item: Item, value: Buffer): void {
     this.#core.telemetry.wrote(this.#sid, this.#field, value.length, item.json === undefined, this.#edits.length)
-    if (version === undefined) return reading
-    this.left = { ...reading, fields: [this.#field], items: [{ bytes: value, version, plain: undefined }] }
-    return this.left
+  }
+
+  /** Remembers what is stored for the next write, where its version is known. */
+  #leave({ header, at, heard }: Reading, item: Item, version: Version | undefined): void {
+    if (header && version) this.left = { field: this.#field, item, version, header: header.value, at, heard }
   }
 
   /** The item that would be stored next. A broken one counts as the one that the manifest lists. */
@@ -297,6 +312,12 @@ class FieldWrite {
     }
   }
 
+  /** The item is stored, as a reading has shown. */
+  #finishFound(reading: Reading, { item, version }: Stored, until: number): boolean | Promise<boolean> {
+    if (item) this.#leave(reading, item, version)
+    return this.#finish(reading, item, until)
+  }
+
   /** The item is stored; one that is not listed yet is listed before anybody is told (W2). `until` is how long it lives at least. */
   #finish(reading: Reading, item: Item | undefined, until: number): boolean | Promise<boolean> {
     const isListed = item === undefined || reading.header?.value.manifest.has(this.#field)
@@ -304,7 +325,7 @@ class FieldWrite {
   }
 
   #succeed(reading: Reading): true {
-    for (const edit of this.#edits) edit.done(reading)
+    for (const edit of this.#edits) edit.done(reading, this.left)
     return true
   }
 
@@ -319,9 +340,8 @@ class FieldWrite {
     }
     try {
       const value = await this.#headers.change(this.#sid, listing, this.#deadline, this.#what, reading)
-      const listed = { ...reading, header: reading.header && { ...reading.header, value } }
-      this.left &&= listed
-      return listed
+      if (this.left) this.left = { ...this.left, header: value }
+      return { ...reading, header: reading.header && { ...reading.header, value } }
     } catch (error) {
       // Once the item is stored, nothing may say that nothing was stored.
       throw afterOpen(this.#what, error)
@@ -336,49 +356,41 @@ class FieldWrite {
     return known?.manifest.has(this.#field) ? known : undefined
   }
 
-  /**
-   * Stores a value that does not depend on the one before in one round trip, over whatever is there. True when every edit has its
-   * answer; what is in the way is left to an attempt that reads.
-   */
-  async #replaceBlindly(known: Header): Promise<boolean> {
-    if (!this.#dropSettled()) return true
+  /** What can be tried in one round trip, without reading first: all else is left to an attempt that reads. */
+  #withoutReading(recent: Left | undefined): FirstTry | undefined {
+    const now = this.#core.runtime.monotonic()
+    if (!this.#dropSettled(now)) return undefined
+    const known = this.#knownToAll()
+    return known ? this.#blindly(known) : recent && this.#tryOver(recent, now)
+  }
+
+  /** Stores a value that does not depend on the one before, over whatever is there. */
+  #blindly(known: Header): FirstTry | undefined {
     const birth = known.manifest.get(this.#field) as Birth
     const itemOf = (json: string | undefined): Item => ({ id: this.#id, birth, earlier: [], deadline: 0, json })
-    const json = this.#runEdits(undefined, itemOf)
-    if (this.#edits.length === 0) return true
-    const answer = await this.#replaceAndSee(known, itemOf(json), undefined)
-    if (answer.result === 'open') return this.#findOut()
-    return answer.result === 'stored'
+    const item = itemOf(this.#runEdits(undefined, itemOf))
+    return this.#edits.length > 0 ? this.#firstTry(known, item, undefined, blindAttempt) : undefined
   }
 
   /**
-   * Changes the value that this process has last seen in one round trip. Nothing that is found out over it counts unless it is stored,
-   * since only that shows that it was still the value. True when every edit has its answer; all else is left to an attempt that reads.
+   * Changes the value that this process has last seen. Nothing that is found out over it counts unless it is stored, since only that
+   * shows that it was still the value.
    */
-  #replaceOver(recent: Reading): boolean | Promise<boolean> {
-    if (!this.#dropSettled()) return true
-    const known = recent.header?.value
-    const stored = this.#readable(recent)
-    const { item, version } = stored
-    if (known === undefined || item === undefined || version === undefined || !this.#isSteady(known, item)) return false
-    const at = recent.at + (this.#core.runtime.monotonic() - recent.heard)
-    const itemOf = this.#over(known, stored, at)
-    const json = this.#tryEdits(item.json, itemOf)
-    if (json === item.json) return false
-    return this.#replaceAndSee(known, itemOf(json), version).then(({ result }) => {
-      if (result === 'open') this.#open = { base: item, json, until: at + this.#life(known), mayBeAbsent: false }
-      if (result === 'conflict') this.#noteConflict()
-      return result === 'stored'
-    })
+  #tryOver(recent: Left, now: number): FirstTry | undefined {
+    const { header, item: base, version } = recent
+    if (!this.#isSteady(header, base)) return undefined
+    const at = recent.at + (now - recent.heard)
+    const json = this.#tryEdits(base.json)
+    if (json === base.json) return undefined
+    const item = this.#over(header, { item: base, version }, at)(json)
+    const first = this.#firstTry(header, item, version, { base, json, until: at + this.#life(header), mayBeAbsent: false })
+    return first.request.value.length > this.#largest ? undefined : first
   }
 
-  /** What was stored; nothing where that cannot be read, since it may be something else by now. */
-  #readable(recent: Reading): Stored {
-    try {
-      return { item: this.#reader.item(recent, this.#field), version: itemIn(recent, this.#field)?.version }
-    } catch {
-      return { item: undefined, version: undefined }
-    }
+  #firstTry(known: Header, item: Item, version: Version | undefined, open: OpenAttempt): FirstTry {
+    const [key, value, life] = [this.#key, this.#seal(item), this.#life(known)]
+    const request: Replace = version ? { op: 'replace', key, value, life, version } : { op: 'replace', key, value, life }
+    return { known, item, request, open }
   }
 
   /** Whether an item stays what it is until somebody writes it. */
@@ -388,33 +400,45 @@ class FieldWrite {
   }
 
   /** What the edits make of a value that may be an old one; the same value where one of them fails over it. */
-  #tryEdits(before: string | undefined, itemOf: (json: string | undefined) => Item): string | undefined {
+  #tryEdits(before: string | undefined): string | undefined {
     try {
       let json = before
       for (const edit of this.#edits) if (!edit.isSettled) json = edit.apply(json)
-      this.#assertFits(itemOf(json))
       return json
     } catch {
       return before
     }
   }
 
-  /** Replaces an item that is known to be listed, with the header read behind it. When it is stored, every edit has its answer. */
-  async #replaceAndSee(known: Header, item: Item, version: Version | undefined): Promise<StoreAnswer> {
-    const value = this.#seal(item)
-    const life = this.#life(known)
-    const key = this.#key
-    const write: StoreRequest = version ? { op: 'replace', key, value, life, version } : { op: 'replace', key, value, life }
-    const [seen, answer] = await this.#reader.readAfter(this.#sid, write, this.#deadline)
+  /** What the answer to a first try says. True when every edit has its answer. */
+  #conclude(first: FirstTry, seen: Reading | undefined, answer: StoreAnswer): boolean | Promise<boolean> {
     if (answer.result === 'unsent') throw answer.error
-    if (answer.result !== 'stored') return answer
-    const reading = this.#after(seen ?? (await this.#readHeader()), item, value, answer.version)
+    if (answer.result === 'open') {
+      this.#open = first.open
+      return first.request.version ? false : this.#findOut()
+    }
+    if (answer.result === 'conflict') this.#noteConflict()
+    if (answer.result !== 'stored') return false
+    this.#note(first.item, first.request.value)
+    const idle = seen?.header?.value.idle ?? Number.POSITIVE_INFINITY
+    return seen && idle <= first.known.idle
+      ? this.#succeedOver(seen, first, answer.version)
+      : this.#catchUp(first, seen, answer.version)
+  }
+
+  #succeedOver(reading: Reading, { item }: FirstTry, version: Version | undefined): true {
+    this.#leave(reading, item, version)
+    return this.#succeed(reading)
+  }
+
+  /** The item is stored, but the session has changed since its header was seen, or the answer to its reading was lost. */
+  async #catchUp(first: FirstTry, seen: Reading | undefined, version: Version | undefined): Promise<boolean> {
+    const reading = seen ?? (await this.#readHeader())
     if (reading.header === undefined) throw new SessionGoneError('destroyed')
     const header = reading.header.value
     // The session was given a longer life since the caller saw it: this item has to live as long.
-    if (header.idle > known.idle) await this.#touch(header)
-    this.#succeed(reading)
-    return answer
+    if (header.idle > first.known.idle) await this.#touch(header)
+    return this.#succeedOver(reading, first, version)
   }
 
   async #readHeader(): Promise<Reading> {
@@ -427,14 +451,13 @@ class FieldWrite {
 
   /** A blind write whose answer was lost is never sent again: its id is there, or nobody can tell (W6). */
   async #findOut(): Promise<boolean> {
-    this.#open = { base: undefined, json: undefined, until: 0, mayBeAbsent: true }
     const patience = new Patience(this.#core, this.#deadline)
     do {
       const reading = await this.#read()
       if (reading === undefined) continue
       if (reading.header === undefined) throw new SessionGoneError('destroyed')
-      const item = this.#stored(reading).item
-      if (item && remembers(item, this.#id)) return this.#finish(reading, item, reading.at)
+      const stored = this.#stored(reading)
+      if (stored.item && remembers(stored.item, this.#id)) return this.#finishFound(reading, stored, reading.at)
       break
     } while (await patience.pause())
     throw new OutcomeUnknownError(this.#what)
@@ -524,6 +547,18 @@ interface Stored {
   readonly version: Version | undefined
 }
 
+/** A write that is made without reading first. */
+interface FirstTry {
+  /** The header that it goes by. */
+  readonly known: Header
+  readonly item: Item
+  readonly request: Replace
+  /** What is open where its answer is lost. */
+  readonly open: OpenAttempt
+}
+
+type Replace = Extract<StoreRequest, { op: 'replace' }>
+
 interface OpenAttempt {
   /** The item it was made over; undefined for a first write. */
   readonly base: Item | undefined
@@ -532,3 +567,6 @@ interface OpenAttempt {
   readonly until: number
   readonly mayBeAbsent: boolean
 }
+
+/** It does not know what it was made over. */
+const blindAttempt: OpenAttempt = { base: undefined, json: undefined, until: 0, mayBeAbsent: true }

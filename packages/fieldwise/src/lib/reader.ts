@@ -122,6 +122,11 @@ export class Reader {
     return requests
   }
 
+  /** The key of a field: the very string that was looked through before, where there is one. */
+  fieldKey(sid: string, field: string): string {
+    return this.#fieldRequest(sid, field, this.#headers.find(sid)).key
+  }
+
   #fieldRequest(sid: string, field: string, known: KnownHeader | undefined): StoreRequest {
     const asked = known?.asked.get(field)
     if (asked !== undefined) return asked

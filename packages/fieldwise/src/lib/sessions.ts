@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import { type Operation, performAsync } from './call.js'
+import { type Call, type Operation, performAsync } from './call.js'
 import { type Core, readDeadline, writeDeadline } from './core.js'
 import { createEngine, type Engine } from './engine.js'
 import { BadArgumentError, BadConfigError, ClosedError, isFieldwiseError } from './errors.js'
@@ -173,7 +173,7 @@ class SessionsFacade {
 
   create(values: Record<string, unknown> = {}, options: CreateOptions = {}): Promise<SessionFacade> {
     const visit = new Visit(this.#engine, [])
-    return this.#run('create', [], options, visit, async (started) => {
+    return this.#run('create', [], options, visit, async ({ started }) => {
       const { core } = this.#engine
       const terms = parseTerms('create', options)
       await visit.create(encodeAll(core, values), terms, readDeadline(core, started))
@@ -184,7 +184,7 @@ class SessionsFacade {
   open(text: string, options: OpenOptions<Record<string, unknown>> = {}): Promise<SessionFacade | null> {
     const fields = options?.preload ?? []
     const visit = new Visit(this.#engine, tokensOf([text]))
-    return this.#run('open', fields, options, visit, async (started) => {
+    return this.#run('open', fields, options, visit, async ({ started }) => {
       const { core } = this.#engine
       if (!Array.isArray(fields)) throw new BadArgumentError("preload takes an array of names: { preload: ['username'] }")
       for (const field of fields) core.schema.field(field)
@@ -213,7 +213,7 @@ class SessionsFacade {
 
   createUnder(id: string, values: Record<string, unknown>, options: CreateOptions): Promise<SessionFacade | null> {
     const visit = new Visit(this.#engine, [])
-    return this.#run('create', [], options, visit, async (started) => {
+    return this.#run('create', [], options, visit, async ({ started }) => {
       const { core } = this.#engine
       const token = tokenOfId(core.store, id)
       const terms = parseTerms('create', options)
@@ -231,7 +231,7 @@ class SessionsFacade {
   }
 
   revoke(sid: string, options: OperationOptions = {}): Promise<void> {
-    return this.#run('revoke', [], options, { sid }, async (started) => {
+    return this.#run('revoke', [], options, { sid }, async ({ started }) => {
       if (!isSid(sid)) throw new BadArgumentError('revoke needs the id of a session')
       const { core, headers } = this.#engine
       if (!core.store.holds(sid)) return
@@ -242,7 +242,7 @@ class SessionsFacade {
 
   check(): Promise<void> {
     const { core } = this.#engine
-    return this.#run('check', [], undefined, nobody, (started) => core.store.check(readDeadline(core, started)))
+    return this.#run('check', [], undefined, nobody, ({ started }) => core.store.check(readDeadline(core, started)))
   }
 
   stats(): SessionsStats {
@@ -270,7 +270,7 @@ class SessionsFacade {
     fields: readonly string[],
     options: OperationOptions | undefined,
     subject: Operation['subject'],
-    work: (started: number) => Promise<T>,
+    work: (call: Call<T>) => Promise<T>,
   ): Promise<T> {
     return performAsync(this.#engine, { name, fields, subject }, options, work)
   }

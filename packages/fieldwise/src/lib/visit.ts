@@ -1,12 +1,12 @@
 import { type Deadline, readDeadline, writeDeadline } from './core.js'
 import { type Created, createSession, createSessionUnder, type NewSession } from './creation.js'
-import { Edit } from './edit.js'
+import { type Author, Edit, type Left } from './edit.js'
 import type { Engine } from './engine.js'
 import { isFieldwiseError, SessionGoneError } from './errors.js'
 import type { Header } from './header.js'
 import type { SessionHost } from './host.js'
 import { expiry, type Lifetime } from './lifetime.js'
-import { asItIs, itemIn, LostField, type Passenger, type Reading } from './reader.js'
+import { asItIs, LostField, type Passenger, type Reading } from './reader.js'
 import { recognise } from './recognition.js'
 import { assertGrace, assertLifetime } from './settings.js'
 import { formatToken, newSecret, type Secret, sameHash, type Token } from './token.js'
@@ -39,8 +39,8 @@ export class Visit {
   #state: SessionState
   #held: Held | undefined
   #gone: SessionGoneError | undefined
-  /** The reading that the last write left, for the next change of that field. */
-  #recent: Reading | undefined
+  /** What the last write left, for the next change of that field. */
+  #recent: Left | undefined
   #creation: Promise<void> | undefined
   #rotation: Promise<void> | undefined
   /** The secret of a rotation whose outcome is open: asking again continues it (T3). */
@@ -109,9 +109,17 @@ export class Visit {
     this.#engine.reader.board(sid, fields, deadline, new Look(this, undefined, fields, deadline, taker))
   }
 
+  /** Makes an edit, and tells `done` when it is stored. What that throws, it is told itself. */
+  change(edit: Edit, done: Done): void {
+    if (this.#state === 'stored') return this.#submit(edit, done)
+    this.#writeFirst([edit], edit.deadline)
+      .then(() => done.succeed())
+      .catch((error) => done.fail(error))
+  }
+
   /** Makes edits of different fields. Rejects with the error of the first that failed, when all have ended. */
   write(edits: readonly Edit[], deadline: Deadline): Promise<void> {
-    return this.#state === 'stored' ? this.#submit(edits) : this.#writeFirst(edits, deadline)
+    return this.#state === 'stored' ? this.#submitAll(edits) : this.#writeFirst(edits, deadline)
   }
 
   async #writeFirst(edits: readonly Edit[], deadline: Deadline): Promise<void> {
@@ -124,7 +132,7 @@ export class Visit {
       if (this.#creation !== undefined) await this.#creation.catch(() => {})
       else return this.#createBy(edits, deadline)
     }
-    await this.#submit(edits)
+    await this.#submitAll(edits)
   }
 
   /** Stores this session now, with the JSON given for each field. */
@@ -143,7 +151,7 @@ export class Visit {
     this.#begin(created)
     const edits = Array.from(values, ([field, json]) => new Edit(field, writeDeadline(core), true, () => json))
     try {
-      if (edits.length > 0) await this.#submit(edits)
+      await this.#submitAll(edits)
     } catch (error) {
       await headers.end(token.sid, values.keys(), readDeadline(core)).catch(() => {})
       throw error
@@ -315,33 +323,30 @@ export class Visit {
     return this.#creation
   }
 
-  #submit(edits: readonly Edit[]): Promise<void> {
+  #submit(edit: Edit, done: Done): void {
     const { token, header } = this.#expectHeld()
-    for (const edit of edits) {
-      edit.known = header
-      edit.recent = this.#recent && itemIn(this.#recent, edit.field) ? this.#recent : undefined
-      this.#engine.writer.submit(token.sid, edit)
-    }
-    const [first, ...others] = edits.map((edit) => this.#noted(edit.outcome()))
-    return first && others.length > 0 ? this.#noteAll([first, ...others]) : (first ?? Promise.resolve())
+    edit.known = header
+    edit.recent = this.#recent?.field === edit.field ? this.#recent : undefined
+    edit.report(new Change(this, done))
+    this.#engine.writer.submit(token.sid, edit)
   }
 
   /** All have ended before it is told how. */
-  async #noteAll(writes: readonly Promise<void>[]): Promise<void> {
+  async #submitAll(edits: readonly Edit[]): Promise<void> {
+    const writes = edits.map((edit) => new Promise<void>((succeed, fail) => this.#submit(edit, { succeed, fail })))
     await Promise.allSettled(writes)
     for (const write of writes) await write
   }
 
-  #noted(outcome: Promise<Reading>): Promise<void> {
-    return outcome.then(
-      (reading) => {
-        this.#recent = isLight(reading) ? reading : undefined
-        this.#see(reading)
-      },
-      (error) => {
-        throw this.#noteEnd(error)
-      },
-    )
+  /** A change of this request is stored. */
+  written(reading: Reading, left: Left | undefined): void {
+    this.#recent = left && isLight(left) ? left : undefined
+    this.#see(reading)
+  }
+
+  /** A change of this request has failed. Gives the error for the caller. */
+  failed(error: unknown): unknown {
+    return this.#noteEnd(error)
   }
 
   /**
@@ -457,6 +462,40 @@ class Look implements Passenger {
   }
 }
 
+/**
+ * Who waits for a change. What `succeed` throws is for whoever called it to tell {@link fail}.
+ *
+ * @internal
+ */
+export interface Done {
+  succeed(): void
+  fail(error: unknown): void
+}
+
+/** One change on its way back, by way of the session that it was made in. */
+class Change implements Author {
+  readonly #visit: Visit
+  readonly #done: Done
+
+  constructor(visit: Visit, done: Done) {
+    this.#visit = visit
+    this.#done = done
+  }
+
+  stored(reading: Reading, left: Left | undefined): void {
+    try {
+      this.#visit.written(reading, left)
+      this.#done.succeed()
+    } catch (error) {
+      this.#done.fail(error)
+    }
+  }
+
+  failed(error: unknown): void {
+    this.#done.fail(this.#visit.failed(error))
+  }
+}
+
 interface Held {
   token: Token
   header: Header
@@ -465,9 +504,9 @@ interface Held {
   monotonic: number
 }
 
-/** A small value keeps little of what came with it from the network. */
-function isLight(reading: Reading): boolean {
-  return reading.items.every((item) => item === undefined || item.bytes.length <= mostLight)
+/** A value that takes little memory for as long as its session is kept open. */
+function isLight({ item }: Left): boolean {
+  return item.json === undefined || item.json.length <= mostLight
 }
 
 const mostLight = 16_384
