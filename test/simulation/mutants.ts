@@ -441,9 +441,9 @@ export const mutants: readonly Mutant[] = [
     rule: 'W8',
     what: 'a function joins a batch whose read has left',
     replacements: [
-      { file: 'field-writer.ts', from: 'const edits = lane.splice(0)', to: 'const edits = lane' },
-      { file: 'field-writer.ts', from: 'await write.begin()', to: 'await write.begin()\n    lane.splice(0)' },
-      { file: 'field-writer.ts', from: 'await write.goOn(left)', to: 'await write.goOn(left)\n      lane.splice(0)' },
+      { file: 'field-writer.ts', from: 'const edits = lane.waiting.splice(0)', to: 'const edits = lane.waiting' },
+      { file: 'field-writer.ts', from: 'await write.begin()', to: 'await write.begin()\n    lane.waiting.splice(0)' },
+      { file: 'field-writer.ts', from: 'await write.goOn(left)', to: 'await write.goOn(left)\n      lane.waiting.splice(0)' },
     ],
     scenarios: ['one-field'],
   },
@@ -462,7 +462,9 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'W9',
     what: 'the deadline of a change does not run while it waits for its turn',
-    replacements: [{ file: 'field-writer.ts', from: '    this.#watch.add(edit)\n', to: '' }],
+    replacements: [
+      { file: 'field-writer.ts', from: 'if (lane.isBusy) this.#watch.add(edit)\n    else', to: 'if (!lane.isBusy)' },
+    ],
     scenarios: ['one-field'],
   },
   {

@@ -26,7 +26,7 @@ export class FieldWriter {
   readonly #core: Core
   readonly #reader: Reader
   readonly #headers: Headers
-  readonly #lanes = new Map<string, Edit[]>()
+  readonly #lanes = new Lanes()
   /** Over the edits that wait behind a write of their field. */
   readonly #watch: Watch<Edit>
 
@@ -40,33 +40,29 @@ export class FieldWriter {
   /** Takes an edit of a session whose token was verified. How it ends is told to the edit. */
   submit(sid: string, edit: Edit): void {
     const key = this.#reader.fieldKey(sid, edit.field)
-    const lane = this.#lanes.get(key)
-    if (lane === undefined) void this.#drive(sid, key, [edit])
-    else this.#join(lane, edit)
+    const lane = this.#lanes.of(key)
+    lane.waiting.push(edit)
+    if (lane.isBusy) this.#watch.add(edit)
+    else void this.#drive(sid, key, lane)
   }
 
-  #join(lane: Edit[], edit: Edit): void {
-    lane.push(edit)
-    this.#watch.add(edit)
-  }
-
-  async #drive(sid: string, key: string, lane: Edit[]): Promise<void> {
-    this.#lanes.set(key, lane)
+  async #drive(sid: string, key: string, lane: Lane): Promise<void> {
+    lane.isBusy = true
     // Edits of one tick are combined.
     await undefined
     const write = new FieldWrite(this.#core, this.#reader, this.#headers, sid, key, this.#takeAll(lane))
     await write.begin()
-    if (lane.length > 0) await this.#goOn(sid, key, lane, write)
-    this.#lanes.delete(key)
+    if (lane.waiting.length > 0) await this.#goOn(sid, key, lane, write)
+    lane.isBusy = false
   }
 
   /** Writes what has come to wait, as long as there is something. */
-  async #goOn(sid: string, key: string, lane: Edit[], first: FieldWrite): Promise<void> {
+  async #goOn(sid: string, key: string, lane: Lane, first: FieldWrite): Promise<void> {
     const { runtime } = this.#core
     let write = first
     let wariness = 0
     let turnEnds = runtime.monotonic() + turn
-    while (lane.length > 0) {
+    while (lane.waiting.length > 0) {
       if (runtime.monotonic() >= turnEnds) {
         await runtime.sleep(breather)
         turnEnds = runtime.monotonic() + turn
@@ -79,13 +75,44 @@ export class FieldWriter {
     }
   }
 
-  #takeAll(lane: Edit[]): Edit[] {
-    const edits = lane.splice(0)
+  #takeAll(lane: Lane): Edit[] {
+    const edits = lane.waiting.splice(0)
     for (const edit of edits) this.#watch.remove(edit)
     return edits
   }
 }
 
+/** The edits of one field, of which one write at a time takes all that wait. */
+interface Lane {
+  readonly waiting: Edit[]
+  /** A write is under way, or about to be. */
+  isBusy: boolean
+}
+
+/**
+ * The lanes of fields that were written lately. They are not deleted one by one: a Map that grows and shrinks with each write leaves tables
+ * behind that lead from one to the next, and whatever was in them outlives several collections.
+ */
+class Lanes {
+  #byKey = new Map<string, Lane>()
+  #most = mostIdle
+
+  of(key: string): Lane {
+    const known = this.#byKey.get(key)
+    if (known !== undefined) return known
+    if (this.#byKey.size >= this.#most) this.#forgetIdle()
+    const lane: Lane = { waiting: [], isBusy: false }
+    this.#byKey.set(key, lane)
+    return lane
+  }
+
+  #forgetIdle(): void {
+    this.#byKey = new Map([...this.#byKey].filter(([, lane]) => lane.isBusy))
+    this.#most = mostIdle + 2 * this.#byKey.size
+  }
+}
+
+const mostIdle = 2_048
 const longestWariness = 8
 /**
  * A process whose changes follow one another without a gap is always first: others read, and what they read is old when they store. So after

@@ -40,7 +40,7 @@ export class Visit {
   #held: Held | undefined
   #gone: SessionGoneError | undefined
   /** What the last write left, for the next change of that field. */
-  #recent: Left | undefined
+  #recent: { -readonly [K in keyof Left]: Left[K] } | undefined
   #creation: Promise<void> | undefined
   #rotation: Promise<void> | undefined
   /** The secret of a rotation whose outcome is open: asking again continues it (T3). */
@@ -340,8 +340,23 @@ export class Visit {
 
   /** A change of this request is stored. */
   written(reading: Reading, left: Left | undefined): void {
-    this.#recent = left && isLight(left) ? left : undefined
+    this.#remember(left && isLight(left) ? left : undefined)
     this.#see(reading)
+  }
+
+  #remember(left: Left | undefined): void {
+    const recent = this.#recent
+    if (recent === undefined || left === undefined) {
+      this.#recent = left
+      return
+    }
+    // In place, as in #hold.
+    recent.field = left.field
+    recent.item = left.item
+    recent.version = left.version
+    recent.header = left.header
+    recent.at = left.at
+    recent.heard = left.heard
   }
 
   /** A change of this request has failed. Gives the error for the caller. */
