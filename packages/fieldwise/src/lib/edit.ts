@@ -77,6 +77,7 @@ export interface Author {
 /** What a write has left: good for the next change of the field to try without reading, which only its version makes safe. */
 export interface Left {
   readonly field: string
+  readonly key: string
   readonly item: Item
   readonly version: Version
   /** The header as it was seen then. */

@@ -13,8 +13,9 @@ import { afterOpen, type Headers } from './headers.js'
 import { earlierWrites, encodeItem, type Item, itemSize, living, remembers, remembersAllSince } from './item.js'
 import { fieldLife } from './lifetime.js'
 import { Patience } from './patience.js'
-import { asItIs, itemIn, LostField, type Reader, type Reading } from './reader.js'
+import { asItIs, itemIn, LostField, type Reader, type Reading, type Written } from './reader.js'
 import type { StoreAnswer, StoreRequest, Version } from './store.js'
+import { atEndOfTick } from './tick.js'
 import { Watch } from './watch.js'
 import { type Birth, sameWrite, type WriteId } from './write-ids.js'
 
@@ -27,6 +28,8 @@ export class FieldWriter {
   readonly #reader: Reader
   readonly #headers: Headers
   readonly #lanes = new Lanes()
+  /** Lanes whose first write leaves at the end of this tick. */
+  #boarding: Lane[] = []
   /** Over the edits that wait behind a write of their field. */
   readonly #watch: Watch<Edit>
 
@@ -39,25 +42,30 @@ export class FieldWriter {
 
   /** Takes an edit of a session whose token was verified. How it ends is told to the edit. */
   submit(sid: string, edit: Edit): void {
-    const key = this.#reader.fieldKey(sid, edit.field)
-    const lane = this.#lanes.of(key)
+    const lane = this.#lanes.of(sid, edit.recent?.key ?? this.#reader.fieldKey(sid, edit.field))
     lane.waiting.push(edit)
-    if (lane.isBusy) this.#watch.add(edit)
-    else void this.#drive(sid, key, lane)
-  }
-
-  async #drive(sid: string, key: string, lane: Lane): Promise<void> {
+    if (lane.isBusy) return this.#watch.add(edit)
     lane.isBusy = true
     // Edits of one tick are combined.
-    await undefined
-    const write = new FieldWrite(this.#core, this.#reader, this.#headers, sid, key, this.#takeAll(lane))
+    if (this.#boarding.length === 0) atEndOfTick(this.#depart)
+    this.#boarding.push(lane)
+  }
+
+  readonly #depart = (): void => {
+    const boarding = this.#boarding
+    this.#boarding = []
+    for (const lane of boarding) void this.#drive(lane)
+  }
+
+  async #drive(lane: Lane): Promise<void> {
+    const write = this.#writeOf(lane)
     await write.begin()
-    if (lane.waiting.length > 0) await this.#goOn(sid, key, lane, write)
+    if (lane.waiting.length > 0) await this.#goOn(lane, write)
     lane.isBusy = false
   }
 
   /** Writes what has come to wait, as long as there is something. */
-  async #goOn(sid: string, key: string, lane: Lane, first: FieldWrite): Promise<void> {
+  async #goOn(lane: Lane, first: FieldWrite): Promise<void> {
     const { runtime } = this.#core
     let write = first
     let wariness = 0
@@ -70,20 +78,22 @@ export class FieldWriter {
       // Where others write too, what this process has left there is mostly gone, and trying costs a round trip.
       wariness = write.wasBeaten ? longestWariness : Math.max(0, wariness - 1)
       const left = wariness === 0 ? write.left : undefined
-      write = new FieldWrite(this.#core, this.#reader, this.#headers, sid, key, this.#takeAll(lane))
+      write = this.#writeOf(lane)
       await write.goOn(left)
     }
   }
 
-  #takeAll(lane: Lane): Edit[] {
+  #writeOf(lane: Lane): FieldWrite {
     const edits = lane.waiting.splice(0)
     for (const edit of edits) this.#watch.remove(edit)
-    return edits
+    return new FieldWrite(this.#core, this.#reader, this.#headers, lane.sid, lane.key, edits)
   }
 }
 
 /** The edits of one field, of which one write at a time takes all that wait. */
 interface Lane {
+  readonly sid: string
+  readonly key: string
   readonly waiting: Edit[]
   /** A write is under way, or about to be. */
   isBusy: boolean
@@ -97,11 +107,11 @@ class Lanes {
   #byKey = new Map<string, Lane>()
   #most = mostIdle
 
-  of(key: string): Lane {
+  of(sid: string, key: string): Lane {
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
     if (this.#byKey.size >= this.#most) this.#forgetIdle()
-    const lane: Lane = { waiting: [], isBusy: false }
+    const lane: Lane = { sid, key, waiting: [], isBusy: false }
     this.#byKey.set(key, lane)
     return lane
   }
@@ -163,10 +173,11 @@ class FieldWrite {
   /** Never rejects: every edit is told how it ends. */
   async #run(recent: Left | undefined, opening: Reading | undefined): Promise<void> {
     try {
-      const first = opening ? undefined : this.#withoutReading(recent)
+      const now = this.#core.runtime.monotonic()
+      const first = opening ? undefined : this.#withoutReading(recent, now)
       if (first) {
-        const [seen, answer] = await this.#reader.readAfter(this.#sid, first.request, this.#deadline)
-        const isOver = this.#conclude(first, seen, answer)
+        const written = await this.#reader.readAfter(this.#sid, first.request, this.#deadline, now)
+        const isOver = this.#conclude(first, written)
         if (isOver === true || (await isOver)) return
       }
       await this.#attemptAll(opening)
@@ -324,7 +335,7 @@ class FieldWrite {
 
   /** Remembers what is stored for the next write, where its version is known. */
   #leave({ header, at, heard }: Reading, item: Item, version: Version | undefined): void {
-    if (header && version) this.left = { field: this.#field, item, version, header: header.value, at, heard }
+    if (header && version) this.left = { field: this.#field, key: this.#key, item, version, header: header.value, at, heard }
   }
 
   /** The item that would be stored next. A broken one counts as the one that the manifest lists. */
@@ -384,8 +395,7 @@ class FieldWrite {
   }
 
   /** What can be tried in one round trip, without reading first: all else is left to an attempt that reads. */
-  #withoutReading(recent: Left | undefined): FirstTry | undefined {
-    const now = this.#core.runtime.monotonic()
+  #withoutReading(recent: Left | undefined, now: number): FirstTry | undefined {
     if (!this.#dropSettled(now)) return undefined
     const known = this.#knownToAll()
     return known ? this.#blindly(known) : recent && this.#tryOver(recent, now)
@@ -438,7 +448,7 @@ class FieldWrite {
   }
 
   /** What the answer to a first try says. True when every edit has its answer. */
-  #conclude(first: FirstTry, seen: Reading | undefined, answer: StoreAnswer): boolean | Promise<boolean> {
+  #conclude(first: FirstTry, { answer, reading: seen }: Written): boolean | Promise<boolean> {
     if (answer.result === 'unsent') throw answer.error
     if (answer.result === 'open') {
       this.#open = first.open

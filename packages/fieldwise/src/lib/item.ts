@@ -130,7 +130,8 @@ export function hasOtherBirth(bytes: Buffer, birth: Birth): boolean {
  * The ids that a write over `base` carries on: one for each process that wrote recently, without the writer's own, which it does not
  * ask for any more (W1). Ids are dropped oldest first, so that a base is never remembered for longer than a write made over it (W4).
  */
-export function earlierWrites(base: Item, writer: WriteId, now: number): EarlierWrite[] {
+export function earlierWrites(base: Item, writer: WriteId, now: number): readonly EarlierWrite[] {
+  if (base.earlier.length === 0 && sameProcess(base.id, writer)) return none
   const second = Math.floor(now / 1000)
   const kept = base.earlier.filter((write) => !sameProcess(write.id, writer) && !sameProcess(write.id, base.id))
   if (!sameProcess(base.id, writer)) kept.push({ id: base.id, until: second })
@@ -152,6 +153,8 @@ export function remembers(item: Item, id: WriteId): boolean {
 export function remembersAllSince(item: Item, base: Item): boolean {
   return item.birth === base.birth && (remembers(item, base.id) || base.earlier.some((write) => remembers(item, write.id)))
 }
+
+const none: readonly EarlierWrite[] = []
 
 function earlierSize(earlier: readonly EarlierWrite[]): number {
   return earlier.length === 0 ? 0 : 1 + earlier.length * earlierLength

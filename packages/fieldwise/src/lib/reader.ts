@@ -3,6 +3,7 @@ import { isFieldwiseError, StoreUnavailableError } from './errors.js'
 import { decodeHeader, type Header, headerName } from './header.js'
 import { decodeItem, hasOtherBirth, type Item, jsonOf } from './item.js'
 import type { Flight, StoreAnswer, StoreRequest, Version } from './store.js'
+import { atEndOfTick } from './tick.js'
 import type { Birth } from './write-ids.js'
 
 /** What one flight found of a session. */
@@ -77,7 +78,7 @@ export class Reader {
       if (boarding.join(fields, passenger)) this.#core.telemetry.hit()
       return
     }
-    if (this.#boarding.size === 0) void endOfTick.then(this.#depart)
+    if (this.#boarding.size === 0) atEndOfTick(this.#depart)
     // A flight with another deadline may be boarding; that one goes as it is.
     if (boarding) this.#send(boarding, this.#core.runtime.monotonic())
     this.#boarding.set(sid, new Boarding(sid, fields, deadline, passenger))
@@ -140,18 +141,25 @@ export class Reader {
     return known?.request ?? { op: 'get', key: this.#core.keys.header(sid) }
   }
 
-  /**
-   * Sends a write with the header's reading behind it. The reading is undefined where only its answer was lost.
-   */
-  readAfter(sid: string, write: StoreRequest, deadline: Deadline): Promise<[Reading | undefined, StoreAnswer]> {
+  /** Sends a write with the header's reading behind it. `now` is on the monotonic clock. */
+  readAfter(sid: string, write: StoreRequest, deadline: Deadline, now: number): Promise<Written> {
     const known = this.#headers.find(sid)
-    return send(this.#core, sid, [write, this.#headerRequest(sid, known)], deadline).then(({ answers, at }) => {
-      const [written, header] = answers as [StoreAnswer, StoreAnswer]
-      if (header.result === 'changed') {
-        return this.#readHeader(sid, this.#headerRequest(sid, undefined), deadline).then((reading) => [reading, written])
-      }
-      return [isAnswered(header) ? this.#understand(sid, [], { answers: [header], at }, known) : undefined, written]
-    })
+    const land = (flight: Flight) => this.#landAfter(sid, flight, known, deadline)
+    return send(this.#core, sid, [write, this.#headerRequest(sid, known)], deadline, now).then(land)
+  }
+
+  #landAfter(
+    sid: string,
+    { answers, at }: Flight,
+    known: KnownHeader | undefined,
+    deadline: Deadline,
+  ): Written | Promise<Written> {
+    const answer = answers[0] as StoreAnswer
+    const header = answers[1] as StoreAnswer
+    if (header.result === 'changed') {
+      return this.#readHeader(sid, this.#headerRequest(sid, undefined), deadline).then((reading) => ({ answer, reading }))
+    }
+    return { answer, reading: isAnswered(header) ? this.#understand(sid, [], { answers: [header], at }, known) : undefined }
   }
 
   /** Gives the header another life and reads it, in one command. Undefined where no answer came. */
@@ -263,6 +271,13 @@ export class Reader {
 
 /** What a caller makes of a reading; what it throws is for that caller alone. */
 export type Understanding<T> = (reading: Reading) => T | Promise<T>
+
+/** What came of a write with the header's reading behind it. */
+export interface Written {
+  readonly answer: StoreAnswer
+  /** Undefined where only its answer was lost. */
+  readonly reading: Reading | undefined
+}
 
 /** Who waits for a reading. */
 export interface Passenger {
@@ -395,9 +410,6 @@ export class LostField extends Error {
 export function unavailable(error: unknown): Error {
   return isFieldwiseError(error) ? error : new StoreUnavailableError('The store did not answer in time', error)
 }
-
-/** Unlike `queueMicrotask` it makes no object for each use. */
-const endOfTick = Promise.resolve()
 
 /** Calls of one tick begin within this many milliseconds. */
 const sameDeadline = 5

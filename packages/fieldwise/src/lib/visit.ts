@@ -352,6 +352,7 @@ export class Visit {
     }
     // In place, as in #hold.
     recent.field = left.field
+    recent.key = left.key
     recent.item = left.item
     recent.version = left.version
     recent.header = left.header
