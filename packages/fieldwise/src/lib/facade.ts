@@ -66,8 +66,15 @@ export class SessionFacade {
   getMany(names: readonly string[], options?: OperationOptions): Promise<Record<string, unknown>> {
     return this.#run('getMany', names, options, async ({ started }) => {
       if (!Array.isArray(names)) throw new BadArgumentError("getMany takes an array of names: getMany(['username'])")
+      // The array is the caller's, who may change it before it is read.
       const fields = names.map((name) => this.#field(name))
-      return collect(fields, await this.#read(names, started))
+      return collect(
+        fields,
+        await this.#read(
+          fields.map(({ name }) => name),
+          started,
+        ),
+      )
     })
   }
 

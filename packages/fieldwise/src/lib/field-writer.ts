@@ -173,10 +173,9 @@ class FieldWrite {
   /** Never rejects: every edit is told how it ends. */
   async #run(recent: Left | undefined, opening: Reading | undefined): Promise<void> {
     try {
-      const now = this.#core.runtime.monotonic()
-      const first = opening ? undefined : this.#withoutReading(recent, now)
+      const first = opening ? undefined : this.#withoutReading(recent)
       if (first) {
-        const written = await this.#reader.readAfter(this.#sid, first.request, this.#deadline, now)
+        const written = await this.#reader.readAfter(this.#sid, first.request, this.#deadline)
         const isOver = this.#conclude(first, written)
         if (isOver === true || (await isOver)) return
       }
@@ -395,7 +394,8 @@ class FieldWrite {
   }
 
   /** What can be tried in one round trip, without reading first: all else is left to an attempt that reads. */
-  #withoutReading(recent: Left | undefined, now: number): FirstTry | undefined {
+  #withoutReading(recent: Left | undefined): FirstTry | undefined {
+    const now = this.#core.runtime.monotonic()
     if (!this.#dropSettled(now)) return undefined
     const known = this.#knownToAll()
     return known ? this.#blindly(known) : recent && this.#tryOver(recent, now)

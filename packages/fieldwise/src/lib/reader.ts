@@ -141,11 +141,11 @@ export class Reader {
     return known?.request ?? { op: 'get', key: this.#core.keys.header(sid) }
   }
 
-  /** Sends a write with the header's reading behind it. `now` is on the monotonic clock. */
-  readAfter(sid: string, write: StoreRequest, deadline: Deadline, now: number): Promise<Written> {
+  /** Sends a write with the header's reading behind it. */
+  readAfter(sid: string, write: StoreRequest, deadline: Deadline): Promise<Written> {
     const known = this.#headers.find(sid)
     const land = (flight: Flight) => this.#landAfter(sid, flight, known, deadline)
-    return send(this.#core, sid, [write, this.#headerRequest(sid, known)], deadline, now).then(land)
+    return send(this.#core, sid, [write, this.#headerRequest(sid, known)], deadline).then(land)
   }
 
   #landAfter(

@@ -68,6 +68,16 @@ describe('get', () => {
 })
 
 describe('getMany and getAll', () => {
+  test('read what was asked for, whatever becomes of the array', async () => {
+    const names: ('username' | 'visits')[] = ['username']
+    const preload: ('username' | 'visits')[] = ['username']
+    const calls = [session.getMany(names), web.sessions.open(session.token as string, { preload })] as const
+    for (const array of [names, preload]) array.splice(0, 1, '\r\n@' as 'username')
+    expect(await calls[0]).toEqual({ username: 'ada' })
+    expect(await (await calls[1])?.get('username')).toBe('ada')
+    expect(web.store.log.join()).not.toContain('\r')
+  })
+
   test('read in one round trip', async () => {
     expect(await session.getMany(['username', 'visits', 'points'])).toEqual({ username: 'ada', visits: 0, points: undefined })
     expect(web.store.flights).toHaveLength(1)

@@ -187,10 +187,11 @@ class SessionsFacade {
     return this.#run('open', fields, options, visit, async ({ started }) => {
       const { core } = this.#engine
       if (!Array.isArray(fields)) throw new BadArgumentError("preload takes an array of names: { preload: ['username'] }")
-      for (const field of fields) core.schema.field(field)
+      // The array is the caller's, who may change it before it is read.
+      const ahead = fields.map((field) => core.schema.field(field).name)
       try {
-        const reading = await visit.reading(fields, readDeadline(core, started))
-        return reading ? new SessionFacade(this.#engine, visit).preload(fields, reading) : null
+        const reading = await visit.reading(ahead, readDeadline(core, started))
+        return reading ? new SessionFacade(this.#engine, visit).preload(ahead, reading) : null
       } catch (error) {
         if (isFieldwiseError(error, 'SESSION_GONE')) return null
         throw error
