@@ -463,7 +463,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'W9',
     what: 'the deadline of a change does not run while it waits for its turn',
     replacements: [
-      { file: 'field-writer.ts', from: 'if (lane.isBusy) return this.#watch.add(edit)', to: 'if (lane.isBusy) return' },
+      { file: 'field-writer.ts', from: 'if (lane.isBusy) this.#watch.add(edit)\n    else', to: 'if (!lane.isBusy)' },
     ],
     scenarios: ['one-field'],
   },

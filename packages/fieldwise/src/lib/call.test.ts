@@ -45,6 +45,12 @@ test('a call that cannot begin fails, and is over', async () => {
   await activity.idle()
 })
 
+test('a call with a signal that is none fails, and is over', async () => {
+  const options = { signal: { throwIfAborted() {} } as unknown as AbortSignal }
+  await expect(performAsync(engine, operation, options, async () => {})).rejects.toThrow('addEventListener')
+  await activity.idle()
+})
+
 test('work whose signal is aborted while it begins is given up, and its own failure is nobody’s unhandled rejection', async () => {
   const unhandled: unknown[] = []
   const hear = (reason: unknown) => unhandled.push(reason)

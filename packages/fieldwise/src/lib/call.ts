@@ -1,6 +1,8 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Engine } from './engine.js'
 import { ClosedError } from './errors.js'
 import type { OperationName } from './events.js'
+import type { Receiver } from './receiver.js'
 import type { OperationOptions } from './session.js'
 
 /** What one call of the public surface is, for those who watch. */
@@ -22,8 +24,8 @@ export function perform<T>(
     if (engine.activity.isClosed) throw new ClosedError('The store of these sessions')
     options?.signal?.throwIfAborted()
     const call = new Call(engine, operation, resolve, reject)
-    if (options?.signal) call.obey(options.signal)
     try {
+      if (options?.signal) call.obey(options.signal)
       work(call)
     } catch (error) {
       call.fail(error)
@@ -42,13 +44,15 @@ export function performAsync<T>(
 }
 
 /** One call that is under way: counted, so that `close` waits for it, measured, and given up when its signal says so. Its first end counts. */
-export class Call<T> {
+export class Call<T> implements Receiver<T> {
   /** On the monotonic clock. */
   readonly started: number
   readonly #engine: Engine
   readonly #operation: Operation
   readonly #resolve: (value: T) => void
   readonly #reject: (error: unknown) => void
+  /** The async context of its caller, where somebody wants to be told in it. */
+  readonly #context: AsyncResource | undefined
   #stopObeying: (() => void) | undefined
   #isOver = false
 
@@ -57,6 +61,7 @@ export class Call<T> {
     this.#operation = operation
     this.#resolve = resolve
     this.#reject = reject
+    this.#context = engine.core.telemetry.isWatched ? new AsyncResource('fieldwise') : undefined
     this.started = engine.core.runtime.monotonic()
     engine.activity.enter()
   }
@@ -95,9 +100,14 @@ export class Call<T> {
   #end(error: unknown): void {
     this.#isOver = true
     this.#stopObeying?.()
-    const { activity, core } = this.#engine
+    this.#engine.activity.leave()
+    if (this.#context) this.#context.runInAsyncScope(() => this.#tell(error))
+    else this.#tell(error)
+  }
+
+  #tell(error: unknown): void {
+    const { telemetry, runtime } = this.#engine.core
     const { name, fields, subject } = this.#operation
-    activity.leave()
-    core.telemetry.ended(name, subject.sid, fields, this.started, core.runtime.monotonic(), error)
+    telemetry.ended(name, subject.sid, fields, this.started, runtime.monotonic(), error)
   }
 }

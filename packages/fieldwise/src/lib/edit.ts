@@ -2,6 +2,7 @@ import type { Deadline } from './core.js'
 import type { Header } from './header.js'
 import type { Item } from './item.js'
 import type { Reading } from './reader.js'
+import type { Receiver } from './receiver.js'
 import type { Version } from './store.js'
 
 /** One caller's change of one field, waiting to be written. */
@@ -17,10 +18,11 @@ export class Edit {
   recent: Left | undefined
   /** The header as the caller last saw it, to write a blind change without reading. */
   known: Header | undefined
+  /** Who is told how it ends. */
+  receiver: Receiver<Stored> | undefined
   readonly #change: (json: string | undefined) => string | undefined
   readonly #call: { readonly isOver: boolean } | undefined
-  #author: Author | undefined
-  #end: ((author: Author) => void) | undefined
+  #hasEnded = false
 
   /** `call` is the one that it belongs to, where there is one: when that is over, nobody waits for it any more. */
   constructor(
@@ -37,8 +39,9 @@ export class Edit {
     this.#call = call
   }
 
+  /** It has ended, or nobody waits for it any more. */
   get isSettled(): boolean {
-    return this.#end !== undefined || this.#call?.isOver === true
+    return this.#hasEnded || this.#call?.isOver === true
   }
 
   /** The JSON to store after `json`; undefined is unset. May run several times. What it throws fails this change alone. */
@@ -46,32 +49,24 @@ export class Edit {
     return this.#change(json)
   }
 
-  /** It is stored. `reading` is what was last seen of the session, this change included. */
-  done(reading: Reading, left: Left | undefined): void {
-    this.#settle((author) => author.stored(reading, left))
+  done(stored: Stored): void {
+    if (this.isSettled) return
+    this.#hasEnded = true
+    this.receiver?.succeed(stored)
   }
 
   fail(error: unknown): void {
-    this.#settle((author) => author.failed(error))
-  }
-
-  /** Names who is to be told how it ends. */
-  report(author: Author): void {
-    this.#author = author
-    this.#end?.(author)
-  }
-
-  #settle(end: (author: Author) => void): void {
     if (this.isSettled) return
-    this.#end = end
-    if (this.#author) end(this.#author)
+    this.#hasEnded = true
+    this.receiver?.fail(error)
   }
 }
 
-/** Who is told how an edit ends, once. */
-export interface Author {
-  stored(reading: Reading, left: Left | undefined): void
-  failed(error: unknown): void
+/** How a change is stored. */
+export interface Stored {
+  /** What was last seen of the session, this change included. */
+  readonly reading: Reading
+  readonly left: Left | undefined
 }
 
 /** What a write has left: good for the next change of the field to try without reading, which only its version makes safe. */

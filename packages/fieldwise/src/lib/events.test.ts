@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -58,6 +59,46 @@ describe('an operation', () => {
       duration: expect.any(Number),
       error: undefined,
     })
+  })
+
+  test('is told in the async context of its caller, whoever else reads or writes in the same tick, and whoever gives it up', async () => {
+    const caller = new AsyncLocalStorage<string>()
+    const told: (readonly [unknown, string | undefined])[] = []
+    const listener: ChannelListener = (event) =>
+      told.push([(event as FieldwiseEvents['fieldwise:operation']).operation, caller.getStore()])
+    subscribe('fieldwise:operation', listener)
+    forget.push(() => unsubscribe('fieldwise:operation', listener))
+    const second = (await other.sessions.open(session.token as string)) as typeof session
+    const third = await web.sessions.create({ note: 'third' })
+    told.length = 0
+    const giving = new AbortController()
+    const calls = [
+      caller.run('ada', () => session.get('note')),
+      caller.run('bob', () => third.get('note')),
+      caller.run('cyd', () => session.increment('visits')),
+      caller.run('dan', () => third.increment('visits')),
+      caller.run('eve', () => second.take('note', { signal: giving.signal })).catch(() => {}),
+    ]
+    caller.run('fay', () => giving.abort())
+    await Promise.all(calls)
+    expect(new Set(told)).toEqual(
+      new Set([
+        ['take', 'eve'],
+        ['get', 'ada'],
+        ['get', 'bob'],
+        ['increment', 'cyd'],
+        ['increment', 'dan'],
+      ]),
+    )
+  })
+
+  test('is told with names that a listener may keep and change', async () => {
+    const listener: ChannelListener = (event) => (event as { fields: string[] }).fields.splice(0, 1, 'changed')
+    subscribe('fieldwise:operation', listener)
+    forget.push(() => unsubscribe('fieldwise:operation', listener))
+    web.store.takeLog()
+    expect(await Promise.all([session.get('note'), session.get('note')])).toEqual(['canary-value', 'canary-value'])
+    expect(web.store.takeLog()).toEqual(['get note', 'get @'])
   })
 
   test('is told with the code of its error; what is not Fieldwise’s own is OTHER', async () => {

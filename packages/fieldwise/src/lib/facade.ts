@@ -7,10 +7,11 @@ import type { Engine } from './engine.js'
 import { BadArgumentError } from './errors.js'
 import type { OperationName } from './events.js'
 import type { Reader, Reading } from './reader.js'
+import type { Receiver } from './receiver.js'
 import type { CompiledField } from './schema.js'
 import type { OperationOptions, RegenerateOptions, Session } from './session.js'
 import { parseTerms } from './settings.js'
-import type { SessionState, Taker, Visit } from './visit.js'
+import type { SessionState, Visit } from './visit.js'
 
 /**
  * The implementation of `Session`, which gives the types: names and values are checked here at run time.
@@ -58,7 +59,7 @@ export class SessionFacade {
       const { core, reader } = this.#engine
       const getting = new Getting(call, reader, this.#field(name))
       const preloaded = this.#unload(name)
-      if (preloaded) getting.take(preloaded)
+      if (preloaded) getting.succeed(preloaded)
       else this.#visit.read(fields, readDeadline(core, call.started), getting)
     })
   }
@@ -264,7 +265,7 @@ export class SessionFacade {
 const nothing = (): undefined => undefined
 
 /** Takes a reading for the caller of `get`. */
-class Getting implements Taker {
+class Getting implements Receiver<Reading | undefined> {
   readonly #call: Call<unknown>
   readonly #reader: Reader
   readonly #field: CompiledField
@@ -275,7 +276,7 @@ class Getting implements Taker {
     this.#field = field
   }
 
-  take(reading: Reading | undefined): void {
+  succeed(reading: Reading | undefined): void {
     this.#call.succeed(readAs(this.#field, reading && this.#reader.json(reading, this.#field.name)))
   }
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
@@ -772,6 +773,30 @@ describe('the longer life of a value, in a session that was given a longer idle 
   })
 })
 
+describe('a change that is asked for just as the writes of its field come to rest', () => {
+  const later = async <T>(steps: number, call: () => Promise<T>): Promise<T> => {
+    for (let step = 0; step < steps; step++) await undefined
+    return call()
+  }
+
+  test.each(Array.from({ length: 12 }, (_, steps) => steps))('%i steps later is made at once', async (steps) => {
+    web.store.holding = true
+    const began = world.time.runtime.monotonic()
+    const first = session.increment('visits')
+    await turn()
+    const behind = async () => {
+      await session.increment('visits')
+      return later(steps, () => session.increment('visits'))
+    }
+    const last = behind()
+    await turn()
+    await web.store.release()
+    await first
+    expect(await world.time.run(last)).toBe(3)
+    expect(world.time.runtime.monotonic() - began).toBeLessThan(100)
+  })
+})
+
 describe('a change of what its request has just written', () => {
   const trip = ['replace visits', 'get @']
   const add = (visits: number) => visits + 1
@@ -835,6 +860,21 @@ describe('a change of what its request has just written', () => {
     await session.set('visits', 0)
     await there.set('visits', 10)
     expect(await session.increment('visits')).toBe(11)
+  })
+
+  test('runs its function in the async context of its caller, whatever other sessions write in the same tick', async () => {
+    const caller = new AsyncLocalStorage<string>()
+    const second = await web.sessions.create({ visits: 0 })
+    const seen: unknown[] = []
+    const note = (visits: number) => {
+      seen.push(caller.getStore())
+      return visits + 1
+    }
+    await Promise.all([
+      caller.run('ada', () => session.update('visits', note)),
+      caller.run('bob', () => second.update('visits', note)),
+    ])
+    expect(seen).toEqual(['ada', 'bob'])
   })
 
   test('leaves out what was given up before it left', async () => {

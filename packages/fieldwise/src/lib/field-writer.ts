@@ -15,7 +15,6 @@ import { fieldLife } from './lifetime.js'
 import { Patience } from './patience.js'
 import { asItIs, itemIn, LostField, type Reader, type Reading, type Written } from './reader.js'
 import type { StoreAnswer, StoreRequest, Version } from './store.js'
-import { atEndOfTick } from './tick.js'
 import { Watch } from './watch.js'
 import { type Birth, sameWrite, type WriteId } from './write-ids.js'
 
@@ -28,8 +27,6 @@ export class FieldWriter {
   readonly #reader: Reader
   readonly #headers: Headers
   readonly #lanes = new Lanes()
-  /** Lanes whose first write leaves at the end of this tick. */
-  #boarding: Lane[] = []
   /** Over the edits that wait behind a write of their field. */
   readonly #watch: Watch<Edit>
 
@@ -44,24 +41,17 @@ export class FieldWriter {
   submit(sid: string, edit: Edit): void {
     const lane = this.#lanes.of(sid, edit.recent?.key ?? this.#reader.fieldKey(sid, edit.field))
     lane.waiting.push(edit)
-    if (lane.isBusy) return this.#watch.add(edit)
-    lane.isBusy = true
-    // Edits of one tick are combined.
-    if (this.#boarding.length === 0) atEndOfTick(this.#depart)
-    this.#boarding.push(lane)
-  }
-
-  readonly #depart = (): void => {
-    const boarding = this.#boarding
-    this.#boarding = []
-    for (const lane of boarding) void this.#drive(lane)
+    if (lane.isBusy) this.#watch.add(edit)
+    else void this.#drive(lane)
   }
 
   async #drive(lane: Lane): Promise<void> {
+    lane.isBusy = true
+    // Edits of one tick are combined.
+    await undefined
     const write = this.#writeOf(lane)
     await write.begin()
-    if (lane.waiting.length > 0) await this.#goOn(lane, write)
-    lane.isBusy = false
+    if (!lane.rest()) await this.#goOn(lane, write)
   }
 
   /** Writes what has come to wait, as long as there is something. */
@@ -70,7 +60,7 @@ export class FieldWriter {
     let write = first
     let wariness = 0
     let turnEnds = runtime.monotonic() + turn
-    while (lane.waiting.length > 0) {
+    do {
       if (runtime.monotonic() >= turnEnds) {
         await runtime.sleep(breather)
         turnEnds = runtime.monotonic() + turn
@@ -80,7 +70,7 @@ export class FieldWriter {
       const left = wariness === 0 ? write.left : undefined
       write = this.#writeOf(lane)
       await write.goOn(left)
-    }
+    } while (!lane.rest())
   }
 
   #writeOf(lane: Lane): FieldWrite {
@@ -91,12 +81,23 @@ export class FieldWriter {
 }
 
 /** The edits of one field, of which one write at a time takes all that wait. */
-interface Lane {
+class Lane {
   readonly sid: string
   readonly key: string
-  readonly waiting: Edit[]
+  readonly waiting: Edit[] = []
   /** A write is under way, or about to be. */
-  isBusy: boolean
+  isBusy = false
+
+  constructor(sid: string, key: string) {
+    this.sid = sid
+    this.key = key
+  }
+
+  /** True where nothing waits. Then it is not busy from this very step on: an edit that comes next would wait for nobody. */
+  rest(): boolean {
+    this.isBusy = this.waiting.length > 0
+    return !this.isBusy
+  }
 }
 
 /**
@@ -105,13 +106,14 @@ interface Lane {
  */
 class Lanes {
   #byKey = new Map<string, Lane>()
+  /** With this many of them, those that are idle are forgotten. */
   #most = mostIdle
 
   of(sid: string, key: string): Lane {
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
     if (this.#byKey.size >= this.#most) this.#forgetIdle()
-    const lane: Lane = { sid, key, waiting: [], isBusy: false }
+    const lane = new Lane(sid, key)
     this.#byKey.set(key, lane)
     return lane
   }
@@ -133,6 +135,7 @@ const breather = 2
 
 /** One combined write of one field, from its read to the answer for each of its edits. One write id serves all attempts (W8). */
 class FieldWrite {
+  /** For the next write of the field to try without reading. */
   left: Left | undefined
   /** Somebody else was first, at least once. */
   wasBeaten = false
@@ -176,8 +179,8 @@ class FieldWrite {
       const first = opening ? undefined : this.#withoutReading(recent)
       if (first) {
         const written = await this.#reader.readAfter(this.#sid, first.request, this.#deadline)
-        const isOver = this.#conclude(first, written)
-        if (isOver === true || (await isOver)) return
+        const isDone = this.#conclude(first, written)
+        if (isDone === true || (await isDone)) return
       }
       await this.#attemptAll(opening)
     } catch (error) {
@@ -362,7 +365,8 @@ class FieldWrite {
   }
 
   #succeed(reading: Reading): true {
-    for (const edit of this.#edits) edit.done(reading, this.left)
+    const stored = { reading, left: this.left }
+    for (const edit of this.#edits) edit.done(stored)
     return true
   }
 

@@ -2,8 +2,8 @@ import { type Core, type Deadline, isPast, send } from './core.js'
 import { isFieldwiseError, StoreUnavailableError } from './errors.js'
 import { decodeHeader, type Header, headerName } from './header.js'
 import { decodeItem, hasOtherBirth, type Item, jsonOf } from './item.js'
+import type { Receiver } from './receiver.js'
 import type { Flight, StoreAnswer, StoreRequest, Version } from './store.js'
-import { atEndOfTick } from './tick.js'
 import type { Birth } from './write-ids.js'
 
 /** What one flight found of a session. */
@@ -67,18 +67,18 @@ export class Reader {
    */
   read<T>(sid: string, fields: readonly string[], deadline: Deadline, understand: Understanding<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.board(sid, fields, deadline, { land: (reading) => resolve(understand(reading)), fail: reject })
+      this.board(sid, fields, deadline, { succeed: (reading) => resolve(understand(reading)), fail: reject })
     })
   }
 
   /** The same for a passenger, who is handed the reading when it lands, or told why there is none. */
-  board(sid: string, fields: readonly string[], deadline: Deadline, passenger: Passenger): void {
+  board(sid: string, fields: readonly string[], deadline: Deadline, passenger: Receiver<Reading>): void {
     const boarding = this.#boarding.get(sid)
     if (boarding && Math.abs(boarding.deadline - deadline) <= sameDeadline) {
       if (boarding.join(fields, passenger)) this.#core.telemetry.hit()
       return
     }
-    if (this.#boarding.size === 0) atEndOfTick(this.#depart)
+    if (this.#boarding.size === 0) void endOfTick.then(this.#depart)
     // A flight with another deadline may be boarding; that one goes as it is.
     if (boarding) this.#send(boarding, this.#core.runtime.monotonic())
     this.#boarding.set(sid, new Boarding(sid, fields, deadline, passenger))
@@ -123,7 +123,7 @@ export class Reader {
     return requests
   }
 
-  /** The key of a field: the very string that was looked through before, where there is one. */
+  /** The key of a field: for a session that is known the same string each time, which V8 has joined and hashed already. */
   fieldKey(sid: string, field: string): string {
     return this.#fieldRequest(sid, field, this.#headers.find(sid)).key
   }
@@ -279,21 +279,14 @@ export interface Written {
   readonly reading: Reading | undefined
 }
 
-/** Who waits for a reading. */
-export interface Passenger {
-  /** What it throws, it is told itself. */
-  land(reading: Reading): void
-  fail(error: unknown): void
-}
-
 /** A read that waits for the end of its tick, for others of the same session to join. */
 class Boarding {
   readonly sid: string
   readonly deadline: Deadline
-  readonly #passengers: Passenger[]
+  readonly #passengers: Receiver<Reading>[]
   #fields: readonly string[]
 
-  constructor(sid: string, fields: readonly string[], deadline: Deadline, passenger: Passenger) {
+  constructor(sid: string, fields: readonly string[], deadline: Deadline, passenger: Receiver<Reading>) {
     this.sid = sid
     this.deadline = deadline
     this.#fields = fields
@@ -305,7 +298,7 @@ class Boarding {
   }
 
   /** True where all that the passenger asks for is asked for already. */
-  join(fields: readonly string[], passenger: Passenger): boolean {
+  join(fields: readonly string[], passenger: Receiver<Reading>): boolean {
     const others = fields.filter((field) => !this.#fields.includes(field))
     this.#fields = [...this.#fields, ...others]
     this.#passengers.push(passenger)
@@ -321,9 +314,9 @@ class Boarding {
   }
 }
 
-function landOne(passenger: Passenger, reading: Reading): void {
+function landOne(passenger: Receiver<Reading>, reading: Reading): void {
   try {
-    passenger.land(reading)
+    passenger.succeed(reading)
   } catch (error) {
     passenger.fail(error)
   }
@@ -387,7 +380,7 @@ interface KnownHeader {
   readonly version: Version | undefined
   /** Asks for the header the next time. */
   readonly request: StoreRequest
-  /** Asks for the fields that are asked for most: the first few. A key that is there again has been looked through already. */
+  /** The requests for the first few fields that were asked for: a key that is used again is joined and hashed only once. */
   readonly asked: Map<string, StoreRequest>
 }
 
@@ -410,6 +403,9 @@ export class LostField extends Error {
 export function unavailable(error: unknown): Error {
   return isFieldwiseError(error) ? error : new StoreUnavailableError('The store did not answer in time', error)
 }
+
+/** Unlike `queueMicrotask` it makes no resource for `async_hooks` each time. */
+const endOfTick = Promise.resolve()
 
 /** Calls of one tick begin within this many milliseconds. */
 const sameDeadline = 5

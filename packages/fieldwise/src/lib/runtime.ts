@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
 
 /** Where the core takes time, chance and waiting from, so that a test can decide them. The clock of stored times is the store's. */
 export interface Runtime {

@@ -20,6 +20,11 @@ export class Telemetry {
     return { ...this.#counts, latency: this.#latencies.quantiles() }
   }
 
+  /** Whether somebody listens to how calls end. */
+  get isWatched(): boolean {
+    return channels.operation.hasSubscribers || channels.unknown.hasSubscribers || channels.unavailable.hasSubscribers
+  }
+
   /** A call has ended, with an error or without. Times are on the monotonic clock. */
   ended(
     operation: OperationName,
@@ -39,7 +44,7 @@ export class Telemetry {
     }
     if (code === 'STORE_UNAVAILABLE') this.#tell(channels.unavailable, sid)
     if (!channels.operation.hasSubscribers) return
-    channels.operation.publish({ ...this.#about(sid), operation, fields, started, duration, error: code })
+    channels.operation.publish({ ...this.#about(sid), operation, fields: [...fields], started, duration, error: code })
   }
 
   /** A flight is leaving; it lands as it is. */

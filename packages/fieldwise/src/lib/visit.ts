@@ -1,12 +1,13 @@
 import { type Deadline, readDeadline, writeDeadline } from './core.js'
 import { type Created, createSession, createSessionUnder, type NewSession } from './creation.js'
-import { type Author, Edit, type Left } from './edit.js'
+import { Edit, type Left, type Stored } from './edit.js'
 import type { Engine } from './engine.js'
 import { isFieldwiseError, SessionGoneError } from './errors.js'
 import type { Header } from './header.js'
 import type { SessionHost } from './host.js'
 import { expiry, type Lifetime } from './lifetime.js'
-import { asItIs, LostField, type Passenger, type Reading } from './reader.js'
+import { asItIs, LostField, type Reading } from './reader.js'
+import type { Receiver } from './receiver.js'
 import { recognise } from './recognition.js'
 import { assertGrace, assertLifetime } from './settings.js'
 import { formatToken, newSecret, type Secret, sameHash, type Token } from './token.js'
@@ -40,7 +41,7 @@ export class Visit {
   #held: Held | undefined
   #gone: SessionGoneError | undefined
   /** What the last write left, for the next change of that field. */
-  #recent: { -readonly [K in keyof Left]: Left[K] } | undefined
+  #recent: Left | undefined
   #creation: Promise<void> | undefined
   #rotation: Promise<void> | undefined
   /** The secret of a rotation whose outcome is open: asking again continues it (T3). */
@@ -88,11 +89,11 @@ export class Visit {
    * Reads fields with the header behind them, for `taker`: who gets undefined where there is no session, so that every field is unset; or
    * is told of a {@link SessionGoneError} for a session that this request has used and that has ended since.
    */
-  read(fields: readonly string[], deadline: Deadline, taker: Taker): void {
+  read(fields: readonly string[], deadline: Deadline, taker: Receiver<Reading | undefined>): void {
     if (this.#state === 'stored') return this.#readHeld(fields, deadline, taker)
     this.#open(fields, deadline, {
-      take: (reading) => {
-        if (reading || this.#state === 'new' || this.#gone?.reason === 'superseded') taker.take(reading)
+      succeed: (reading) => {
+        if (reading || this.#state === 'new' || this.#gone?.reason === 'superseded') taker.succeed(reading)
         else this.#readHeld(fields, deadline, taker)
       },
       fail: (error) => taker.fail(error),
@@ -101,16 +102,16 @@ export class Visit {
 
   /** The same for whoever waits for a promise. */
   reading(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
-    return new Promise((take, fail) => this.read(fields, deadline, { take, fail }))
+    return new Promise((succeed, fail) => this.read(fields, deadline, { succeed, fail }))
   }
 
-  #readHeld(fields: readonly string[], deadline: Deadline, taker: Taker): void {
+  #readHeld(fields: readonly string[], deadline: Deadline, taker: Receiver<Reading | undefined>): void {
     const { sid } = this.#expectHeld().token
     this.#engine.reader.board(sid, fields, deadline, new Look(this, undefined, fields, deadline, taker))
   }
 
   /** Makes an edit, and tells `done` when it is stored. What that throws, it is told itself. */
-  change(edit: Edit, done: Done): void {
+  change(edit: Edit, done: Receiver<void>): void {
     if (this.#state === 'stored') return this.#submit(edit, done)
     this.#writeFirst([edit], edit.deadline)
       .then(() => done.succeed())
@@ -205,8 +206,8 @@ export class Visit {
   }
 
   /** Verifies the token by a first reading, where nobody has yet. `taker` gets undefined where it opens nothing. */
-  #open(fields: readonly string[], deadline: Deadline, taker: Taker): void {
-    if (this.#state !== 'unopened') return taker.take(undefined)
+  #open(fields: readonly string[], deadline: Deadline, taker: Receiver<Reading | undefined>): void {
+    if (this.#state !== 'unopened') return taker.succeed(undefined)
     if (this.#tokens.length > 1) {
       this.#choose(deadline)
         .then(() => this.#open(fields, deadline, taker))
@@ -214,12 +215,12 @@ export class Visit {
       return
     }
     const [token] = this.#tokens
-    if (token === undefined) return taker.take(undefined)
+    if (token === undefined) return taker.succeed(undefined)
     this.#engine.reader.board(token.sid, fields, deadline, new Look(this, token, fields, deadline, taker))
   }
 
   #opened(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
-    return new Promise((take, fail) => this.#open(fields, deadline, { take, fail }))
+    return new Promise((succeed, fail) => this.#open(fields, deadline, { succeed, fail }))
   }
 
   /** Of several tokens the one that opens a session counts, if exactly one does. */
@@ -260,11 +261,11 @@ export class Visit {
     if (token !== undefined) {
       // Another call of this request may have come first; whatever it made of the token holds.
       if (this.#state === 'unopened') this.#recognise(token, reading)
-      if (this.#held?.token.sid !== token.sid) return taker.take(undefined)
+      if (this.#held?.token.sid !== token.sid) return taker.succeed(undefined)
     }
-    if (this.#engine.reader.isWhole(reading, fields)) return taker.take(this.#see(reading))
+    if (this.#engine.reader.isWhole(reading, fields)) return taker.succeed(this.#see(reading))
     this.#settle(reading, fields, deadline)
-      .then((settled) => taker.take(settled))
+      .then((settled) => taker.succeed(settled))
       .catch((error) => taker.fail(error))
   }
 
@@ -323,11 +324,11 @@ export class Visit {
     return this.#creation
   }
 
-  #submit(edit: Edit, done: Done): void {
+  #submit(edit: Edit, done: Receiver<void>): void {
     const { token, header } = this.#expectHeld()
     edit.known = header
     edit.recent = this.#recent?.field === edit.field ? this.#recent : undefined
-    edit.report(new Change(this, done))
+    edit.receiver = new Change(this, done)
     this.#engine.writer.submit(token.sid, edit)
   }
 
@@ -339,25 +340,9 @@ export class Visit {
   }
 
   /** A change of this request is stored. */
-  written(reading: Reading, left: Left | undefined): void {
-    this.#remember(left && isLight(left) ? left : undefined)
+  written({ reading, left }: Stored): void {
+    this.#recent = left && isLight(left) ? left : undefined
     this.#see(reading)
-  }
-
-  #remember(left: Left | undefined): void {
-    const recent = this.#recent
-    if (recent === undefined || left === undefined) {
-      this.#recent = left
-      return
-    }
-    // In place, as in #hold.
-    recent.field = left.field
-    recent.key = left.key
-    recent.item = left.item
-    recent.version = left.version
-    recent.header = left.header
-    recent.at = left.at
-    recent.heard = left.heard
   }
 
   /** A change of this request has failed. Gives the error for the caller. */
@@ -442,26 +427,22 @@ export class Visit {
   }
 }
 
-/**
- * Who gets a reading that its session has looked at. What `take` throws is for whoever called it to tell {@link fail}.
- *
- * @internal
- */
-export interface Taker {
-  take(reading: Reading | undefined): void
-  fail(error: unknown): void
-}
-
 /** One reading on its way to its taker, by way of the session that it is of. */
-class Look implements Passenger {
+class Look implements Receiver<Reading> {
   readonly #visit: Visit
   /** Whom the reading is to verify. */
   readonly token: Token | undefined
   readonly fields: readonly string[]
   readonly deadline: Deadline
-  readonly taker: Taker
+  readonly taker: Receiver<Reading | undefined>
 
-  constructor(visit: Visit, token: Token | undefined, fields: readonly string[], deadline: Deadline, taker: Taker) {
+  constructor(
+    visit: Visit,
+    token: Token | undefined,
+    fields: readonly string[],
+    deadline: Deadline,
+    taker: Receiver<Reading | undefined>,
+  ) {
     this.#visit = visit
     this.token = token
     this.fields = fields
@@ -469,7 +450,7 @@ class Look implements Passenger {
     this.taker = taker
   }
 
-  land(reading: Reading): void {
+  succeed(reading: Reading): void {
     this.#visit.look(reading, this)
   }
 
@@ -478,36 +459,26 @@ class Look implements Passenger {
   }
 }
 
-/**
- * Who waits for a change. What `succeed` throws is for whoever called it to tell {@link fail}.
- *
- * @internal
- */
-export interface Done {
-  succeed(): void
-  fail(error: unknown): void
-}
-
 /** One change on its way back, by way of the session that it was made in. */
-class Change implements Author {
+class Change implements Receiver<Stored> {
   readonly #visit: Visit
-  readonly #done: Done
+  readonly #done: Receiver<void>
 
-  constructor(visit: Visit, done: Done) {
+  constructor(visit: Visit, done: Receiver<void>) {
     this.#visit = visit
     this.#done = done
   }
 
-  stored(reading: Reading, left: Left | undefined): void {
+  succeed(stored: Stored): void {
     try {
-      this.#visit.written(reading, left)
+      this.#visit.written(stored)
       this.#done.succeed()
     } catch (error) {
       this.#done.fail(error)
     }
   }
 
-  failed(error: unknown): void {
+  fail(error: unknown): void {
     this.#done.fail(this.#visit.failed(error))
   }
 }

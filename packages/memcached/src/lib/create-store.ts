@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { Store, StoreHost } from 'fieldwise/store-contract'
 import { BinaryWire } from './binary-wire.js'
 import { dialPlain, dialTls } from './dial.js'
