@@ -92,15 +92,6 @@ describe('an operation', () => {
     )
   })
 
-  test('is told with names that a listener may keep and change', async () => {
-    const listener: ChannelListener = (event) => (event as { fields: string[] }).fields.splice(0, 1, 'changed')
-    subscribe('fieldwise:operation', listener)
-    forget.push(() => unsubscribe('fieldwise:operation', listener))
-    web.store.takeLog()
-    expect(await Promise.all([session.get('note'), session.get('note')])).toEqual(['canary-value', 'canary-value'])
-    expect(web.store.takeLog()).toEqual(['get note', 'get @'])
-  })
-
   test('is told with the code of its error; what is not Fieldwise’s own is OTHER', async () => {
     listen('fieldwise:operation')
     await session.set('note', 5 as never).catch(() => {})

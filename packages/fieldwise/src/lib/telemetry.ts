@@ -44,7 +44,7 @@ export class Telemetry {
     }
     if (code === 'STORE_UNAVAILABLE') this.#tell(channels.unavailable, sid)
     if (!channels.operation.hasSubscribers) return
-    channels.operation.publish({ ...this.#about(sid), operation, fields: [...fields], started, duration, error: code })
+    channels.operation.publish({ ...this.#about(sid), operation, fields, started, duration, error: code })
   }
 
   /** A flight is leaving; it lands as it is. */
