@@ -113,7 +113,18 @@ export class Visit {
   /** Makes an edit, and tells `done` when it is stored. What that throws, it is told itself. */
   change(edit: Edit, done: Receiver<void>): void {
     if (this.#state === 'stored') return this.#submit(edit, done)
-    this.#writeFirst([edit], edit.deadline)
+    this.#open([edit.field], edit.deadline, {
+      succeed: (reading) => {
+        edit.opening = reading
+        this.#changeOpened(edit, done)
+      },
+      fail: (error) => done.fail(error),
+    })
+  }
+
+  #changeOpened(edit: Edit, done: Receiver<void>): void {
+    if (this.#state === 'stored') return this.#submit(edit, done)
+    this.#writeNew([edit], edit.deadline)
       .then(() => done.succeed())
       .catch((error) => done.fail(error))
   }
@@ -129,6 +140,11 @@ export class Visit {
       const reading = await this.#opened(fields, deadline)
       for (const edit of edits) edit.opening = reading
     }
+    await this.#writeNew(edits, deadline)
+  }
+
+  /** The first edits of a session that is still new store it; those that come meanwhile wait for that. */
+  async #writeNew(edits: readonly Edit[], deadline: Deadline): Promise<void> {
     while (this.#state === 'new') {
       if (this.#creation !== undefined) await this.#creation.catch(() => {})
       else return this.#createBy(edits, deadline)
