@@ -22,3 +22,12 @@ export const systemRuntime: Runtime = {
       if (idly) timer.unref()
     }),
 }
+
+/**
+ * The same with the clock that is there now, such as a test's. To look it up each time takes a quarter of what reading it does: the global
+ * is a getter.
+ */
+export function runtimeOfNow(): Runtime {
+  const clock = performance
+  return { ...systemRuntime, monotonic: () => clock.now() }
+}

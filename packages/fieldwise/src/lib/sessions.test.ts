@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import * as z from 'zod'
 import { measured } from '../../../../test/support/promise.js'
 import { scaled } from '../../../../test/support/scale.js'
@@ -25,6 +25,17 @@ beforeEach(() => {
 const newSecret = () => randomBytes(32).toString('base64url')
 const forgedFor = (session: { readonly id: string | undefined }) => `${session.id}.${newSecret()}`
 const headerKey = (session: { readonly id: string | undefined }) => `${session.id}:@`
+
+test('clocks that a test has put in place before are gone by', async () => {
+  vi.useFakeTimers()
+  try {
+    const session = await createSessions({ schema, lifetime: { idle: '1h' } }).create({ username: 'ada' })
+    await vi.advanceTimersByTimeAsync(3 * 3_600_000)
+    await expect(session.set('username', 'bob')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'expired' })
+  } finally {
+    vi.useRealTimers()
+  }
+})
 
 describe('create', () => {
   test('stores the fields and then the header, in one flight', async () => {

@@ -10,7 +10,7 @@ import type { SessionHost } from './host.js'
 import { Keys } from './keys.js'
 import { memoryStore } from './memory-store.js'
 import { isHomeUp, tokenOfId } from './own-id.js'
-import { type Runtime, systemRuntime } from './runtime.js'
+import { type Runtime, runtimeOfNow } from './runtime.js'
 import { compileSchema } from './schema.js'
 import { createSealer, noSealing } from './sealing.js'
 import type { CreateOptions, OperationOptions, Session } from './session.js'
@@ -87,7 +87,7 @@ export type SessionOf<T> = T extends Sessions<infer F, infer D> ? Session<F, D> 
  * await session.increment('visits') // 1
  */
 export function createSessions<S extends z.ZodObject>(options: SessionsOptions<S>): Sessions<Fields<S>, Defaulted<S>> {
-  return createSessionsOn(systemRuntime, options)
+  return createSessionsOn(runtimeOfNow(), options)
 }
 
 /**
