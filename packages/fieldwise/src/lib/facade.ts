@@ -65,7 +65,7 @@ export class SessionFacade {
   }
 
   getMany(names: readonly string[], options?: OperationOptions): Promise<Record<string, unknown>> {
-    return this.#run('getMany', names, options, async ({ started }) => {
+    return this.#performAsync('getMany', names, options, async ({ started }) => {
       if (!Array.isArray(names)) throw new BadArgumentError("getMany takes an array of names: getMany(['username'])")
       // The array is the caller's, who may change it before it is read.
       const fields = names.map((name) => this.#field(name))
@@ -80,7 +80,7 @@ export class SessionFacade {
   }
 
   getAll(options?: OperationOptions): Promise<Record<string, unknown>> {
-    return this.#run('getAll', [], options, async ({ started }) => {
+    return this.#performAsync('getAll', [], options, async ({ started }) => {
       const { schema } = this.#engine.core
       const stored = await this.#readStored(started)
       const names = new Set([...schema.names, ...stored.keys()])
@@ -93,19 +93,19 @@ export class SessionFacade {
 
   /** The JSON of every field that is stored. */
   storedJson(options?: OperationOptions): Promise<ReadonlyMap<string, string>> {
-    return this.#run('getAll', [], options, ({ started }) => this.#readStored(started))
+    return this.#performAsync('getAll', [], options, ({ started }) => this.#readStored(started))
   }
 
   /** How long this session lives unused from now on; in milliseconds, undefined is the default. */
   keepFor(idle: number | undefined, options?: OperationOptions): Promise<void> {
     const { core } = this.#engine
-    return this.#run('regenerate', [], options, ({ started }) =>
+    return this.#performAsync('regenerate', [], options, ({ started }) =>
       this.#visit.keepFor(idle ?? core.settings.lifetime.idle, writeDeadline(core, started)),
     )
   }
 
   has(name: string, options?: OperationOptions): Promise<boolean> {
-    return this.#run('has', [name], options, async ({ started }) => {
+    return this.#performAsync('has', [name], options, async ({ started }) => {
       this.#field(name)
       return (await this.#read([name], started)).get(name) !== undefined
     })
@@ -117,7 +117,7 @@ export class SessionFacade {
       return this.#perform('set', name, options, (call) => this.#change(this.#setting(name, valueOrOptions, call), call, nothing))
     }
     const several = valueOrOptions as OperationOptions | undefined
-    return this.#run('set', Object.keys(nameOrValues), several, (call) => {
+    return this.#performAsync('set', Object.keys(nameOrValues), several, (call) => {
       assertOptions('set', several)
       return this.#write(entriesOf('set', nameOrValues).map(([name, value]) => this.#setting(name, value, call)))
     })
@@ -160,13 +160,15 @@ export class SessionFacade {
   }
 
   regenerate(options: RegenerateOptions = {}): Promise<void> {
-    return this.#run('regenerate', [], options, ({ started }) => {
+    return this.#performAsync('regenerate', [], options, ({ started }) => {
       return this.#visit.regenerate(parseTerms('regenerate', options), writeDeadline(this.#engine.core, started))
     })
   }
 
   destroy(options?: OperationOptions): Promise<void> {
-    return this.#run('destroy', [], options, ({ started }) => this.#visit.destroy(writeDeadline(this.#engine.core, started)))
+    return this.#performAsync('destroy', [], options, ({ started }) =>
+      this.#visit.destroy(writeDeadline(this.#engine.core, started)),
+    )
   }
 
   /** What logs and inspectors get: no secret, no token, no value. */
@@ -178,7 +180,7 @@ export class SessionFacade {
     return `Session { id: ${this.id === undefined ? 'undefined' : `'${this.id}'`}, state: '${this.state}' }`
   }
 
-  #run<T>(
+  #performAsync<T>(
     name: OperationName,
     fields: readonly string[],
     options: OperationOptions | undefined,

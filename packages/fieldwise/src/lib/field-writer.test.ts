@@ -862,6 +862,16 @@ describe('a change of what its request has just written', () => {
     expect(await session.increment('visits')).toBe(11)
   })
 
+  test.each([
+    [16_384, ['replace note', 'get @']],
+    [16_385, ['get note', 'get @', 'replace note']],
+  ])('is made without reading up to %i characters: more is not kept for it', async (length, expected) => {
+    await session.set('note', 'x'.repeat(length - 2))
+    web.store.takeLog()
+    await session.update('note', () => 'short')
+    expect(web.store.takeLog()).toEqual(expected)
+  })
+
   test('runs its function in the async context of its caller, whatever other sessions write in the same tick', async () => {
     const caller = new AsyncLocalStorage<string>()
     const second = await web.sessions.create({ visits: 0 })

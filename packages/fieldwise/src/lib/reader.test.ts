@@ -58,6 +58,22 @@ describe('reads of one tick', () => {
   })
 })
 
+describe('a store that throws instead of answering', () => {
+  test.each([0, 1])('after %i flights of each fails the reads of that tick: none of them waits for ever', async (answered) => {
+    const failure = new Error('against the contract')
+    const second = await web.sessions.create({ note: 'second' })
+    await Promise.all([session.get('note'), second.get('note')])
+    let flights = 0
+    web.store.flight = () => {
+      if (++flights > 2 * answered) throw failure
+      const cutOff: StoreAnswer = { result: 'open', error: new StoreUnavailableError('cut off') }
+      return Promise.resolve({ answers: [cutOff, cutOff], at: 0 })
+    }
+    const calls = await Promise.allSettled([session.get('note'), second.get('note')])
+    expect(calls).toEqual([0, 1].map(() => ({ status: 'rejected', reason: failure })))
+  })
+})
+
 describe('a read whose answer was cut off', () => {
   test('is sent once more', async () => {
     web.store.holding = true
@@ -208,11 +224,15 @@ describe('headers that were read before', () => {
   let reader: Reader
   /** How many flights left. */
   let asked: number
+  /** How many keys of fields were put together. */
+  let joined: number
   let headers: Map<string, StoredHeader>
 
   beforeEach(() => {
     opened = 0
     asked = 0
+    joined = 0
+    const keys = new Keys('')
     headers = new Map()
     const open: typeof noSealing.open = (sid, name, stored) => {
       opened++
@@ -230,7 +250,13 @@ describe('headers that were read before', () => {
       runtime: world.time.runtime,
       store: { traits: web.store.traits, flight },
       sealer: { ...noSealing, open },
-      keys: new Keys(''),
+      keys: {
+        header: (sid: string) => keys.header(sid),
+        field: (sid: string, name: string) => {
+          joined++
+          return keys.field(sid, name)
+        },
+      },
       telemetry: new Telemetry('a store', ''),
     } as unknown as Core)
   })
@@ -277,6 +303,19 @@ describe('headers that were read before', () => {
       await read('a')
       expect(opened - before).toBe(1)
     }
+  })
+
+  test('keep the keys of the few fields that were asked for first, and no more, so that memory has a bound', async () => {
+    await read('a')
+    const names = Array.from({ length: 50 }, (_, index) => `field${index}`)
+    for (const name of names) reader.fieldKey('a', name)
+    joined = 0
+    for (const name of names) reader.fieldKey('a', name)
+    expect(joined).toBe(50 - 4)
+    headers.set('a', { value: encodeHeader({ ...header, idle: 7 }), version: {} })
+    await read('a')
+    for (const name of names) reader.fieldKey('a', name)
+    expect(joined).toBe(2 * (50 - 4))
   })
 
   test('are asked for by their newest version, be they the same as before or not', async () => {

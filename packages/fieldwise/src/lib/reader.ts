@@ -92,18 +92,24 @@ export class Reader {
   }
 
   #send(boarding: Boarding, now: number): void {
+    const known = this.#headers.find(boarding.sid)
+    this.#fly(boarding, known, now, (flight) => this.#land(boarding, flight, known))
+  }
+
+  /** A store that throws, against its contract, must not leave those waiting whose reads leave in the same tick. */
+  #fly(boarding: Boarding, known: KnownHeader | undefined, now: number, land: (flight: Flight) => void): void {
     const { sid, fields, deadline } = boarding
-    const known = this.#headers.find(sid)
-    const land = (flight: Flight) => this.#land(boarding, flight, known)
-    send(this.#core, sid, this.#requests(sid, fields, known), deadline, now).then(land, boarding.fail)
+    try {
+      send(this.#core, sid, this.#requests(sid, fields, known), deadline, now).then(land, boarding.fail)
+    } catch (error) {
+      boarding.fail(error)
+    }
   }
 
   /** A read whose answer was cut off changes nothing and may go out once more; a header that has changed is read as a whole. */
   #land(boarding: Boarding, flight: Flight, known: KnownHeader | undefined): void {
     if (!flight.answers.some(asksAgain)) return this.#arrive(boarding, flight, known)
-    const { sid, fields, deadline } = boarding
-    const land = (second: Flight) => this.#arrive(boarding, second, undefined)
-    send(this.#core, sid, this.#requests(sid, fields, undefined), deadline).then(land, boarding.fail)
+    this.#fly(boarding, undefined, this.#core.runtime.monotonic(), (second) => this.#arrive(boarding, second, undefined))
   }
 
   #arrive(boarding: Boarding, flight: Flight, known: KnownHeader | undefined): void {

@@ -173,7 +173,7 @@ class SessionsFacade {
 
   create(values: Record<string, unknown> = {}, options: CreateOptions = {}): Promise<SessionFacade> {
     const visit = new Visit(this.#engine, [])
-    return this.#run('create', [], options, visit, async ({ started }) => {
+    return this.#performAsync('create', [], options, visit, async ({ started }) => {
       const { core } = this.#engine
       const terms = parseTerms('create', options)
       await visit.create(encodeAll(core, values), terms, readDeadline(core, started))
@@ -184,7 +184,7 @@ class SessionsFacade {
   open(text: string, options: OpenOptions<Record<string, unknown>> = {}): Promise<SessionFacade | null> {
     const fields = options?.preload ?? []
     const visit = new Visit(this.#engine, tokensOf([text]))
-    return this.#run('open', fields, options, visit, async ({ started }) => {
+    return this.#performAsync('open', fields, options, visit, async ({ started }) => {
       const { core } = this.#engine
       if (!Array.isArray(fields)) throw new BadArgumentError("preload takes an array of names: { preload: ['username'] }")
       // The array is the caller's, who may change it before it is read.
@@ -214,7 +214,7 @@ class SessionsFacade {
 
   createUnder(id: string, values: Record<string, unknown>, options: CreateOptions): Promise<SessionFacade | null> {
     const visit = new Visit(this.#engine, [])
-    return this.#run('create', [], options, visit, async ({ started }) => {
+    return this.#performAsync('create', [], options, visit, async ({ started }) => {
       const { core } = this.#engine
       const token = tokenOfId(core.store, id)
       const terms = parseTerms('create', options)
@@ -232,7 +232,7 @@ class SessionsFacade {
   }
 
   revoke(sid: string, options: OperationOptions = {}): Promise<void> {
-    return this.#run('revoke', [], options, { sid }, async ({ started }) => {
+    return this.#performAsync('revoke', [], options, { sid }, async ({ started }) => {
       if (!isSid(sid)) throw new BadArgumentError('revoke needs the id of a session')
       const { core, headers } = this.#engine
       if (!core.store.holds(sid)) return
@@ -243,7 +243,7 @@ class SessionsFacade {
 
   check(): Promise<void> {
     const { core } = this.#engine
-    return this.#run('check', [], undefined, nobody, ({ started }) => core.store.check(readDeadline(core, started)))
+    return this.#performAsync('check', [], undefined, nobody, ({ started }) => core.store.check(readDeadline(core, started)))
   }
 
   stats(): SessionsStats {
@@ -266,7 +266,7 @@ class SessionsFacade {
     return this.close()
   }
 
-  #run<T>(
+  #performAsync<T>(
     name: OperationName,
     fields: readonly string[],
     options: OperationOptions | undefined,

@@ -2,6 +2,7 @@ import type { StoreRequest } from 'fieldwise/store-contract'
 import { Opcode } from './binary-reply.js'
 import type { BinaryVersion } from './binary-version.js'
 import { exptime } from './expiry.js'
+import { keyText } from './key.js'
 import { frameStart } from './memjs-client.js'
 import type { WireHost } from './wire.js'
 
@@ -33,11 +34,6 @@ function versionOf(request: StoreRequest): string {
   if (request.op !== 'replace' || request.version === undefined) return noVersion
   const { high, low } = request.version as BinaryVersion
   return uint32(high) + uint32(low)
-}
-
-/** A key beyond ASCII is UTF-8, which its length tells. */
-function keyText(key: string, keyLength: number): string {
-  return keyLength === key.length ? key : Buffer.from(key).toString('latin1')
 }
 
 /** Four bytes, the highest first. */

@@ -9,6 +9,11 @@ export function keyLength(key: string): number {
   return length <= longestKey ? length : 0
 }
 
+/** A key as text of one byte a character. `length` is its {@link keyLength}, which tells whether it goes beyond ASCII: then it is UTF-8. */
+export function keyText(key: string, length: number): string {
+  return length === key.length ? key : Buffer.from(key).toString('latin1')
+}
+
 const longestKey = 250
 
 const visibleAscii = /^[\x21-\x7e]+$/

@@ -2,6 +2,7 @@ import { StoreUnavailableError } from 'fieldwise'
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
 import { exptime } from './expiry.js'
 import { conflict, done, FlightExchange, missing, stored } from './flight-exchange.js'
+import { keyText } from './key.js'
 import { Code, type MetaReply } from './meta-reply.js'
 import type { Outbox } from './outbox.js'
 import { tooLarge, unsent } from './refusal.js'
@@ -37,8 +38,7 @@ export class MetaFlight extends FlightExchange {
     const opaque = this.#connection.nextOpaque()
     if (this.#opaque < 0) this.#opaque = opaque
     out.text(commands[request.op])
-    // Text leaves as one byte a character, so a key beyond ASCII is encoded here.
-    out.text(keyLength === request.key.length ? request.key : Buffer.from(request.key).toString('latin1'))
+    out.text(keyText(request.key, keyLength))
     this.#encodeFlags(request, out)
     out.text(`${opaque}`)
     out.text('\r\n')
