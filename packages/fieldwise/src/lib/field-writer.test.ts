@@ -867,6 +867,7 @@ describe('a change of what its request has just written', () => {
     [16_385, ['get note', 'get @', 'replace note']],
   ])('is made without reading up to %i characters: more is not kept for it', async (length, expected) => {
     await session.set('note', 'x'.repeat(length - 2))
+    await turn()
     web.store.takeLog()
     await session.update('note', () => 'short')
     expect(web.store.takeLog()).toEqual(expected)
