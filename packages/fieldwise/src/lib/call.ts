@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks'
 import type { Engine } from './engine.js'
 import { ClosedError } from './errors.js'
 import type { OperationName } from './events.js'
+import { ownError } from './own-error.js'
 import type { Receiver } from './receiver.js'
 import type { OperationOptions } from './session.js'
 
@@ -79,7 +80,7 @@ export class Call<T> implements Receiver<T> {
   fail(error: unknown): void {
     if (this.#isOver) return
     this.#end(error)
-    this.#reject(error)
+    this.#reject(ownError(error))
   }
 
   /** Ends as `work` does. */
