@@ -16,10 +16,7 @@ export class Edit {
   opening: Reading | undefined
   /** What the last write of this field by its request has left. */
   recent: Left | undefined
-  /** The header as the caller last saw it, to write a blind change without reading. */
-  known: Header | undefined
-  /** Who is told how it ends. */
-  receiver: Receiver<Stored> | undefined
+  author: Author | undefined
   readonly #change: (json: string | undefined) => string | undefined
   readonly #call: { readonly isOver: boolean } | undefined
   #hasEnded = false
@@ -49,17 +46,35 @@ export class Edit {
     return this.#change(json)
   }
 
+  /** The header to write by without reading first, where there is one. */
+  get known(): Header | undefined {
+    return this.author?.known
+  }
+
+  /** Whether it may be made over what was read. */
+  mayFollow(reading: Reading): boolean {
+    return this.author?.admits(reading) !== false
+  }
+
   done(stored: Stored): void {
     if (this.isSettled) return
     this.#hasEnded = true
-    this.receiver?.succeed(stored)
+    this.author?.succeed(stored)
   }
 
   fail(error: unknown): void {
     if (this.isSettled) return
     this.#hasEnded = true
-    this.receiver?.fail(error)
+    this.author?.fail(error)
   }
+}
+
+/** Whose change it is, and who is told how it ends. */
+export interface Author extends Receiver<Stored> {
+  /** The header as the author has seen it lately; undefined where the author's token may have been cut off since (T5). */
+  readonly known: Header | undefined
+  /** Whether the author's token is still good for what was read (T5). */
+  admits(reading: Reading): boolean
 }
 
 /** How a change is stored. */

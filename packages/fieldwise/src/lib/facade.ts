@@ -6,7 +6,7 @@ import { Edit } from './edit.js'
 import type { Engine } from './engine.js'
 import { BadArgumentError } from './errors.js'
 import type { OperationName } from './events.js'
-import type { Reader, Reading } from './reader.js'
+import { copyOf, type Reader, type Reading } from './reader.js'
 import type { Receiver } from './receiver.js'
 import type { CompiledField } from './schema.js'
 import type { OperationOptions, RegenerateOptions, Session } from './session.js'
@@ -20,8 +20,8 @@ import type { SessionState, Visit } from './visit.js'
  */
 export class SessionFacade {
   readonly #engine: Engine
-  readonly #visit: Visit
-  /** What `open` has read ahead; the first read of each field, if it is a `get`, is served from it. */
+  #visit: Visit
+  /** What `open` has read ahead; the first read of each field, if it is a `get` and soon, is served from it. */
   #preloaded: Map<string, Reading> | undefined
 
   constructor(engine: Engine, visit: Visit) {
@@ -30,7 +30,8 @@ export class SessionFacade {
   }
 
   preload(fields: readonly string[], reading: Reading): this {
-    this.#preloaded = new Map(fields.map((field) => [field, reading]))
+    const kept = copyOf(reading)
+    this.#preloaded = new Map(fields.map((field) => [field, kept]))
     return this
   }
 
@@ -160,8 +161,11 @@ export class SessionFacade {
   }
 
   regenerate(options: RegenerateOptions = {}): Promise<void> {
-    return this.#performAsync('regenerate', [], options, ({ started }) => {
-      return this.#visit.regenerate(parseTerms('regenerate', options), writeDeadline(this.#engine.core, started))
+    const visit = this.#visit.hasDestroyed ? this.#visit.successor() : this.#visit
+    return performAsync(this.#engine, { name: 'regenerate', fields: [], subject: visit }, options, ({ started }) => {
+      const terms = parseTerms('regenerate', options)
+      this.#visit = visit
+      return visit.regenerate(terms, writeDeadline(this.#engine.core, started))
     })
   }
 
@@ -228,6 +232,7 @@ export class SessionFacade {
     if (reading === undefined) return undefined
     this.#preloaded?.delete(name)
     if (this.state !== 'stored' || this.#visit.isOver) return undefined
+    if (this.#engine.core.runtime.monotonic() - reading.heard >= longestPreload) return undefined
     this.#engine.core.telemetry.hit()
     return reading
   }
@@ -265,6 +270,9 @@ export class SessionFacade {
 }
 
 const nothing = (): undefined => undefined
+
+/** What was read ahead is good for as many milliseconds: a session that has ended meanwhile is not shown for longer. */
+const longestPreload = 1_000
 
 /** Takes a reading for the caller of `get`. */
 class Getting implements Receiver<Reading | undefined> {

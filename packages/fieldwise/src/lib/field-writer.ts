@@ -12,9 +12,9 @@ import type { Header } from './header.js'
 import { afterOpen, type Headers } from './headers.js'
 import { earlierWrites, encodeItem, type Item, itemSize, living, remembers, remembersAllSince } from './item.js'
 import { type Lane, Lanes } from './lanes.js'
-import { fieldLife } from './lifetime.js'
+import { fieldLife, idleOfFields } from './lifetime.js'
 import { Patience } from './patience.js'
-import { asItIs, itemIn, LostField, type Reader, type Reading, type Written } from './reader.js'
+import { asItIs, EndOfSession, headerIn, itemIn, type Reader, type Reading, type Written } from './reader.js'
 import type { StoreAnswer, StoreRequest, Version } from './store.js'
 import { Watch } from './watch.js'
 import { type Birth, sameWrite, type WriteId } from './write-ids.js'
@@ -140,7 +140,7 @@ class FieldWrite {
       }
       await this.#attemptAll(opening)
     } catch (error) {
-      this.#fail(error instanceof LostField ? await this.#headers.endLost(error, readDeadline(this.#core)) : error)
+      this.#fail(error instanceof EndOfSession ? await this.#headers.endOver(error, readDeadline(this.#core)) : error)
     }
   }
 
@@ -197,8 +197,7 @@ class FieldWrite {
 
   /** One attempt over what was read. True when every edit has its answer. */
   #attempt(reading: Reading): boolean | Promise<boolean> {
-    if (reading.header === undefined) throw new SessionGoneError('destroyed')
-    const header = reading.header.value
+    const header = headerIn(reading).value
     const stored = this.#stored(reading)
     if (this.#open) {
       const verdict = judge(this.#open, stored.item, this.#id)
@@ -207,12 +206,19 @@ class FieldWrite {
       if (verdict === 'same') return this.#write(reading, header, stored, this.#over(header, stored, reading.at)(this.#open.json))
       this.#open = undefined
     }
+    this.#dropCutOff(reading)
     const before = living(stored.item, reading.at)
     const next = this.#over(header, stored, reading.at)
     const json = this.#runEdits(before, next)
     if (this.#edits.length === 0) return true
     if (this.#isNothingToDo(stored, before, json)) return this.#finishFound(reading, stored, reading.at)
     return this.#write(reading, header, stored, next(json))
+  }
+
+  /** Fails the edits of those whose token is no good any more (T5). Not while an attempt is open: what may be stored is theirs too. */
+  #dropCutOff(reading: Reading): void {
+    for (const edit of this.#edits) if (!edit.mayFollow(reading)) edit.fail(new SessionGoneError('superseded'))
+    this.#keepUnsettled()
   }
 
   /** What is stored now. Bytes that cannot be read are for blind edits to replace, and an error for all others. */
@@ -335,8 +341,11 @@ class FieldWrite {
       if (listed !== undefined) throw new OutcomeUnknownError(this.#what)
       return { ...withField(header, this.#field, birth), fieldsUntil: Math.min(header.fieldsUntil, until) }
     }
+    const seen = headerIn(reading).value
     try {
       const value = await this.#headers.change(this.#sid, listing, this.#deadline, this.#what, reading)
+      // As in a write without reading: the item has to live as long as the session asks for by now.
+      if (idleOfFields(value) > idleOfFields(seen)) await this.#touch(value)
       if (this.left) this.left = { ...this.left, header: value }
       return { ...reading, header: reading.header && { ...reading.header, value } }
     } catch (error) {
@@ -345,12 +354,21 @@ class FieldWrite {
     }
   }
 
-  /** The header that all edits have seen the field listed in, if none of them looks at the value before. */
+  /** The header to go by, where all edits may be made without reading it first. */
   #knownToAll(): Header | undefined {
-    if (!this.#edits.every((edit) => edit.isBlind)) return undefined
-    if (this.#mayBeAbsent || this.#core.settings.expires(this.#field) !== undefined) return undefined
-    const known = this.#edits.at(-1)?.known
-    return known?.manifest.has(this.#field) ? known : undefined
+    let known: Header | undefined
+    for (const edit of this.#edits) {
+      known = edit.known
+      if (known === undefined) return undefined
+    }
+    return known
+  }
+
+  /** Whether none of the edits looks at the value before, and the field is known to be listed. */
+  #mayBeBlind(known: Header): boolean {
+    if (!this.#edits.every((edit) => edit.isBlind)) return false
+    if (this.#mayBeAbsent || this.#core.settings.expires(this.#field) !== undefined) return false
+    return known.manifest.has(this.#field)
   }
 
   /** What can be tried in one round trip, without reading first: all else is left to an attempt that reads. */
@@ -358,7 +376,8 @@ class FieldWrite {
     const now = this.#core.runtime.monotonic()
     if (!this.#dropSettled(now)) return undefined
     const known = this.#knownToAll()
-    return known ? this.#blindly(known) : recent && this.#tryOver(recent, now)
+    if (known === undefined) return undefined
+    return this.#mayBeBlind(known) ? this.#blindly(known) : recent && this.#tryOver(recent, now)
   }
 
   /** Stores a value that does not depend on the one before, over whatever is there. */
@@ -417,8 +436,8 @@ class FieldWrite {
     if (answer.result === 'conflict') this.#noteConflict()
     if (answer.result !== 'stored') return false
     this.#note(first.item, first.request.value)
-    const idle = seen?.header?.value.idle ?? Number.POSITIVE_INFINITY
-    return seen && idle <= first.known.idle
+    const idle = seen?.header ? idleOfFields(seen.header.value) : Number.POSITIVE_INFINITY
+    return seen && idle <= idleOfFields(first.known)
       ? this.#succeedOver(seen, first, answer.version)
       : this.#catchUp(first, seen, answer.version)
   }
@@ -431,10 +450,9 @@ class FieldWrite {
   /** The item is stored, but the session has changed since its header was seen, or the answer to its reading was lost. */
   async #catchUp(first: FirstTry, seen: Reading | undefined, version: Version | undefined): Promise<boolean> {
     const reading = seen ?? (await this.#readHeader())
-    if (reading.header === undefined) throw new SessionGoneError('destroyed')
-    const header = reading.header.value
+    const header = headerIn(reading).value
     // The session was given a longer life since the caller saw it: this item has to live as long.
-    if (header.idle > first.known.idle) await this.#touch(header)
+    if (idleOfFields(header) > idleOfFields(first.known)) await this.#touch(header)
     return this.#succeedOver(reading, first, version)
   }
 
@@ -452,7 +470,7 @@ class FieldWrite {
     do {
       const reading = await this.#read()
       if (reading === undefined) continue
-      if (reading.header === undefined) throw new SessionGoneError('destroyed')
+      headerIn(reading)
       const stored = this.#stored(reading)
       if (stored.item && remembers(stored.item, this.#id)) return this.#finishFound(reading, stored, reading.at)
       break
@@ -474,7 +492,7 @@ class FieldWrite {
   }
 
   #life(header: Header): number {
-    return fieldLife(header.idle, longestCall(this.#core))
+    return fieldLife(idleOfFields(header), longestCall(this.#core))
   }
 
   get #mayBeAbsent(): boolean {

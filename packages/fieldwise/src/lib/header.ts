@@ -11,10 +11,11 @@ export const mostFields = 1_000
  *
  * | bytes | what |
  * |---|---|
- * | 1 | format version 1 in the high half and 8 for "header"; flags: 1 persist, 2 has a previous secret |
+ * | 1 | format version 1 in the high half and 8 for "header"; flags: 1 persist, 2 has a previous secret, 4 keeps fields for longer |
  * | 32 | SHA-256 of the secret |
  * | 6 each | created, deadline, idle, fieldsUntil, rotated: milliseconds |
  * | 38 | if flagged: SHA-256 of the previous secret, and until when it works on |
+ * | 6 | if flagged: the idle time that the fields are kept for |
  * | 2 | count of the manifest |
  * | 1 + n + 4 each | the manifest: length of the name, the name, the birth of its item |
  */
@@ -29,6 +30,8 @@ export interface Header {
   readonly idle: number
   /** Until when every listed field lives at least (L3). */
   readonly fieldsUntil: number
+  /** The idle time that fields are kept for, where it is longer than `idle`: the fields come first, and the promise behind them (L6). */
+  readonly fieldsIdle?: number | undefined
   /** When the secret was last changed; 0 is never. */
   readonly rotated: number
   /** The secret before, as long as it works on (`grace`). */
@@ -43,9 +46,10 @@ interface PreviousSecret {
 }
 
 const version = 0x18
-const versionMask = 0xfc
+const versionMask = 0xf8
 const persistFlag = 1
 const previousFlag = 2
+const fieldsIdleFlag = 4
 const hashLength = 32
 const timeLength = 6
 const fixedLength = 1 + hashLength + 5 * timeLength
@@ -53,7 +57,11 @@ const previousLength = hashLength + timeLength
 
 export function encodeHeader(header: Header): Buffer {
   const bytes = Buffer.allocUnsafe(headerSize(header))
-  bytes[0] = version | (header.persist ? persistFlag : 0) | (header.previous ? previousFlag : 0)
+  bytes[0] =
+    version |
+    (header.persist ? persistFlag : 0) |
+    (header.previous ? previousFlag : 0) |
+    (header.fieldsIdle === undefined ? 0 : fieldsIdleFlag)
   let at = 1 + header.hash.copy(bytes, 1)
   for (const time of [header.created, header.deadline, header.idle, header.fieldsUntil, header.rotated]) {
     at = bytes.writeUIntBE(Math.floor(time), at, timeLength)
@@ -62,6 +70,7 @@ export function encodeHeader(header: Header): Buffer {
     at += header.previous.hash.copy(bytes, at)
     at = bytes.writeUIntBE(Math.floor(header.previous.until), at, timeLength)
   }
+  if (header.fieldsIdle !== undefined) at = bytes.writeUIntBE(Math.floor(header.fieldsIdle), at, timeLength)
   at = bytes.writeUInt16BE(header.manifest.size, at)
   for (const [name, birth] of header.manifest) {
     at = bytes.writeUInt8(name.length, at)
@@ -76,8 +85,10 @@ export function decodeHeader(bytes: Buffer): Header {
   const flags = bytes[0]
   if (flags === undefined || (flags & versionMask) !== version) throw unreadable()
   const hasPrevious = (flags & previousFlag) !== 0
-  let at = fixedLength + (hasPrevious ? previousLength : 0)
+  const hasFieldsIdle = (flags & fieldsIdleFlag) !== 0
+  let at = fixedLength + (hasPrevious ? previousLength : 0) + (hasFieldsIdle ? timeLength : 0)
   if (bytes.length < at + 2) throw unreadable()
+  const fieldsIdle = hasFieldsIdle ? bytes.readUIntBE(at - timeLength, timeLength) : undefined
   const time = (index: number) => bytes.readUIntBE(1 + hashLength + index * timeLength, timeLength)
   const count = bytes.readUInt16BE(at)
   at += 2
@@ -95,6 +106,7 @@ export function decodeHeader(bytes: Buffer): Header {
     deadline: time(1),
     idle: time(2),
     fieldsUntil: time(3),
+    fieldsIdle,
     rotated: time(4),
     previous: hasPrevious ? readPrevious(bytes) : undefined,
     manifest,
@@ -102,7 +114,7 @@ export function decodeHeader(bytes: Buffer): Header {
 }
 
 function headerSize(header: Header): number {
-  let size = fixedLength + (header.previous ? previousLength : 0) + 2
+  let size = fixedLength + (header.previous ? previousLength : 0) + (header.fieldsIdle === undefined ? 0 : timeLength) + 2
   for (const name of header.manifest.keys()) size += 1 + name.length + birthLength
   return size
 }

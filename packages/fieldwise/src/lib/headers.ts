@@ -1,9 +1,9 @@
-import { type Core, type Deadline, send } from './core.js'
-import { BadArgumentError, isFieldwiseError, OutcomeUnknownError, SessionGoneError, ValueTooLargeError } from './errors.js'
+import { type Core, type Deadline, readDeadline, send } from './core.js'
+import { BadArgumentError, isFieldwiseError, OutcomeUnknownError, ValueTooLargeError } from './errors.js'
 import { encodeHeader, type Header, headerName, mostFields } from './header.js'
 import { headerLife } from './lifetime.js'
 import { Patience } from './patience.js'
-import { asItIs, type LostField, type Reader, type Reading, unavailable } from './reader.js'
+import { asItIs, EndOfSession, type FoundHeader, headerIn, type Reader, type Reading, unavailable } from './reader.js'
 import type { StoreAnswer, StoreRequest } from './store.js'
 import { Watch } from './watch.js'
 
@@ -84,15 +84,15 @@ export class Headers {
   }
 
   /**
-   * Ends the session of a lost field. Resolves with the error for the caller: `SESSION_GONE` only once the header's deletion is
-   * acknowledged (R4).
+   * Ends a session that has turned out to be over. Resolves with the error for the caller: `SESSION_GONE` only once the header's deletion
+   * is acknowledged (R4, L5), since a late packet could bring back what was only said to be over.
    */
-  async endLost(lost: LostField, deadline: Deadline): Promise<Error> {
-    const { sid, header } = lost.reading
+  async endOver({ reading, gone }: EndOfSession, deadline: Deadline): Promise<Error> {
+    const header = reading.header?.value ?? reading.over
     try {
-      const isEnded = await this.end(sid, header?.value.manifest.keys() ?? [], deadline)
-      if (isEnded) this.#core.telemetry.lost(sid, lost.field)
-      return new SessionGoneError('lost', lost.field)
+      const isEnded = await this.end(reading.sid, header?.manifest.keys() ?? [], deadline)
+      if (isEnded && gone.field !== undefined) this.#core.telemetry.lost(reading.sid, gone.field)
+      return gone
     } catch (error) {
       return unavailable(error)
     }
@@ -137,8 +137,7 @@ export class Headers {
       try {
         const reading = seen ?? (await this.#reader.read(sid, [], deadline, asItIs))
         seen = undefined
-        if (reading.header === undefined) return fail(new SessionGoneError('destroyed'))
-        const outcome = await this.#swap(reading, waiting, deadline)
+        const outcome = await this.#swap(reading, headerIn(reading), waiting, deadline)
         waiting = outcome.waiting
         if (outcome.header) {
           for (const one of waiting) one.resolve(outcome.header)
@@ -146,7 +145,8 @@ export class Headers {
         }
         isOpen ||= outcome.isOpen
       } catch (error) {
-        if (!isOpen) return fail(error)
+        if (error instanceof EndOfSession) return fail(await this.endOver(error, readDeadline(this.#core)))
+        if (!isOpen || isFieldwiseError(error, 'SESSION_GONE')) return fail(error)
       }
       waiting = this.#dropLate(waiting, isOpen)
       if (waiting.length > 0 && !(await patience.pause())) {
@@ -156,9 +156,7 @@ export class Headers {
   }
 
   /** One attempt. `header` is set once every change in `waiting` is known to be stored. */
-  async #swap(reading: Reading, lane: Waiting[], deadline: Deadline): Promise<Swap> {
-    const before = reading.header
-    if (before === undefined) throw new SessionGoneError('destroyed')
+  async #swap(reading: Reading, before: FoundHeader, lane: Waiting[], deadline: Deadline): Promise<Swap> {
     const waiting: Waiting[] = []
     let header = before.value
     for (const one of lane) {

@@ -115,7 +115,7 @@ export async function inspectSession(
   if (!isSid(sid)) throw new BadArgumentError('inspectSession needs the id of a session, or a token')
   const inspector = new Inspector(store, sid, options)
   const { header, at, items } = await inspector.read()
-  const secret = token && header?.value && recognise(header.value, token.secret, at)
+  const secret = token && header?.value && recognise(header.value, token.secret, at, at)
   return {
     sid,
     at,

@@ -32,6 +32,11 @@ export function fieldLife(idle: number, slack: number): number {
   return 3 * idle + slack + 6 * second
 }
 
+/** The idle time that a session's fields are kept for: a longer one is given to them before it is promised (L6). */
+export function idleOfFields(header: Header): number {
+  return Math.max(header.idle, header.fieldsIdle ?? 0)
+}
+
 /**
  * Whether the listed fields are to be touched: fewer than two idle times are noted for them, and three seconds (L3). One renewal may fail,
  * and at the next use, an idle time later, all fields have to be there: memcached's clock of whole seconds ends an item up to a second

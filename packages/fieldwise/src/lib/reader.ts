@@ -1,5 +1,5 @@
 import { type Core, type Deadline, isPast, send } from './core.js'
-import { isFieldwiseError, StoreUnavailableError } from './errors.js'
+import { isFieldwiseError, SessionGoneError, StoreUnavailableError } from './errors.js'
 import { decodeHeader, type Header, headerName } from './header.js'
 import { decodeItem, hasOtherBirth, type Item, jsonOf } from './item.js'
 import type { Receiver } from './receiver.js'
@@ -11,6 +11,8 @@ export interface Reading {
   readonly sid: string
   /** The living header; undefined where there is none or its absolute end has passed: then there is no session. */
   readonly header: FoundHeader | undefined
+  /** The header whose absolute end has passed, as long as the store still has it. */
+  readonly over: Header | undefined
   /** The fields that were asked for. */
   readonly fields: readonly string[]
   /** The item of each field that was asked for, in their order; undefined where nothing is there. */
@@ -39,6 +41,19 @@ export interface FoundItem {
 /** For a caller who wants the reading itself. */
 export function asItIs<R extends Reading | undefined>(reading: R): R {
   return reading
+}
+
+/** The same reading for somebody who keeps it: without a hold on what came from the network with it, which is other visitors' too. */
+export function copyOf(reading: Reading): Reading {
+  const items = reading.items.map((item) => item && { ...item, bytes: copyOfBytes(item.bytes), plain: undefined })
+  return { ...reading, items }
+}
+
+/** Not `Buffer.from`, which cuts small copies from a piece of memory that it shares among all who ask. */
+function copyOfBytes(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
 }
 
 /** The item of a field that was asked for; undefined where nothing is there. */
@@ -190,27 +205,30 @@ export class Reader {
       const answer = found(answers[index] as StoreAnswer)
       items[index] = answer && { bytes: answer.value, version: answer.version, plain: undefined }
     }
-    const header = this.#headerOf(sid, answers[fields.length] as StoreAnswer, at, known)
-    return { sid, header, fields, items, at, heard: this.#core.runtime.monotonic() }
+    const stored = this.#headerOf(sid, answers[fields.length] as StoreAnswer, known)
+    const isOver = stored !== undefined && isPast(stored.value, at)
+    const [header, over] = isOver ? [undefined, stored.value] : [stored, undefined]
+    return { sid, header, over, fields, items, at, heard: this.#core.runtime.monotonic() }
   }
 
-  #headerOf(sid: string, answer: StoreAnswer, at: number, known: KnownHeader | undefined): FoundHeader | undefined {
-    if (answer.result === 'same' && known?.version) return livingHeader(known.header, known.version, answer.life, at)
+  #headerOf(sid: string, answer: StoreAnswer, known: KnownHeader | undefined): FoundHeader | undefined {
+    if (answer.result === 'same' && known?.version) return { value: known.header, version: known.version, life: answer.life }
     const stored = found(answer)
-    return stored && livingHeader(this.#headers.learn(sid, stored.value, stored.version), stored.version, stored.life, at)
+    if (stored === undefined) return undefined
+    return { value: this.#headers.learn(sid, stored.value, stored.version), version: stored.version, life: stored.life }
   }
 
   /**
    * A reading of fields of a session whose token was verified, with the manifest taken at its word: a listed field that is missing, or is
    * another item than the one listed, is read a second time, after the header was seen; then it is lost (R3).
    *
-   * @throws {LostField} for a field whose loss ends the session.
+   * @throws {EndOfSession} for a field whose loss ends the session.
    */
   settle(reading: Reading, fields: readonly string[], deadline: Deadline): Reading | Promise<Reading> {
     if (this.isWhole(reading, fields)) return reading
     return this.read(reading.sid, fields, deadline, (second) => {
       const lost = second.header && this.#missing(second, fields)
-      if (lost !== undefined) throw new LostField(lost, second)
+      if (lost !== undefined) throw new EndOfSession(second, new SessionGoneError('lost', lost))
       return second
     })
   }
@@ -393,16 +411,26 @@ interface KnownHeader {
 const generation = 2_048
 const mostAsked = 4
 
-/** A listed field is gone: its session has to end. Internal; callers see `SESSION_GONE` once the header is deleted (R4). */
-export class LostField extends Error {
-  readonly field: string
+/**
+ * It has turned out that a session has to end: a listed field is gone, or its absolute end has passed. Internal; callers see `SESSION_GONE`
+ * once the header is deleted (R4, L5).
+ */
+export class EndOfSession extends Error {
   readonly reading: Reading
+  /** What callers will see. */
+  readonly gone: SessionGoneError
 
-  constructor(field: string, reading: Reading) {
-    super('a listed field is gone')
-    this.field = field
+  constructor(reading: Reading, gone: SessionGoneError) {
+    super('a session has to end')
     this.reading = reading
+    this.gone = gone
   }
+}
+
+/** The living header. @throws {EndOfSession} where its end has passed, and {SessionGoneError} where there is none. */
+export function headerIn(reading: Reading): FoundHeader {
+  if (reading.header !== undefined) return reading.header
+  throw reading.over ? new EndOfSession(reading, new SessionGoneError('expired')) : new SessionGoneError('destroyed')
 }
 
 /** The error of a call that ended before anything could have been stored: the store's own, where it says what is wrong. */
@@ -430,9 +458,4 @@ function isAnswered(answer: StoreAnswer): boolean {
 /** A read whose answer was cut off changes nothing and may go out once more; a header that has changed is read as a whole. */
 function asksAgain({ result }: StoreAnswer): boolean {
   return result === 'open' || result === 'changed'
-}
-
-/** Undefined for one whose absolute end has passed. */
-function livingHeader(value: Header, version: Version, life: number | undefined, at: number): FoundHeader | undefined {
-  return isPast(value, at) ? undefined : { value, version, life }
 }

@@ -2,10 +2,10 @@ import type { Activity } from './activity.js'
 import { type Core, type Deadline, longestCall, send, writeDeadline } from './core.js'
 import { isFieldwiseError } from './errors.js'
 import type { Header } from './header.js'
-import type { Headers } from './headers.js'
-import { fieldLife, headerLife, needsRenewal, needsTouch } from './lifetime.js'
+import type { HeaderChange, Headers } from './headers.js'
+import { fieldLife, headerLife, idleOfFields, needsRenewal, needsTouch } from './lifetime.js'
 import { Patience } from './patience.js'
-import { asItIs, type FoundItem, itemIn, LostField, type Reader, type Reading } from './reader.js'
+import { asItIs, EndOfSession, type FoundItem, headerIn, itemIn, type Reader, type Reading, unavailable } from './reader.js'
 import type { StoreAnswer, StoreRequest } from './store.js'
 
 /** What a renewal tells whoever set it off. */
@@ -62,22 +62,51 @@ export class Renewals {
   }
 
   /**
-   * Gives every field the life that a longer idle time asks for, by storing its bytes anew: unlike a touch, that makes writes fail that
-   * were begun with the shorter life. Waited for, since the header already lives by the longer one.
+   * Makes a change of the header. One that promises a longer idle time is made last (L6): first the header asks for fields that live
+   * longer, so that nobody writes one with the shorter life any more, and then every field is stored anew, which makes those writes fail
+   * that were begun before. Resolves with the header as it is stored.
+   *
+   * @throws {StoreUnavailableError} when the fields could not be given the longer life by `deadline`: then nothing was promised.
+   * @throws as {@link Headers.change}.
    */
-  async stretch(sid: string, header: Header, deadline: Deadline): Promise<void> {
-    const fields = [...header.manifest.keys()]
-    if (fields.length === 0) return
+  async change(sid: string, change: HeaderChange, deadline: Deadline, what: string): Promise<Header> {
+    const lengthened = new Set<string>()
+    let until = Number.POSITIVE_INFINITY
+    for (;;) {
+      let left: string[] = []
+      const promising = (header: Header, at: number): Header => {
+        const next = change(header, at)
+        if (idleOfFields(header) < next.idle) lengthened.clear()
+        left = next.idle > header.idle ? [...header.manifest.keys()].filter((field) => !lengthened.has(field)) : []
+        if (left.length > 0) return asking(header, next.idle)
+        return next === header ? header : promised(next, lengthened.size > 0 ? until : 0)
+      }
+      const header = await this.#headers.change(sid, promising, deadline, what)
+      if (left.length === 0) return header
+      until = Math.min(until, await this.#lengthen(sid, left, deadline))
+      for (const field of left) lengthened.add(field)
+    }
+  }
+
+  /** Gives fields the life that the header asks for, by storing their bytes anew. Resolves with until when they all live. */
+  async #lengthen(sid: string, fields: string[], deadline: Deadline): Promise<number> {
     const patience = new Patience(this.#core, deadline)
     let left = fields
-    let since: number | undefined
+    let until = Number.POSITIVE_INFINITY
+    let failure: unknown
     do {
-      const reading = await this.#reader.read(sid, left, deadline, asItIs)
-      if (reading.header === undefined) return
-      since ??= reading.at
-      left = await this.#storeAnew(reading, left, header, deadline)
-    } while (left.length > 0 && (await patience.pause()))
-    if (left.length === 0) await this.#note(sid, header, since + this.#life(header), deadline)
+      try {
+        const reading = await this.#reader.read(sid, left, deadline, asItIs)
+        const header = headerIn(reading).value
+        until = Math.min(until, reading.at + this.#life(header))
+        left = await this.#storeAnew(reading, left, header, deadline)
+        if (left.length === 0) return until
+      } catch (error) {
+        if (!isFieldwiseError(error, 'STORE_UNAVAILABLE')) throw error
+        failure = error
+      }
+    } while (await patience.pause())
+    throw unavailable(failure)
   }
 
   async #storeAnew(reading: Reading, fields: string[], header: Header, deadline: Deadline): Promise<string[]> {
@@ -127,31 +156,33 @@ export class Renewals {
 
   /**
    * Touches every listed field, those that failed once more, and then notes in the header until when they all live: counted from before
-   * the first touch (L3).
+   * the first touch. Where the header lists a field by then that was not touched, or asks for a longer life, that comes first (L3).
    */
   async #renewFields(reading: Reading, header: Header, listener: RenewalListener): Promise<void> {
     const deadline = writeDeadline(this.#core)
     const patience = new Patience(this.#core, deadline)
-    const fields = [...header.manifest.keys()]
-    let left = fields
+    let renewed = header
+    let left = [...renewed.manifest.keys()]
     try {
       do {
-        left = await this.#touchFields(reading, header, left, deadline)
+        left = await this.#touchFields(reading, renewed, left, deadline)
+        if (left.length > 0) continue
+        const noted = await this.#note(reading.sid, renewed, reading.at + this.#life(renewed), deadline)
+        left = leftToRenew(noted, renewed)
+        renewed = noted
       } while (left.length > 0 && (await patience.pause()))
     } catch (error) {
-      if (!(error instanceof LostField)) throw error
-      const ended = await this.#headers.endLost(error, deadline)
+      if (!(error instanceof EndOfSession)) throw error
+      const ended = await this.#headers.endOver(error, deadline)
       if (isFieldwiseError(ended, 'SESSION_GONE')) listener.lost(ended)
-      return
     }
-    if (left.length === 0) await this.#note(reading.sid, header, reading.at + this.#life(header), deadline)
   }
 
   /**
    * The fields whose touch was not answered. A field of another version's schema is touched too, but what it means that it is gone is
    * for those to say who know it.
    *
-   * @throws {LostField} for one that is gone, after a second look (R3).
+   * @throws {EndOfSession} for one that is gone, after a second look (R3).
    */
   async #touchFields(reading: Reading, header: Header, fields: string[], deadline: Deadline): Promise<string[]> {
     const { keys, schema } = this.#core
@@ -168,21 +199,39 @@ export class Renewals {
   }
 
   /**
-   * Notes that the fields listed in `renewed` live until `until`. A field that was listed meanwhile was not renewed: then nothing is
-   * noted, and the next use renews again. Where the idle time is another by now, the fields were given the wrong life, and that is noted.
+   * Notes that the fields listed in `renewed` live until `until`, unless there are others by now. Where they are to live for another idle
+   * time by now, they were given the wrong life, and that is noted. Resolves with the header as it stands then.
    */
-  async #note(sid: string, renewed: Header, until: number, deadline: Deadline): Promise<void> {
+  #note(sid: string, renewed: Header, until: number, deadline: Deadline): Promise<Header> {
     const noting = (header: Header): Header => {
-      if (header.idle !== renewed.idle) return { ...header, fieldsUntil: Math.min(header.fieldsUntil, until) }
-      const isWhole = [...header.manifest.keys()].every((field) => renewed.manifest.has(field))
+      const isWrong = idleOfFields(header) !== idleOfFields(renewed)
+      if (isWrong) return header.fieldsUntil > until ? { ...header, fieldsUntil: until } : header
+      const isWhole = leftToRenew(header, renewed).length === 0
       return isWhole && header.fieldsUntil < until ? { ...header, fieldsUntil: until } : header
     }
-    await this.#headers.change(sid, noting, deadline, 'a renewal')
+    return this.#headers.change(sid, noting, deadline, 'a renewal')
   }
 
   #life(header: Header): number {
-    return fieldLife(header.idle, longestCall(this.#core))
+    return fieldLife(idleOfFields(header), longestCall(this.#core))
   }
+}
+
+/** The fields of `header` that do not live as long as it asks for, when those of `renewed` were touched. */
+function leftToRenew(header: Header, renewed: Header): string[] {
+  const fields = [...header.manifest.keys()]
+  return idleOfFields(header) > idleOfFields(renewed) ? fields : fields.filter((field) => !renewed.manifest.has(field))
+}
+
+/** The header that asks for fields that live for `idle`. */
+function asking(header: Header, idle: number): Header {
+  return idleOfFields(header) >= idle ? header : { ...header, fieldsIdle: idle }
+}
+
+/** The header with its promise, for which nothing needs to be asked any more: every listed field lives until `until` at least. */
+function promised(header: Header, until: number): Header {
+  const fieldsIdle = (header.fieldsIdle ?? 0) > header.idle ? header.fieldsIdle : undefined
+  return { ...header, fieldsIdle, fieldsUntil: Math.max(header.fieldsUntil, until) }
 }
 
 const mostLives = 10_000

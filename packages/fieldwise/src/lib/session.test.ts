@@ -3,8 +3,9 @@ import * as z from 'zod'
 import { turn } from '../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../test/support/world.js'
 import { dateCodec, mapCodec } from './codecs.js'
+import type { TokenChange } from './host.js'
 import { memoryStore } from './memory-store.js'
-import { createSessions, type SessionOf } from './sessions.js'
+import { createSessions, resumeFor, type SessionOf } from './sessions.js'
 
 const schema = z.object({
   username: z.string(),
@@ -435,7 +436,6 @@ describe('after destroy was acknowledged', () => {
     ['take', (one) => one.take('username')],
     ['delete', (one) => one.delete('username')],
     ['delete of what was never stored', (one) => one.delete('points')],
-    ['regenerate', (one) => one.regenerate()],
   ]
 
   test.each(operations)('%s: SESSION_GONE, for who ended it and for everybody else', async (_what, run) => {
@@ -472,12 +472,86 @@ describe('after destroy was acknowledged', () => {
     await expect(session.destroy()).rejects.toMatchObject({ code: 'SESSION_GONE' })
   })
 
+  test('regenerate: SESSION_GONE for everybody but who ended it', async () => {
+    const there = await world.process(schema).sessions.open(session.token as string)
+    await (await web.sessions.open(session.token as string))?.destroy()
+    for (const one of [session, there]) {
+      await expect(one?.regenerate()).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'destroyed' })
+      expect(one?.state).toBe('gone')
+    }
+  })
+
   test('a resumed token is a new session: it reads as unset and is stored under another id', async () => {
     await session.destroy()
     const resumed = web.sessions.resume(session.token)
     expect(await resumed.get('username')).toBeUndefined()
     await resumed.set('username', 'bob')
     expect(resumed.id).not.toBe(session.id)
+  })
+})
+
+describe('regenerate after a destroy of one’s own', () => {
+  test('begins a new session: other id, other secret, no field of the one that ended', async () => {
+    await session.set('visits', 5)
+    const before = { id: session.id, token: session.token }
+    await session.destroy()
+    expect([session.state, await session.set('username', 'eve').catch(({ code }) => code)]).toEqual(['gone', 'SESSION_GONE'])
+    await session.regenerate()
+    await session.set('username', 'Goodbye')
+    expect(session.state).toBe('stored')
+    expect(session.id).not.toBe(before.id)
+    expect(await session.getMany(['username', 'visits'])).toEqual({ username: 'Goodbye', visits: 0 })
+    expect(await (await web.sessions.open(session.token as string))?.get('username')).toBe('Goodbye')
+    expect(await web.sessions.open(before.token as string)).toBeNull()
+    expect(await world.stored(`${before.id}:@`)).toBeUndefined()
+  })
+
+  test('clears the cookie of the one and sets that of the other', async () => {
+    const changes: TokenChange[] = []
+    const host = { beforeChange() {}, changed: (change: TokenChange) => void changes.push(change) }
+    const one = resumeFor(web.sessions, [session.token as string], host)
+    await one.destroy()
+    await one.regenerate({ persist: true })
+    expect(changes).toMatchObject([{ type: 'ended' }, { type: 'issued', token: one.token, persist: true }])
+  })
+
+  test('brings nothing back: what was under way before, and what others write, belongs to the one that ended', async () => {
+    const there = await world.process(schema).sessions.open(session.token as string)
+    web.store.holding = true
+    const [reading, writing] = [session.get('username'), session.update('visits', (visits) => visits + 1)]
+    const late = await world.next(web, 'get username')
+    const ending = session.destroy()
+    await (await world.next(web, 'delete @')).deliver()
+    await ending
+    const beginning = session.regenerate()
+    await (await world.next(web, 'add @')).deliver()
+    await beginning
+    await late.deliver()
+    await web.store.release()
+    web.store.holding = false
+    for (const call of [reading, writing, there?.set('username', 'eve')]) {
+      await expect(call).rejects.toMatchObject({ code: 'SESSION_GONE' })
+    }
+    expect([session.state, await session.getMany(['username', 'visits'])]).toEqual(['stored', { username: undefined, visits: 0 }])
+  })
+
+  test('twice at once is one session', async () => {
+    await session.destroy()
+    await Promise.all([session.regenerate(), session.regenerate()])
+    expect(web.store.log.filter((sent) => sent === 'add @')).toHaveLength(1)
+  })
+
+  test('with terms that cannot be met begins nothing', async () => {
+    await session.destroy()
+    await expect(session.regenerate({ lifetime: { idle: '0s' } })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+    await expect(session.set('username', 'eve')).rejects.toMatchObject({ code: 'SESSION_GONE' })
+  })
+
+  test('of a session that was never stored begins one too', async () => {
+    const one = web.sessions.resume()
+    await one.destroy()
+    await one.regenerate()
+    expect(one.state).toBe('stored')
   })
 })
 
@@ -516,6 +590,24 @@ describe('a store that does not confirm the end', () => {
 })
 
 describe('preload', () => {
+  test('serves within a second of its reading only: a session that has ended since is not shown for longer', async () => {
+    const [soon, late] = await Promise.all(
+      [1, 2].map(() => web.sessions.open(session.token as string, { preload: ['username'] })),
+    )
+    await world.process(schema).sessions.revoke(session.id as string)
+    await world.time.advance(999)
+    expect(await soon?.get('username')).toBe('ada')
+    await world.time.advance(1)
+    await expect(late?.get('username')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'destroyed' })
+  })
+
+  test('serves nothing once its secret was found to be superseded', async () => {
+    const opened = await web.sessions.open(session.token as string, { preload: ['username'] })
+    await session.regenerate()
+    await expect(opened?.regenerate()).rejects.toMatchObject({ reason: 'superseded' })
+    await expect(opened?.get('username')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'superseded' })
+  })
+
   test('is read in the flight that opens, and serves the first get of each field', async () => {
     await session.set('visits', 3)
     web.store.takeLog()

@@ -108,14 +108,20 @@ export interface Session<F extends object, D extends keyof F = never> {
   delete(name: keyof F & string, options?: OperationOptions): Promise<void>
 
   /**
-   * Issues a new secret for the same session: after login, and on any change of rights. Fields stay, and writes that are under way stay
-   * valid; the old token is refused. When two requests do it at once, one issues the cookie and the other resolves without one.
-   * A session that is still new is stored by it.
+   * Issues a new secret for the same session: after login, and on any change of rights. Fields stay, and calls of other requests that are
+   * under way end well; the old token is refused, and whoever is connected with it is cut off some seconds later. Rotate first, and write
+   * afterwards: what is written before is written for whoever holds the old token.
+   * A session that is still new is stored by it. After a `destroy` of one's own it begins a new session, with another id.
    *
-   * @throws `OUTCOME_UNKNOWN`: call again, and it is continued.
+   * @throws `SESSION_GONE` with `reason: 'superseded'`: another request has changed the secret. Of two that do it at once one issues the
+   * cookie; the other is rejected, and nothing more is read or written through it. `OUTCOME_UNKNOWN`: call again, and it is continued.
+   *
+   * @example
+   * await session.regenerate()
+   * await session.set('username', 'ada')
    */
   regenerate(options?: RegenerateOptions): Promise<void>
 
-  /** Ends the session, for every request and server. Resolves when the store has confirmed it. */
+  /** Ends the session, for every request and server. Resolves when the store has confirmed it. `regenerate` begins another one. */
   destroy(options?: OperationOptions): Promise<void>
 }

@@ -1,14 +1,16 @@
 import { type Deadline, readDeadline, writeDeadline } from './core.js'
 import { type Created, createSession, createSessionUnder, type NewSession } from './creation.js'
-import { Edit, type Left, type Stored } from './edit.js'
+import { type Author, Edit, type Left, type Stored } from './edit.js'
 import type { Engine } from './engine.js'
 import { isFieldwiseError, SessionGoneError } from './errors.js'
 import type { Header } from './header.js'
+import type { HeaderChange } from './headers.js'
+import { Hold } from './hold.js'
 import type { SessionHost } from './host.js'
-import { expiry, type Lifetime } from './lifetime.js'
-import { asItIs, LostField, type Reading } from './reader.js'
+import type { Lifetime } from './lifetime.js'
+import { asItIs, EndOfSession, headerIn, type Reading } from './reader.js'
 import type { Receiver } from './receiver.js'
-import { recognise } from './recognition.js'
+import { type Recognition, recognise } from './recognition.js'
 import { assertGrace, assertLifetime } from './settings.js'
 import { formatToken, newSecret, type Secret, sameHash, type Token } from './token.js'
 
@@ -27,8 +29,8 @@ export interface Terms {
 }
 
 /**
- * One request's hold on a session: which session it is, whether its token was verified, and how it ended. Nothing is written, deleted or
- * touched before a reading of the header has shown that the secret is the right one; from then on the secret is not asked for again (T5).
+ * One request's visit to a session: which session it is, whether its token was verified, and how it ended. Nothing is written, deleted or
+ * touched before a reading of the header has shown that the secret is the right one; what it holds from then on is a {@link Hold}.
  *
  * @internal
  */
@@ -38,14 +40,13 @@ export class Visit {
   readonly #arrived: number
   #tokens: readonly Token[]
   #state: SessionState
-  #held: Held | undefined
+  #held: Hold | undefined
   #gone: SessionGoneError | undefined
+  #hasDestroyed = false
   /** What the last write left, for the next change of that field. */
   #recent: Left | undefined
   #creation: Promise<void> | undefined
   #rotation: Promise<void> | undefined
-  /** The secret of a rotation whose outcome is open: asking again continues it (T3). */
-  #pending: Secret | undefined
 
   constructor(engine: Engine, tokens: readonly Token[], host?: SessionHost) {
     this.#engine = engine
@@ -72,7 +73,7 @@ export class Visit {
   }
 
   get expiresAt(): Date | undefined {
-    return this.#held && new Date(expiry(this.#held.header, this.#held.at))
+    return this.#held && new Date(this.#held.expiry)
   }
 
   /** What the manifest listed when the header was last seen. */
@@ -82,7 +83,7 @@ export class Visit {
 
   /** Whether the session's end has passed, as far as this request knows. */
   get isOver(): boolean {
-    return this.#held !== undefined && this.#serverTime() >= expiry(this.#held.header, this.#held.at)
+    return this.#held !== undefined && this.#held.serverTime >= this.#held.expiry
   }
 
   /**
@@ -93,7 +94,7 @@ export class Visit {
     if (this.#state === 'stored') return this.#readHeld(fields, deadline, taker)
     this.#open(fields, deadline, {
       succeed: (reading) => {
-        if (reading || this.#state === 'new' || this.#gone?.reason === 'superseded') taker.succeed(reading)
+        if (reading || this.#state === 'new' || this.#isLate) taker.succeed(reading)
         else this.#readHeld(fields, deadline, taker)
       },
       fail: (error) => taker.fail(error),
@@ -105,6 +106,11 @@ export class Visit {
     return new Promise((succeed, fail) => this.read(fields, deadline, { succeed, fail }))
   }
 
+  /** It came with a secret that was superseded already, and sees nothing (T2). */
+  get #isLate(): boolean {
+    return this.#held === undefined && this.#gone?.reason === 'superseded'
+  }
+
   #readHeld(fields: readonly string[], deadline: Deadline, taker: Receiver<Reading | undefined>): void {
     const { sid } = this.#expectHeld().token
     this.#engine.reader.board(sid, fields, deadline, new Look(this, undefined, fields, deadline, taker))
@@ -112,7 +118,7 @@ export class Visit {
 
   /** Makes an edit, and tells `done` when it is stored. What that throws, it is told itself. */
   change(edit: Edit, done: Receiver<void>): void {
-    if (this.#state === 'stored') return this.#submit(edit, done)
+    if (this.#mayWriteAtOnce) return this.#submit(edit, done)
     this.#open([edit.field], edit.deadline, {
       succeed: (reading) => {
         edit.opening = reading
@@ -123,15 +129,19 @@ export class Visit {
   }
 
   #changeOpened(edit: Edit, done: Receiver<void>): void {
-    if (this.#state === 'stored') return this.#submit(edit, done)
-    this.#writeNew([edit], edit.deadline)
+    if (this.#mayWriteAtOnce) return this.#submit(edit, done)
+    this.#writeWhenStored([edit], edit.deadline)
       .then(() => done.succeed())
       .catch((error) => done.fail(error))
   }
 
   /** Makes edits of different fields. Rejects with the error of the first that failed, when all have ended. */
   write(edits: readonly Edit[], deadline: Deadline): Promise<void> {
-    return this.#state === 'stored' ? this.#submitAll(edits) : this.#writeFirst(edits, deadline)
+    return this.#mayWriteAtOnce ? this.#submitAll(edits) : this.#writeFirst(edits, deadline)
+  }
+
+  get #mayWriteAtOnce(): boolean {
+    return this.#state === 'stored' && this.#rotation === undefined
   }
 
   async #writeFirst(edits: readonly Edit[], deadline: Deadline): Promise<void> {
@@ -140,15 +150,19 @@ export class Visit {
       const reading = await this.#opened(fields, deadline)
       for (const edit of edits) edit.opening = reading
     }
-    await this.#writeNew(edits, deadline)
+    await this.#writeWhenStored(edits, deadline)
   }
 
-  /** The first edits of a session that is still new store it; those that come meanwhile wait for that. */
-  async #writeNew(edits: readonly Edit[], deadline: Deadline): Promise<void> {
+  /**
+   * The first edits of a session that is still new store it; those that come meanwhile wait for that. And those that come while the secret
+   * is being changed wait for the outcome, and fail with it: they may be meant for nobody but the owner of the new one (T1).
+   */
+  async #writeWhenStored(edits: readonly Edit[], deadline: Deadline): Promise<void> {
     while (this.#state === 'new') {
       if (this.#creation !== undefined) await this.#creation.catch(() => {})
       else return this.#createBy(edits, deadline)
     }
+    await this.#rotation
     await this.#submitAll(edits)
   }
 
@@ -193,32 +207,43 @@ export class Visit {
   /** Changes how long the session lives unused. No input or output where it is that long already. */
   async keepFor(idle: number, deadline: Deadline): Promise<void> {
     if (this.#state === 'unopened') await this.#opened([], deadline)
-    const { token, header: before } = this.#expectHeld()
-    if (before.idle === idle) return
-    assertTerms(before, { lifetime: { idle } })
-    const { headers, renewals } = this.#engine
-    const change = (header: Header): Header => (header.idle === idle ? header : { ...header, idle })
-    const header = await headers.change(token.sid, change, deadline, 'this change of the idle time').catch((error) => {
-      throw this.#noteEnd(error)
-    })
-    this.#hold(token, header, this.#serverTime())
-    if (header.idle > before.idle) await renewals.stretch(token.sid, header, deadline).catch(() => {})
+    const held = this.#expectHeld()
+    if (held.header.idle === idle) return
+    assertTerms(held.header, { lifetime: { idle } })
+    const change = (header: Header, at: number): Header => {
+      if (!held.isGoodFor(header, at)) throw new SessionGoneError('superseded')
+      return header.idle === idle ? header : { ...header, idle }
+    }
+    held.changed(await this.#change(change, deadline, 'this change of the idle time'))
   }
 
   /** Ends the session. Resolves when its header is gone. */
   async destroy(deadline: Deadline): Promise<void> {
     if (this.#state === 'unopened') await this.#opened([], deadline)
     if (this.#creation !== undefined) await this.#creation.catch(() => {})
-    if (this.#state === 'new') {
-      this.#end(new SessionGoneError('destroyed'))
-      return
-    }
+    if (this.#state === 'new') this.#end(new SessionGoneError('destroyed'))
+    else await this.#endStored(deadline)
+    this.#hasDestroyed = true
+  }
+
+  async #endStored(deadline: Deadline): Promise<void> {
+    if (this.#held?.isFresh === false) await this.reading([], deadline)
     const { token, header } = this.#expectHeld()
     this.#host?.beforeChange()
     await this.#engine.headers.end(token.sid, header.manifest.keys(), deadline)
     this.#end(new SessionGoneError('destroyed'))
     this.#engine.core.telemetry.sessionEnded(token.sid)
     this.#host?.changed({ type: 'ended' })
+  }
+
+  /** It was this request that ended the session, so it may begin another. */
+  get hasDestroyed(): boolean {
+    return this.#hasDestroyed
+  }
+
+  /** The visit of the same request to a session that is new: whatever of this one is still under way belongs to the one that ended. */
+  successor(): Visit {
+    return new Visit(this.#engine, [], this.#host)
   }
 
   /** Verifies the token by a first reading, where nobody has yet. `taker` gets undefined where it opens nothing. */
@@ -245,62 +270,85 @@ export class Visit {
     const readings = await Promise.all(tokens.map((token) => this.#engine.reader.read(token.sid, [], deadline, asItIs)))
     if (this.#state !== 'unopened' || this.#tokens !== tokens) return
     const judged = tokens.map((token, index) => this.#judge(token, readings[index] as Reading))
-    const owned = tokens.filter((_token, index) => judged[index] === 'owner')
+    const [living, over] = (['owner', 'over'] as const).map((what) => tokens.filter((_token, index) => judged[index] === what))
+    const owned = living?.length ? living : (over ?? [])
     if (owned.length === 0 && judged.includes('superseded')) this.#end(new SessionGoneError('superseded'))
     this.#tokens = owned.length === 1 ? owned : []
     if (this.#tokens.length === 0 && this.#state === 'unopened') this.#state = 'new'
   }
 
-  #recognise(token: Token, reading: Reading): void {
-    const judged = this.#judge(token, reading)
-    if (judged === 'superseded') return this.#end(new SessionGoneError('superseded'))
-    if (judged === 'stranger' || reading.header === undefined) {
-      this.#state = 'new'
-      return
-    }
-    this.#state = 'stored'
-    this.#hold(token, reading.header.value, reading.at, reading.heard)
-  }
-
-  #judge(token: Token, reading: Reading): ReturnType<typeof recognise> {
-    if (reading.header === undefined) return 'stranger'
-    const { runtime, telemetry } = this.#engine.core
-    const waited = runtime.monotonic() - this.#arrived
-    const judged = recognise(reading.header.value, token.secret, reading.at - waited)
-    if (judged === 'stranger') telemetry.forged(token.sid)
-    if (judged === 'superseded') telemetry.superseded(token.sid)
-    return judged
-  }
-
   /** Looks at a reading: whose is it, has the session ended, has it lost a field, is it to be renewed? */
-  look(reading: Reading, { token, fields, deadline, taker }: Look): void {
+  look(reading: Reading, look: Look): void {
+    const { token, fields, taker } = look
     if (token !== undefined) {
       // Another call of this request may have come first; whatever it made of the token holds.
-      if (this.#state === 'unopened') this.#recognise(token, reading)
+      if (this.#state === 'unopened' && this.#recognise(token, reading) === 'over') return this.#leave(reading, look)
       if (this.#held?.token.sid !== token.sid) return taker.succeed(undefined)
     }
-    if (this.#engine.reader.isWhole(reading, fields)) return taker.succeed(this.#see(reading))
-    this.#settle(reading, fields, deadline)
+    if (!reading.over && this.#engine.reader.isWhole(reading, fields)) return taker.succeed(this.#see(reading))
+    this.#settle(reading, look)
       .then((settled) => taker.succeed(settled))
       .catch((error) => taker.fail(error))
   }
 
-  async #settle(reading: Reading, fields: readonly string[], deadline: Deadline): Promise<Reading> {
+  #recognise(token: Token, reading: Reading): Verdict {
+    const verdict = this.#judge(token, reading)
+    if (verdict === 'superseded') this.#end(new SessionGoneError('superseded'))
+    if (verdict === 'stranger') this.#state = 'new'
+    if (verdict !== 'owner') return verdict
+    this.#state = 'stored'
+    this.#held = new Hold(this.#engine.core, token, headerIn(reading).value, reading.at, reading.heard)
+    return verdict
+  }
+
+  #judge(token: Token, reading: Reading): Verdict {
+    const header = reading.header?.value ?? reading.over
+    if (header === undefined) return 'stranger'
+    const { runtime, telemetry } = this.#engine.core
+    const waited = runtime.monotonic() - this.#arrived
+    const recognition = recognise(header, token.secret, reading.at, reading.at - waited)
+    if (recognition === 'stranger') telemetry.forged(token.sid)
+    if (reading.over) return recognition === 'owner' ? 'over' : 'stranger'
+    if (recognition === 'superseded') telemetry.superseded(token.sid)
+    return recognition
+  }
+
+  /** The token was right, but the absolute end has passed: it opens nothing, once nothing can bring the session back (L5). */
+  #leave(reading: Reading, { deadline, taker }: Look): void {
+    this.#endOver(new EndOfSession(reading, new SessionGoneError('expired')), deadline).then((ended) => {
+      if (!isFieldwiseError(ended, 'SESSION_GONE')) return taker.fail(ended)
+      if (this.#state === 'unopened') this.#state = 'new'
+      taker.succeed(undefined)
+    })
+  }
+
+  async #settle(reading: Reading, { fields, deadline }: Look): Promise<Reading> {
     try {
       return this.#see(await this.#engine.reader.settle(reading, fields, deadline))
     } catch (error) {
-      if (!(error instanceof LostField)) throw error
-      const ended = await this.#engine.headers.endLost(error, Math.max(deadline, readDeadline(this.#engine.core)))
-      throw this.#noteEnd(ended)
+      if (!(error instanceof EndOfSession)) throw error
+      throw this.#noteEnd(await this.#endOver(error, deadline))
     }
   }
 
+  #endOver(end: EndOfSession, deadline: Deadline): Promise<Error> {
+    return this.#engine.headers.endOver(end, Math.max(deadline, readDeadline(this.#engine.core)))
+  }
+
   #see(reading: Reading): Reading {
-    const { header, at } = reading
-    if (header === undefined) throw this.#noteEnd(new SessionGoneError('destroyed'), at)
-    if (this.#held && at >= this.#held.at) this.#hold(this.#held.token, header.value, at, reading.heard)
+    const header = this.#headerIn(reading)
+    if (this.#held?.admits(reading) === false) throw this.#cutOff()
+    this.#held?.see(header, reading.at, reading.heard)
     this.#engine.renewals.consider(reading, this)
     return reading
+  }
+
+  #headerIn(reading: Reading): Header {
+    try {
+      return headerIn(reading).value
+    } catch (error) {
+      throw this.#noteEnd(error)
+    }
   }
 
   /** A renewal has found that a listed field is gone. */
@@ -317,7 +365,7 @@ export class Visit {
   }
 
   #begin({ token, header, at }: Created): void {
-    this.#hold(token, header, at)
+    this.#held = new Hold(this.#engine.core, token, header, at)
     this.#state = 'stored'
     this.#engine.renewals.noteLife(token.sid, header, at)
     this.#engine.core.telemetry.created(token.sid)
@@ -341,11 +389,10 @@ export class Visit {
   }
 
   #submit(edit: Edit, done: Receiver<void>): void {
-    const { token, header } = this.#expectHeld()
-    edit.known = header
+    const held = this.#expectHeld()
     edit.recent = this.#recent?.field === edit.field ? this.#recent : undefined
-    edit.receiver = new Change(this, done)
-    this.#engine.writer.submit(token.sid, edit)
+    edit.author = new Change(this, done)
+    this.#engine.writer.submit(held.token.sid, edit)
   }
 
   /** All have ended before it is told how. */
@@ -355,9 +402,21 @@ export class Visit {
     for (const write of writes) await write
   }
 
-  /** A change of this request is stored. */
+  /** The header to write by without reading first: one that was seen so lately that the token is certainly still good. */
+  get known(): Header | undefined {
+    const held = this.#held
+    return this.#gone === undefined && held?.isFresh && !held.isCutOff ? held.header : undefined
+  }
+
+  /** Whether a change of this request may be made over what was read. */
+  admits(reading: Reading): boolean {
+    return this.#gone === undefined && this.#held?.admits(reading) === true
+  }
+
+  /** A change of this request is stored. That its session has ended since is for the next call to find. */
   written({ reading, left }: Stored): void {
     this.#recent = left && isLight(left) ? left : undefined
+    if (reading.header !== undefined && !this.admits(reading)) return
     this.#see(reading)
   }
 
@@ -366,68 +425,60 @@ export class Visit {
     return this.#noteEnd(error)
   }
 
-  /**
-   * Swaps the secret's hash, only from the one that this request was verified with (T1). A request that comes second issues no cookie;
-   * the session goes on for it as it was.
-   */
+  /** Swaps the secret's hash, only from the one that this request was verified with: one that comes second is cut off at once (T1). */
   async #rotate(terms: Terms, deadline: Deadline): Promise<void> {
-    const { token, header: before } = this.#expectHeld()
-    assertTerms(before, terms)
+    const held = this.#expectHeld()
+    assertTerms(held.header, terms)
     this.#host?.beforeChange()
-    const { core, headers, renewals } = this.#engine
-    const secret = this.#pending ?? newSecret(core.runtime)
-    this.#pending = secret
-    let isSuperseded = false
+    const { core, renewals } = this.#engine
+    const secret = held.pending ?? newSecret(core.runtime)
+    held.pending = secret
     const swap = (header: Header, at: number): Header => {
-      isSuperseded = false
       if (sameHash(header.hash, secret.hash)) return header
-      isSuperseded = !sameHash(header.hash, token.secret.hash)
-      return isSuperseded ? header : rotated(header, secret, terms, at)
+      if (!sameHash(header.hash, held.token.secret.hash)) throw new SessionGoneError('superseded')
+      return rotated(header, secret, terms, at)
     }
-    const header = await headers.change(token.sid, swap, deadline, 'this rotation').catch((error) => {
-      throw this.#noteEnd(error)
-    })
-    this.#pending = undefined
-    if (isSuperseded) return
-    core.telemetry.rotated(token.sid)
-    this.#hold({ ...token, secret }, header, Math.max(this.#serverTime(), header.rotated))
-    renewals.noteLife(token.sid, header, header.rotated)
-    if (header.idle > before.idle) await renewals.stretch(token.sid, header, deadline).catch(() => {})
+    const header = await this.#change(swap, deadline, 'this rotation')
+    held.changed(header, secret)
+    core.telemetry.rotated(held.token.sid)
+    renewals.noteLife(held.token.sid, header, header.rotated)
     this.#announceToken()
   }
 
-  #hold(token: Token, header: Header, at: number, monotonic = this.#engine.core.runtime.monotonic()): void {
-    const held = this.#held
-    if (held === undefined) {
-      this.#held = { token, header, at, monotonic }
-      return
-    }
-    // In place: of a session that is kept open, each new object would live long enough to cost the collector more than it is worth.
-    held.token = token
-    held.header = header
-    held.at = at
-    held.monotonic = monotonic
+  /** Changes the header. What that throws says how the session has ended, if it has. */
+  #change(change: HeaderChange, deadline: Deadline, what: string): Promise<Header> {
+    const { sid } = this.#expectHeld().token
+    return this.#engine.renewals.change(sid, change, deadline, what).catch((error) => {
+      throw this.#noteEnd(error)
+    })
   }
 
-  #expectHeld(): Held {
+  #expectHeld(): Hold {
     if (this.#gone) throw this.#gone
     if (this.#held === undefined) throw new SessionGoneError('destroyed')
+    if (this.#held.isCutOff) throw this.#cutOff()
     return this.#held
+  }
+
+  /** Somebody else has changed the secret: nothing is read or written any more (T5). */
+  #cutOff(): unknown {
+    return this.#noteEnd(new SessionGoneError('superseded'))
   }
 
   /** Only a request that created, rotated or ended a session sends a cookie (T4). */
   #announceToken(): void {
-    const { token, header } = this.#expectHeld()
-    const maxAge = Math.max(0, header.deadline - this.#serverTime())
+    const { token, header, serverTime } = this.#expectHeld()
+    const maxAge = Math.max(0, header.deadline - serverTime)
     this.#host?.changed({ type: 'issued', token: formatToken(token), persist: header.persist, maxAge })
   }
 
   /** Remembers that the session is gone, if that is what an error says, and for what reason. */
-  #noteEnd(error: unknown, at = this.#serverTime()): unknown {
+  #noteEnd(error: unknown): unknown {
     if (!isFieldwiseError(error, 'SESSION_GONE')) return error
     if (this.#gone) return this.#gone
-    const isExpired = error.reason === 'destroyed' && this.#held && at >= expiry(this.#held.header, this.#held.at)
+    const isExpired = error.reason === 'destroyed' && this.isOver
     const gone = isExpired ? new SessionGoneError('expired') : error
+    if (gone.reason === 'superseded' && this.#held) this.#engine.core.telemetry.superseded(this.#held.token.sid)
     this.#end(gone)
     return gone
   }
@@ -435,11 +486,6 @@ export class Visit {
   #end(gone: SessionGoneError): void {
     this.#state = 'gone'
     this.#gone = gone
-  }
-
-  #serverTime(): number {
-    const { runtime } = this.#engine.core
-    return this.#held ? this.#held.at + (runtime.monotonic() - this.#held.monotonic) : Number.NaN
   }
 }
 
@@ -476,13 +522,21 @@ class Look implements Receiver<Reading> {
 }
 
 /** One change on its way back, by way of the session that it was made in. */
-class Change implements Receiver<Stored> {
+class Change implements Author {
   readonly #visit: Visit
   readonly #done: Receiver<void>
 
   constructor(visit: Visit, done: Receiver<void>) {
     this.#visit = visit
     this.#done = done
+  }
+
+  get known(): Header | undefined {
+    return this.#visit.known
+  }
+
+  admits(reading: Reading): boolean {
+    return this.#visit.admits(reading)
   }
 
   succeed(stored: Stored): void {
@@ -499,13 +553,8 @@ class Change implements Receiver<Stored> {
   }
 }
 
-interface Held {
-  token: Token
-  header: Header
-  /** The server's time when the header was seen, and the monotonic clock then. */
-  at: number
-  monotonic: number
-}
+/** What a reading says of a token. `over`: it is the right one, of a session whose absolute end has passed. */
+type Verdict = Recognition | 'over'
 
 /** A value that takes little memory for as long as its session is kept open. */
 function isLight({ item }: Left): boolean {
