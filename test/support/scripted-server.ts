@@ -15,6 +15,8 @@ export interface ScriptedRequest {
   readonly value: Buffer
   /** The first two bytes or characters: an opcode as `0x21`, or a command word. */
   readonly word: string
+  /** The line of text that it begins with, without its end; empty in the binary protocol. */
+  readonly line: string
 }
 
 export interface ScriptedOptions {
@@ -28,6 +30,8 @@ export interface ScriptedOptions {
   /** What the greeting tells, besides or instead of the usual. */
   readonly stats?: Readonly<Record<string, string>>
   readonly settings?: Readonly<Record<string, string>>
+  /** `user password`, asked for as memcached 1.6.45 with -Y does: it closes on a line that is too short for a login. */
+  readonly login?: string
 }
 
 /**
@@ -87,6 +91,7 @@ export class Peer {
   readonly requests: ScriptedRequest[] = []
   /** All bytes that came in. */
   received = Buffer.alloc(0)
+  isLoggedIn = false
   readonly closed: Promise<void>
 
   constructor(socket: Socket, index: number) {
@@ -194,7 +199,9 @@ function readRequests(peer: Peer, options: ScriptedOptions): void {
 }
 
 function take(request: ScriptedRequest, peer: Peer, options: ScriptedOptions): void {
-  if (isOfSession(request)) {
+  if (options.login !== undefined && !peer.isLoggedIn) {
+    askWhoIsThere(request, peer, options.login)
+  } else if (isOfSession(request)) {
     peer.requests.push(request)
     options.script(request, peer)
   } else if (options.greet?.(request, peer) !== true) {
@@ -203,6 +210,15 @@ function take(request: ScriptedRequest, peer: Peer, options: ScriptedOptions): v
     else void options.greetAfter.then(() => peer.send(greeting))
   }
 }
+
+function askWhoIsThere({ line, word, value }: ScriptedRequest, peer: Peer, login: string): void {
+  if (`${line}\r`.length < shortestLogin) return peer.reset()
+  if (word !== 'set') return peer.send('CLIENT_ERROR unauthenticated\r\n')
+  peer.isLoggedIn = value.toString('latin1') === login
+  peer.send(peer.isLoggedIn ? 'STORED\r\n' : 'CLIENT_ERROR authentication failure\r\n')
+}
+
+const shortestLogin = 6
 
 function isOfSession({ command, key }: ScriptedRequest): boolean {
   return command !== 'other' && command !== 'noop' && key !== 'fieldwise-probe'
@@ -269,6 +285,7 @@ function readBinary(bytes: Buffer): ReadRequest | undefined {
     version: cas === 0n ? undefined : String(cas),
     exptime: extrasLength === 0 ? undefined : bytes.readUInt32BE(24 + extrasLength - 4),
     value: bytes.subarray(24 + extrasLength + keyLength, 24 + body),
+    line: '',
   }
   return { request, length: 24 + body }
 }
@@ -286,7 +303,8 @@ const binaryCommands: Readonly<Record<number, ScriptedRequest['command']>> = {
 function readMeta(bytes: Buffer): ReadRequest | undefined {
   const end = bytes.indexOf('\r\n')
   if (end < 0) return undefined
-  const [word = '', key = '', ...flags] = bytes.toString('utf8', 0, end).split(' ')
+  const line = bytes.toString('utf8', 0, end)
+  const [word = '', key = '', ...flags] = line.split(' ')
   const size = word === 'ms' || word === 'set' ? Number(word === 'ms' ? flags.shift() : flags[2]) : 0
   const length = end + 2 + (size > 0 || word === 'ms' || word === 'set' ? size + 2 : 0)
   if (bytes.length < length) return undefined
@@ -299,6 +317,7 @@ function readMeta(bytes: Buffer): ReadRequest | undefined {
     version: token('C'),
     exptime: token('T') === undefined ? undefined : Number(token('T')),
     value: bytes.subarray(end + 2, end + 2 + size),
+    line,
   }
   return { request, length }
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Credentials } from '../../../../test/support/credentials.js'
 import { complaint, Flyer, told } from '../../../../test/support/flights.js'
 import { Memcached, type MemcachedOptions as Program, textCommand } from '../../../../test/support/memcached.js'
-import { binaryReply, type Protocol, ScriptedServer } from '../../../../test/support/scripted-server.js'
+import { binaryReply, type Protocol, replies, ScriptedServer } from '../../../../test/support/scripted-server.js'
 import { type MemcachedOptions, memcachedStore } from '../index.js'
 
 let credentials: Credentials
@@ -180,6 +180,22 @@ describe('passwords', () => {
   test('are given to memcached -Y by the meta protocol', async () => {
     const { address } = await memcached(credentials.passwordFile('app@host', password))
     await works(address, { protocol: 'meta', username: 'app@host', password })
+  })
+
+  test('are asked for before anything is sent that a server closes on: memcached takes no line under 6 bytes before them', async () => {
+    const server = await ScriptedServer.start({
+      protocol: 'meta',
+      login: 'app secret',
+      script: (request, peer) => peer.send(replies.meta.missing(request)),
+    })
+    ends.push(server)
+    const session = new Flyer(storeFor(server.address, { protocol: 'meta', username: 'app', password: 'secret' }))
+    expect(await session.told(session.get('a'))).toEqual(['missing'])
+    await session.store.check(Number.POSITIVE_INFINITY)
+    expect(server.peers).toHaveLength(1)
+    const wrong = { protocol: 'meta', username: 'app', password: 'hunter2' } as const
+    expect(await refusal(server.address, wrong)).toMatch(/refuses this username and password/)
+    expect(await refusal(server.address, { protocol: 'meta' })).toMatch(/asks for a password.*give username and password/)
   })
 
   test('that are wrong, or not given, are said to be so, and never repeated', async () => {

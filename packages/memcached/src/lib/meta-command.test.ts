@@ -86,7 +86,7 @@ describe('the lines of an answer', () => {
     [probeLine, 'HD t-1 O1', true],
     [probeLine, 'HD t60 O1', true],
     [noopLine, 'MN', true],
-    [loginLine, 'MN', true],
+    [loginLine, 'EN O1', true],
     [loginLine, 'CLIENT_ERROR unauthenticated, please log in', true],
     [verdictLine, 'STORED', true],
   ])('%o takes %j; is it the last? %s', (take, line, last) => {
@@ -98,17 +98,19 @@ describe('the lines of an answer', () => {
     [statsLine, 'RESET', /does not allow/],
     [statsLine, 'no STAT a 1', /does not allow/],
     [noopLine, 'MN O1', /does not allow/],
-    [loginLine, 'ERROR', /does not allow/],
+    [probeLine, 'no EN O1', /does not allow/],
+    [probeLine, 'ERROR Too many open connections', /no connection left/],
+    [loginLine, 'HTTP/1.1 400 Bad Request', /HTTP server/],
     [loginLine, 'no CLIENT_ERROR unauthenticated', /does not allow/],
   ])('%o refuses %j as what another kind of server would say', (take, line, message) => {
     expect(() => take(line)).toThrow(ForeignLine)
     expect(() => take(line)).toThrow(message)
   })
 
-  test.each(['EN', 'HD t60', 'HD tx O1', 'no EN O1', 'EN O1 W', 'HD t6 O2'])(
-    '%j shows a meta protocol that is too old',
+  test.each(['EN', 'HD t60', 'HD tx O1', 'EN O1 W', 'HD t6 O2', 'ERROR', 'CLIENT_ERROR bad command line format'])(
+    '%j shows a meta protocol that is too old, or none',
     (line) => {
-      expect(() => probeLine(line)).toThrow(/update memcached to 1\.6\.18/)
+      for (const take of [probeLine, loginLine]) expect(() => take(line)).toThrow(/update memcached to 1\.6\.18/)
     },
   )
 

@@ -73,10 +73,14 @@ export function statsLine(line: string): boolean {
   throw new ForeignLine(line)
 }
 
+/** Stores nothing, and shows whether the server speaks the protocol. */
+export const probe = 'mg fieldwise-probe t O1\r\n'
+
 /** A reply to a miss that does not repeat the number cannot be told from another's. */
 export function probeLine(line: string): boolean {
   if (/^(EN|HD t-?\d+) O1$/.test(line)) return true
-  throw new WireError(tooOld)
+  if (/^(EN|HD)\b|^ERROR$|^CLIENT_ERROR (?!unauthenticated)/.test(line)) throw new WireError(tooOld)
+  throw new ForeignLine(line)
 }
 
 export function noopLine(line: string): boolean {
@@ -84,8 +88,10 @@ export function noopLine(line: string): boolean {
   throw new ForeignLine(line)
 }
 
+export const passwordNeeded = 'CLIENT_ERROR unauthenticated'
+
 export function loginLine(line: string): boolean {
-  return line.startsWith('CLIENT_ERROR unauthenticated') || noopLine(line)
+  return line.startsWith(passwordNeeded) || probeLine(line)
 }
 
 export function verdictLine(line: string): boolean {
