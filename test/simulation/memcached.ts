@@ -3,7 +3,7 @@ import type { StoreRequest } from '../../packages/fieldwise/src/lib/store.js'
 /** A request as it goes over the wire: the store has put the number of the item's version in place of its opaque token. */
 export type Command = (StoreRequest & { readonly cas?: number }) | { readonly op: 'time' }
 
-/** What the server answers. `refused` is its error for an item that is too large. */
+/** What the server answers. `refused` is its error for an item that is too large, `full` the one for want of memory. */
 export type Reply =
   | { readonly result: 'found'; readonly value: Buffer; readonly cas: number; readonly life: number }
   /** A `get` of what is known: whether it is that version, without the value. */
@@ -14,6 +14,7 @@ export type Reply =
   | { readonly result: 'missing' }
   | { readonly result: 'conflict' }
   | { readonly result: 'refused' }
+  | { readonly result: 'full'; readonly isOldKept: boolean }
 
 interface Stored {
   value: Buffer
@@ -26,6 +27,8 @@ interface Stored {
 export class SimulatedMemcached {
   /** The largest value in bytes. */
   largest: number
+  /** While there is one it has no memory for any item: what was to be replaced stays (binary, classic commands), or goes with it (`ms`). */
+  outOfMemory: 'keeps' | 'deletes' | undefined
   /** How often it was started: a connection belongs to one run of the program. */
   run = 1
   readonly #items = new Map<string, Stored>()
@@ -42,6 +45,7 @@ export class SimulatedMemcached {
   }
 
   execute(command: Command): Reply {
+    if ('value' in command && this.outOfMemory !== undefined) return this.#refuse(command.key, this.outOfMemory)
     switch (command.op) {
       case 'get':
         return command.cas === undefined ? this.#get(command.key) : this.#compare(command.key, command.cas)
@@ -107,6 +111,11 @@ export class SimulatedMemcached {
     }
     this.#items.set(key, { value, cas: ++this.#cas, expires: this.#expiry(life) })
     return { result: 'stored', cas: this.#cas }
+  }
+
+  #refuse(key: string, what: 'keeps' | 'deletes'): Reply {
+    if (what === 'deletes') this.#items.delete(key)
+    return { result: 'full', isOldKept: what === 'keeps' }
   }
 
   #touch(key: string, life: number): Reply {

@@ -1,6 +1,11 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { contractCases } from '../../packages/fieldwise/src/lib/contract-cases.js'
-import { type ContractHarness, type ContractSubject, runContractCase } from '../../packages/fieldwise/src/lib/contract-harness.js'
+import {
+  type ContractCase,
+  type ContractHarness,
+  type ContractSubject,
+  runContractCase,
+} from '../../packages/fieldwise/src/lib/contract-harness.js'
 import { calm } from './network.js'
 import { SimulatedStore } from './store.js'
 import { type Host, World } from './world.js'
@@ -8,9 +13,14 @@ import { type Host, World } from './world.js'
 const traits = { reportsLife: true, comparesVersions: true, shared: true, timeout: 500, lifeStep: 1_000 }
 
 // The simulation plays on what the contract promises, so the simulated store has to keep the contract.
-for (const contractCase of contractCases) {
+describe.each(['keeps', 'deletes'] as const)('a server that %s what it has no memory to replace', (fate) => {
+  for (const contractCase of contractCases) testCase(contractCase, fate)
+})
+
+function testCase(contractCase: ContractCase, fate: 'keeps' | 'deletes'): void {
   const world = new World({ seed: 7 })
-  const subject: ContractSubject = { traits, skipsTime: true, breaks: true, make: async () => harnessIn(world) }
+  const make = async () => harnessIn(world, fate)
+  const subject: ContractSubject = { traits, skipsTime: true, breaks: true, exhausts: true, make }
   const reason = contractCase.needs?.(subject)
   test.skipIf(reason !== undefined)(contractCase.title, async () => {
     world.setFaults({ ...calm, latency: 1, split: 0.3 })
@@ -18,7 +28,7 @@ for (const contractCase of contractCases) {
   })
 }
 
-function harnessIn(world: World): ContractHarness {
+function harnessIn(world: World, fate: 'keeps' | 'deletes'): ContractHarness {
   const hosts: Host[] = []
   const storeOn = (host: Host) => {
     hosts.push(host)
@@ -38,6 +48,9 @@ function harnessIn(world: World): ContractHarness {
     elapse: (milliseconds) => world.sleep(milliseconds),
     monotonic,
     clock: { now: () => world.serverTime() },
+    exhaust: async () => {
+      world.network.server.outOfMemory = fate
+    },
     outages: [
       {
         title: 'its server is stopped',

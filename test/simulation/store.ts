@@ -278,6 +278,8 @@ function answerOf(request: StoreRequest, reply: Reply, connection: Connection, t
       return traits.reportsLife ? { result: 'same', life: reply.life } : { result: 'same' }
     case 'stored':
       return { result: 'stored', version: new SimulatedVersion(connection, request.key, reply.cas) }
+    case 'full':
+      return { result: reply.isOldKept ? 'unsent' : 'lost', error: unavailable() }
     case 'refused':
     case 'time':
       return open

@@ -6,8 +6,8 @@ export interface RequestFrame {
   readonly key: string
   /** How many bytes it takes. */
   readonly length: number
-  /** Statistics are answered by one reply each, and an empty one that ends them. */
-  readonly answeredBy: 'one reply' | 'a series'
+  /** Statistics are answered by one reply each, and an empty one that ends them; a classic write and the look behind it by one each. */
+  readonly answeredBy: 'one reply' | 'two replies' | 'a series'
 }
 
 /** The request that `bytes` begin with; undefined while it is not all there. */
@@ -18,12 +18,12 @@ export function readRequest(protocol: Protocol, bytes: Buffer): RequestFrame | u
 /** How many bytes the answer takes that `bytes` begin with; 0 while it is not all there. */
 export function answerLength(protocol: Protocol, bytes: Buffer, answeredBy: RequestFrame['answeredBy']): number {
   let end = 0
-  for (;;) {
+  for (let replies = 1; ; replies++) {
     const rest = bytes.subarray(end)
     const length = protocol === 'binary' ? binaryReplyLength(rest) : metaReplyLength(rest)
     if (length === 0) return 0
     end += length
-    if (answeredBy === 'one reply' || endsSeries(protocol, rest)) return end
+    if (answeredBy === 'two replies' ? replies === 2 : answeredBy === 'one reply' || endsSeries(protocol, rest)) return end
   }
 }
 
@@ -64,10 +64,20 @@ function readMetaRequest(bytes: Buffer): RequestFrame | undefined {
   const line = lineOf(bytes)
   if (line === undefined) return undefined
   const [word = '', key = '', ...flags] = line.split(' ')
+  if (word === 'add' || word === 'replace' || word === 'cas')
+    return readClassicWrite(bytes, line, word === 'add' ? 'add' : 'replace')
   const body = word === 'ms' ? Number(flags[0]) + 2 : word === 'set' ? Number(flags[2]) + 2 : 0
   const length = line.length + 2 + body
   if (bytes.length < length) return undefined
   return { command: metaCommand(word, key, flags), key, length, answeredBy: word === 'stats' ? 'a series' : 'one reply' }
+}
+
+/** With the look at its key behind it. */
+function readClassicWrite(bytes: Buffer, line: string, command: 'add' | 'replace'): RequestFrame | undefined {
+  const [, key = '', , , size] = line.split(' ')
+  const start = line.length + 2 + Number(size) + 2
+  const look = bytes.length < start ? undefined : lineOf(bytes.subarray(start))
+  return look === undefined ? undefined : { command, key, length: start + look.length + 2, answeredBy: 'two replies' }
 }
 
 function metaCommand(word: string, key: string, flags: readonly string[]): RequestFrame['command'] {

@@ -137,15 +137,32 @@ export const replies = {
       return Buffer.concat([Buffer.from(line), bytes, Buffer.from('\r\n')])
     },
     missing: (request) => {
+      if (isClassic(request)) return classicReply(request, request.word === 'cas' ? 'NOT_FOUND' : 'NOT_STORED')
       const word = ['get', 'renew', 'touch'].includes(request.command) ? 'EN' : 'NF'
       return Buffer.from(`${word} O${request.opaque}\r\n`)
     },
-    ok: (request) => Buffer.from(`HD O${request.opaque}\r\n`),
-    conflict: (request) => Buffer.from(`${request.command === 'add' ? 'NS' : 'EX'} O${request.opaque}\r\n`),
-    outOfMemory: () => Buffer.from('SERVER_ERROR out of memory storing object\r\n'),
-    tooLarge: () => Buffer.from('SERVER_ERROR object too large for cache\r\n'),
+    ok: (request) => (isClassic(request) ? classicReply(request, 'STORED') : Buffer.from(`HD O${request.opaque}\r\n`)),
+    conflict: (request) => {
+      if (isClassic(request)) return classicReply(request, request.word === 'cas' ? 'EXISTS' : 'NOT_STORED')
+      return Buffer.from(`${request.command === 'add' ? 'NS' : 'EX'} O${request.opaque}\r\n`)
+    },
+    outOfMemory: (request) => refusal(request, 'SERVER_ERROR out of memory storing object'),
+    tooLarge: (request) => refusal(request, 'SERVER_ERROR object too large for cache'),
   },
 } satisfies Record<Protocol, Replies>
+
+function isClassic({ word }: ScriptedRequest): boolean {
+  return word in classicCommands
+}
+
+/** A classic command's reply has no number; the look that is sent behind it has. */
+function classicReply({ opaque }: ScriptedRequest, verdict: string): Buffer {
+  return Buffer.from(`${verdict}\r\nHD O${opaque}\r\n`)
+}
+
+function refusal(request: ScriptedRequest, line: string): Buffer {
+  return isClassic(request) ? classicReply(request, line) : Buffer.from(`${line}\r\n`)
+}
 
 export interface Replies {
   hit(request: ScriptedRequest, value: Buffer | string, version?: string): Buffer
@@ -305,9 +322,11 @@ function readMeta(bytes: Buffer): ReadRequest | undefined {
   if (end < 0) return undefined
   const line = bytes.toString('utf8', 0, end)
   const [word = '', key = '', ...flags] = line.split(' ')
-  const size = word === 'ms' || word === 'set' ? Number(word === 'ms' ? flags.shift() : flags[2]) : 0
-  const length = end + 2 + (size > 0 || word === 'ms' || word === 'set' ? size + 2 : 0)
-  if (bytes.length < length) return undefined
+  const size = word === 'ms' ? Number(flags.shift()) : word === 'set' || word in classicCommands ? Number(flags[2]) : undefined
+  const dataEnd = size === undefined ? end + 2 : end + 2 + size + 2
+  if (bytes.length < dataEnd) return undefined
+  if (word in classicCommands) return readClassic(bytes, { word, key, flags, line, value: bytes.subarray(end + 2, dataEnd - 2) })
+  const length = dataEnd
   const token = (letter: string) => flags.find((flag) => flag.startsWith(letter))?.slice(1)
   const request: ScriptedRequest = {
     command: metaCommand(word, flags),
@@ -316,11 +335,36 @@ function readMeta(bytes: Buffer): ReadRequest | undefined {
     opaque: Number(token('O') ?? -1),
     version: token('C'),
     exptime: token('T') === undefined ? undefined : Number(token('T')),
-    value: bytes.subarray(end + 2, end + 2 + size),
+    value: bytes.subarray(end + 2, end + 2 + (size ?? 0)),
     line,
   }
   return { request, length }
 }
+
+interface ClassicLine extends Pick<ScriptedRequest, 'word' | 'key' | 'line' | 'value'> {
+  readonly flags: readonly string[]
+}
+
+/** A classic command, and the look at its key behind it. */
+function readClassic(bytes: Buffer, { word, key, flags, line, value }: ClassicLine): ReadRequest | undefined {
+  const start = line.length + 2 + value.length + 2
+  const end = bytes.indexOf('\r\n', start)
+  if (end < 0) return undefined
+  const look = new RegExp(`^mg ${key} O(\\d+)$`).exec(bytes.toString('utf8', start, end))
+  const request: ScriptedRequest = {
+    command: classicCommands[word] as ScriptedRequest['command'],
+    word,
+    key,
+    opaque: Number(look?.[1] ?? -1),
+    version: flags[3],
+    exptime: Number(flags[1]),
+    value,
+    line,
+  }
+  return { request, length: end + 2 }
+}
+
+const classicCommands: Readonly<Record<string, ScriptedRequest['command']>> = { add: 'add', replace: 'replace', cas: 'replace' }
 
 function getCommand(flags: readonly string[]): ScriptedRequest['command'] {
   if (!flags.some((flag) => flag.startsWith('T'))) return 'get'

@@ -24,6 +24,8 @@ export class SteppingStore implements Store {
   readonly flights: (readonly StoreRequest[])[] = []
   /** While there is one: flights are refused at once, or are never answered, so that they end by their deadlines. */
   outage: 'refused' | 'silent' | undefined
+  /** While there is one: writes are refused for lack of memory, and answered so; `lost`: what was there goes with it. */
+  outOfMemory: 'unsent' | 'lost' | undefined
   /** Values larger than this are refused, keys included. */
   largest: number | undefined
   readonly #inner: Store
@@ -106,11 +108,20 @@ export class SteppingStore implements Store {
         answers.push({ result: 'conflict' })
         continue
       }
+      if (this.outOfMemory !== undefined && 'value' in request) {
+        answers.push(await this.#refuse(sid, request.key, this.outOfMemory))
+        continue
+      }
       const flight = await this.#inner.flight(sid, [this.#unwrapped(request)], Number.POSITIVE_INFINITY)
       answers.push(this.#wrapped(flight.answers[0] as StoreAnswer))
       at = flight.at
     }
     return { answers, at }
+  }
+
+  async #refuse(sid: string, key: string, result: 'unsent' | 'lost'): Promise<StoreAnswer> {
+    if (result === 'lost') await this.#inner.flight(sid, [{ op: 'delete', key }], Number.POSITIVE_INFINITY)
+    return { result, error: new StoreUnavailableError('no memory') }
   }
 
   /** A version is good on the connection that read it; on a later one nothing is sent. */

@@ -274,6 +274,35 @@ function sizeCases(): ContractCase[] {
       },
     },
     {
+      title:
+        'a write that is refused for lack of memory stores nothing, and is told apart by whether the old value is still there',
+      requirement: 'unsent: the server refused it, nothing has changed. lost: what was there before is gone.',
+      needs: ({ exhausts }) => (exhausts ? undefined : 'this store never refuses an item for lack of memory'),
+      async run(harness) {
+        const scene = new Scene(harness)
+        const names = ['conditional', 'unconditional', 'added']
+        await scene.answers(...names.map((name) => scene.add(name, 'old')))
+        const { version } = await scene.read('conditional')
+        await harness.exhaust?.()
+        const value = Buffer.alloc(300_000, 'new')
+        const refused = [
+          scene.replace('conditional', value, version),
+          scene.replace('unconditional', value),
+          scene.add('added', value),
+          scene.add('nothing-before', value),
+        ]
+        // One at a time: an item that is deleted makes room for the next.
+        for (const [index, request] of refused.entries()) {
+          const [answer, found] = await scene.answers(request, { op: 'get', key: request.key })
+          assert.ok(answer?.result === 'unsent' || answer?.result === 'lost', `it is refused, not ${told(answer)}`)
+          assert.equal(answer.error.code, 'STORE_UNAVAILABLE')
+          const isThere = answer.result === 'unsent' && index < names.length
+          assert.equal(told(found), isThere ? 'found' : 'missing', `after '${answer.result}'`)
+          if (found?.result === 'found') assert.equal(found.value.toString(), 'old')
+        }
+      },
+    },
+    {
       title: 'the largest size depends on the length of the key, up to 250 bytes',
       requirement,
       async run(harness) {

@@ -9,6 +9,8 @@ export interface ContractSubject {
   readonly skipsTime: boolean
   /** Whether the harnesses have {@link ContractHarness.outages}. */
   readonly breaks: boolean
+  /** Whether the harnesses can {@link ContractHarness.exhaust} the memory of the store's server. */
+  readonly exhausts?: boolean
   /** A fresh store for one case. Cases share nothing and may run at the same time, if what `make` gives shares nothing either. */
   make(): Promise<ContractHarness>
 }
@@ -27,6 +29,8 @@ export interface ContractHarness {
   readonly clock: { now(): number }
   /** The ways in which this store can be cut off, such as its server stopped, or silent. */
   readonly outages?: readonly Outage[]
+  /** Uses the memory of the store's server up: from now on it refuses items for lack of it. What it holds, it keeps. */
+  exhaust?(): Promise<void>
   /** Closes all stores that were made, and stops what was started for them. */
   end(): Promise<void>
 }
@@ -47,7 +51,7 @@ export interface ContractCase {
   /** The words of the contract that this case checks. */
   readonly requirement: string
   /** Why this case is left out for that store, or `undefined` if it is to be run. */
-  needs?(subject: Pick<ContractSubject, 'traits' | 'skipsTime' | 'breaks'>): string | undefined
+  needs?(subject: Pick<ContractSubject, 'traits' | 'skipsTime' | 'breaks' | 'exhausts'>): string | undefined
   /** Rejects where the store does not do it. {@link runContractCase} makes and ends the harness. */
   run(harness: ContractHarness): Promise<void>
 }

@@ -4,7 +4,7 @@ export type GoneReason =
   | 'destroyed'
   /** Its idle time or its absolute deadline has passed. */
   | 'expired'
-  /** memcached evicted one of its fields: a session comes back whole or not at all. */
+  /** memcached evicted one of its fields, or deleted an item that it had no memory to replace: a session comes back whole or not at all. */
   | 'lost'
   /** A newer secret was issued for it; this request still carries the one before. */
   | 'superseded'
@@ -44,7 +44,7 @@ export abstract class FieldwiseError extends Error {
   }
 }
 
-/** The session ended while this request was using it. `reason` says how, `field` which field was lost. */
+/** The session ended while this request was using it. `reason` says how, `field` what was lost: a field's name, or `header`. */
 export class SessionGoneError extends FieldwiseError {
   readonly code = 'SESSION_GONE'
   readonly reason: GoneReason
@@ -214,7 +214,7 @@ function goneMessage(reason: GoneReason, field: string | undefined): string {
     case 'expired':
       return 'This session has expired'
     case 'lost':
-      return `This session has ended because its field '${field}' is no longer in the store`
+      return `This session has ended because its ${field === 'header' ? field : `field '${field}'`} is no longer in the store`
     case 'superseded':
       return 'This session has a newer token; the one of this request is no longer good'
   }

@@ -1,6 +1,7 @@
 import { type Core, type Deadline, longestCall, readDeadline, send } from './core.js'
 import type { Edit, Left } from './edit.js'
 import {
+  type FieldwiseError,
   isFieldwiseError,
   OutcomeUnknownError,
   SessionGoneError,
@@ -283,9 +284,16 @@ class FieldWrite {
       return this.#finish(reading, item, until)
     }
     if (answer.result === 'unsent' && !this.#open) throw answer.error
+    if (answer.result === 'lost') return this.#settleLost(answer.error)
     if (answer.result === 'open') this.#open ??= { base: stored.item, json: item.json, until, mayBeAbsent: this.#mayBeAbsent }
     if (answer.result === 'conflict') this.#noteConflict()
     return false
+  }
+
+  /** The item is gone instead of replaced (W11). A reading tells whether that ends the session; if not, nothing of this call was stored. */
+  async #settleLost(error: FieldwiseError): Promise<never> {
+    const reading = await this.#read()
+    throw reading !== undefined && reading.header === undefined ? new SessionGoneError('destroyed') : error
   }
 
   #noteConflict(): void {
@@ -429,6 +437,7 @@ class FieldWrite {
   /** What the answer to a first try says. True when every edit has its answer. */
   #conclude(first: FirstTry, { answer, reading: seen }: Written): boolean | Promise<boolean> {
     if (answer.result === 'unsent') throw answer.error
+    if (answer.result === 'lost') return this.#settleLost(answer.error)
     if (answer.result === 'open') {
       this.#open = first.open
       return first.request.version ? false : this.#findOut()

@@ -192,7 +192,15 @@ export class Headers {
       return { waiting, header, isOpen: false }
     }
     if (answer.result === 'unsent') throw unavailable(answer.error)
+    if (answer.result === 'lost') throw this.#headerLost(reading.sid)
     return { waiting, header: undefined, isOpen: answer.result === 'open' }
+  }
+
+  /** The server has deleted the header instead of replacing it (W11), and with it the session. */
+  #headerLost(sid: string): SessionGoneError {
+    this.#reader.forget(sid)
+    this.#core.telemetry.lost(sid, 'header')
+    return new SessionGoneError('lost', 'header')
   }
 
   #dropLate(waiting: Waiting[], isOpen: boolean): Waiting[] {

@@ -119,8 +119,13 @@ export type StoreAnswer =
   | { readonly result: 'missing' }
   /** `add`: something is there. `replace`: the item has changed, or its version's connection is gone and nothing was sent. */
   | { readonly result: 'conflict' }
-  /** This request did not reach the server and never will. */
+  /** This request did not reach the server and never will, or the server refused it: nothing has changed. */
   | { readonly result: 'unsent'; readonly error: FieldwiseError }
+  /**
+   * `add`, `replace`: the server had no room for it, so that nothing of it is stored, and what was there before is gone. A store that can
+   * keep it answers `unsent` instead.
+   */
+  | { readonly result: 'lost'; readonly error: FieldwiseError }
   /** The answer was lost: the request may have been carried out, or may still be. */
   | { readonly result: 'open'; readonly error: FieldwiseError }
 

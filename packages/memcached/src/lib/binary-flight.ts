@@ -1,4 +1,4 @@
-import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
+import type { FieldwiseError } from 'fieldwise'
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
 import { checkReply, explainStatus, isSuccess, Status, valueIn } from './binary-reply.js'
 import { opcodes, requestText } from './binary-request.js'
@@ -6,7 +6,7 @@ import { BinaryVersion, versionIn } from './binary-version.js'
 import { conflict, done, FlightExchange, missing, stored } from './flight-exchange.js'
 import { type MemjsClient, type Performed, parseReply } from './memjs-client.js'
 import { Outbox } from './outbox.js'
-import { tooLarge, unsent } from './refusal.js'
+import { outOfMemory, tooLarge, unsent } from './refusal.js'
 import { type Fate, WireError, type WireHost } from './wire.js'
 
 /** The requests of one flight as one piece of bytes, and their replies. */
@@ -105,7 +105,7 @@ function answerOf(request: StoreRequest, status: number): StoreAnswer {
       if ('value' in request) return unsent(tooLarge(request.key, request.value.length, request.value.length - 1))
       break
     case Status.outOfMemory:
-      return unsent(new StoreUnavailableError('memcached has no memory for this item'))
+      return unsent(outOfMemory())
   }
   throw new WireError(explainStatus(status))
 }

@@ -304,7 +304,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     expect(received.map((value, index) => value.equals(values[index] as Buffer))).toEqual(values.map(() => true))
   })
 
-  test('a refused write leaves the connection in order, and the old value was not asked away', async () => {
+  test('a refused write leaves the connection in order, and says whether the old value is still there', async () => {
     const { session, server } = await scene((request, peer) => {
       if (request.key.endsWith(':full')) peer.send(reply.outOfMemory(request))
       else if (request.key.endsWith(':big')) peer.send(reply.tooLarge(request))
@@ -317,7 +317,9 @@ describe.each(protocols)('a %s connection', (protocol) => {
       session.replace('big'),
       session.touch('c'),
     ])
-    expect(answers.map(told)).toEqual(['stored', 'unsent STORE_UNAVAILABLE', 'stored', 'unsent VALUE_TOO_LARGE', 'done'])
+    // `ms` that is refused has deleted what was there (W11).
+    const fate = protocol === 'meta' ? 'lost' : 'unsent'
+    expect(answers.map(told)).toEqual(['stored', `${fate} STORE_UNAVAILABLE`, 'stored', `${fate} VALUE_TOO_LARGE`, 'done'])
     expect(complaint(answers[1])).toContain('no memory')
     expect(server.peers).toHaveLength(1)
   })

@@ -1,19 +1,28 @@
 import type { ContractHarness, Store } from 'fieldwise/store-contract'
 import { describe } from 'vitest'
 import { testContract } from '../../../../test/support/contract.js'
-import { Memcached } from '../../../../test/support/memcached.js'
+import { Memcached, textCommand } from '../../../../test/support/memcached.js'
 import { memcachedStore } from '../index.js'
 import type { MemcachedOptions } from './options.js'
 
-const protocols: readonly MemcachedOptions[] = [{ protocol: 'binary' }, { protocol: 'meta' }]
+const keepsAll = ['-m', '8', '-M']
+const subjects: readonly { readonly options: MemcachedOptions; readonly flags: readonly string[] }[] = [
+  { options: { protocol: 'meta' }, flags: [] },
+  { options: { protocol: 'binary' }, flags: keepsAll },
+  { options: { protocol: 'meta' }, flags: keepsAll },
+]
 
-describe.concurrent.each(protocols)('the store contract over the $protocol protocol on a real memcached', (options) => {
-  const { traits } = memcachedStore('127.0.0.1', options)
-  testContract({ traits, skipsTime: false, breaks: true, make: () => harnessOf(options) })
-})
+describe.concurrent.each(subjects)(
+  'the store contract over $options.protocol on a real memcached $flags',
+  ({ options, flags }) => {
+    const { traits } = memcachedStore('127.0.0.1', options)
+    const exhausts = flags === keepsAll
+    testContract({ traits, skipsTime: false, breaks: true, exhausts, make: () => harnessOf(options, flags) })
+  },
+)
 
-async function harnessOf(options: MemcachedOptions): Promise<ContractHarness> {
-  const server = await Memcached.start()
+async function harnessOf(options: MemcachedOptions, flags: readonly string[]): Promise<ContractHarness> {
+  const server = await Memcached.start({ flags })
   const stores: Store[] = []
   const make = (): Store => {
     const store = memcachedStore(server.address, options)
@@ -31,10 +40,19 @@ async function harnessOf(options: MemcachedOptions): Promise<ContractHarness> {
       { title: 'the server is stopped', begin: () => server.stop(), end: () => server.start() },
       { title: 'the server is frozen', begin: () => server.freeze(), end: async () => server.thaw() },
     ],
+    exhaust: () => fill(server),
     end: async () => {
       await Promise.all(stores.map((store) => store.close()))
       await server[Symbol.asyncDispose]()
     },
+  }
+}
+
+async function fill(server: Memcached): Promise<void> {
+  const value = 'x'.repeat(300_000)
+  for (let stored = 0; ; stored++) {
+    const answer = await textCommand(server, `set filler${stored} 0 0 ${value.length}\r\n${value}`)
+    if (!answer.startsWith('STORED')) return
   }
 }
 

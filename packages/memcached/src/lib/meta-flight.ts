@@ -1,11 +1,11 @@
-import { StoreUnavailableError } from 'fieldwise'
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
+import { classicText, isClassic, readVerdict } from './classic-write.js'
 import { exptime } from './expiry.js'
 import { conflict, done, FlightExchange, missing, stored } from './flight-exchange.js'
 import { keyText } from './key.js'
 import { Code, type MetaReply } from './meta-reply.js'
 import type { Outbox } from './outbox.js'
-import { tooLarge, unsent } from './refusal.js'
+import { refusedWrite, type Write } from './refusal.js'
 import { ForeignLine, WireError, type WireHost } from './wire.js'
 
 /** What the flights of one connection share. */
@@ -15,6 +15,8 @@ export interface MetaConnection {
   readonly origin: object
   /** The line that is being read. */
   readonly reply: MetaReply
+  /** Whether the server makes room for new items by evicting old ones. */
+  readonly evicts: boolean
   nextOpaque(): number
 }
 
@@ -37,14 +39,23 @@ export class MetaFlight extends FlightExchange {
   protected encodeRequest(request: StoreRequest, keyLength: number, out: Outbox): void {
     const opaque = this.#connection.nextOpaque()
     if (this.#opaque < 0) this.#opaque = opaque
+    const key = keyText(request.key, keyLength)
+    if ('value' in request && isClassic(request, this.#connection.evicts)) return this.#encodeClassic(request, key, opaque, out)
     out.text(commands[request.op])
-    out.text(keyText(request.key, keyLength))
+    out.text(key)
     this.#encodeFlags(request, out)
     out.text(`${opaque}`)
     out.text('\r\n')
     if (!('value' in request)) return
     out.bytes(request.value)
     out.text('\r\n')
+  }
+
+  /** The reply to a classic command carries no number, so a look at the same key follows it, whose reply does. */
+  #encodeClassic(request: Write, key: string, opaque: number, out: Outbox): void {
+    out.text(classicText(request, key, this.#exptime(request.life), casOf(request)))
+    out.bytes(request.value)
+    out.text(`\r\nmg ${key} O${opaque}\r\n`)
   }
 
   #encodeFlags(request: StoreRequest, out: Outbox): void {
@@ -59,7 +70,7 @@ export class MetaFlight extends FlightExchange {
         out.text(` ${request.value.length} ME c T${this.#exptime(request.life)} O`)
         break
       case 'replace':
-        out.text(` ${request.value.length} ${condition(request.version)} c T${this.#exptime(request.life)} O`)
+        out.text(` ${request.value.length} ${condition(casOf(request))} c T${this.#exptime(request.life)} O`)
         break
       case 'delete':
         out.text(' O')
@@ -74,6 +85,7 @@ export class MetaFlight extends FlightExchange {
   }
 
   protected readReply(request: StoreRequest, bytes: Buffer, start: number): number {
+    if ('value' in request && isClassic(request, this.#connection.evicts)) return this.#readClassic(request, bytes, start)
     const reply = this.#connection.reply
     let end: number
     try {
@@ -82,9 +94,26 @@ export class MetaFlight extends FlightExchange {
       return start + this.#acceptRefusal(request, error)
     }
     if (end < 0) return end
-    if (reply.opaque !== this.#opaque) throw new WireError('answered another request than the one that was due')
+    this.#assertDue(reply.opaque)
     if (reply.code === Code.VA) return this.#readValue(request, bytes, start, end)
     return request.op === 'get' && reply.code === Code.HD ? this.#readVersion(request, end) : this.#readPlain(request, end)
+  }
+
+  /** The line that says what came of it, and the reply to the look that was sent behind it: both or nothing. */
+  #readClassic(request: Write, bytes: Buffer, start: number): number {
+    const verdict = readVerdict(request, bytes, start)
+    if (typeof verdict === 'number') return verdict
+    const reply = this.#connection.reply
+    const end = reply.read(bytes, verdict.end)
+    if (end < 0) return end - (verdict.end - start)
+    this.#assertDue(reply.opaque)
+    if (reply.code !== Code.HD && reply.code !== Code.EN) throw unfit()
+    this.#accept(verdict.answer)
+    return end
+  }
+
+  #assertDue(opaque: number): void {
+    if (opaque !== this.#opaque) throw new WireError('answered another request than the one that was due')
   }
 
   protected isCurrent(version: Version | undefined): version is MetaVersion {
@@ -123,14 +152,12 @@ export class MetaFlight extends FlightExchange {
     return { result: 'stored', version: new MetaVersion(this.#connection.origin, cas) }
   }
 
-  /** A storage command that the server could not carry out is answered by a line without a number, in its turn. */
+  /** `ms` that the server could not carry out is answered by a line without a number, in its turn; what was there is deleted (W11). */
   #acceptRefusal(request: StoreRequest, error: unknown): number {
     if (!(error instanceof ForeignLine) || !('value' in request)) throw error
-    if (error.startsWith('SERVER_ERROR out of memory')) {
-      this.#accept(unsent(new StoreUnavailableError('memcached has no memory for this item')))
-    } else if (error.startsWith('SERVER_ERROR object too large for cache')) {
-      this.#accept(unsent(tooLarge(request.key, request.value.length, request.value.length - 1)))
-    } else throw error
+    const refusal = refusedWrite(request, error)
+    if (refusal === undefined) throw error
+    this.#accept({ result: 'lost', error: refusal })
     return error.length
   }
 
@@ -160,8 +187,12 @@ const commands: Readonly<Record<StoreRequest['op'], string>> = {
   touch: 'mg ',
 }
 
-function condition(version: Version | undefined): string {
-  return version === undefined ? 'MR' : `C${(version as MetaVersion).cas}`
+function casOf(request: Write): number | string | undefined {
+  return 'version' in request ? (request.version as MetaVersion | undefined)?.cas : undefined
+}
+
+function condition(cas: number | string | undefined): string {
+  return cas === undefined ? 'MR' : `C${cas}`
 }
 
 const meanings: Readonly<Record<StoreRequest['op'], Readonly<Record<number, StoreAnswer>>>> = {

@@ -102,6 +102,60 @@ describe('what leaves over the meta protocol', () => {
   )
 })
 
+describe('a write for which the server may have no memory goes by a classic command, which leaves the old value (W11)', () => {
+  const keepsAll = () => Object.assign(wire(), { evicts: false })
+  const versionOn = async (on: MetaWire) => {
+    const read = flight([get], on)
+    read.exchange.read(Buffer.from('VA 1 c7 t1 O1\r\nx\r\n'), 0)
+    read.exchange.settle(now)
+    return ((await read.answers).answers[0] as { version: object }).version
+  }
+
+  test('to a server that does not evict, of any size', async () => {
+    const on = keepsAll()
+    const version = await versionOn(on)
+    expect(flight([{ ...replace, version }], on).text).toBe('cas k 0 60 5 7\r\nvalue\r\nmg k O2\r\n')
+    expect(flight([replace], on).text).toBe('replace k 0 60 5\r\nvalue\r\nmg k O3\r\n')
+    expect(flight([add, get], on).text).toBe('add k 0 60 5\r\nvalue\r\nmg k O4\r\nmg k v c t O5\r\n')
+  })
+
+  test.each([
+    [8_192, /^ms k 8192 /],
+    [8_193, /^add k 0 60 8193\r\n/],
+  ])('to any server with %i bytes: %s', (length, text) => {
+    expect(flight([{ ...add, value: Buffer.alloc(length) }]).text).toMatch(text)
+  })
+
+  test.each<[StoreRequest, string, string]>([
+    [add, 'STORED', 'stored'],
+    [add, 'NOT_STORED', 'conflict'],
+    [replace, 'STORED', 'stored'],
+    [replace, 'NOT_STORED', 'missing'],
+    [replace, 'NOT_FOUND', 'missing'],
+    [replace, 'EXISTS', 'conflict'],
+    [add, 'SERVER_ERROR out of memory storing object', 'unsent STORE_UNAVAILABLE'],
+    [replace, 'SERVER_ERROR object too large for cache', 'unsent VALUE_TOO_LARGE'],
+  ])('%j %j', async (request, verdict, means) => {
+    const { exchange, answers } = flight([request], keepsAll())
+    const bytes = Buffer.from(`${verdict}\r\nHD O1\r\n`)
+    for (let there = 1; there < bytes.length; there++) expect(-exchange.read(bytes.subarray(0, there), 0)).toBeGreaterThan(there)
+    expect(exchange.read(bytes, 0)).toBe(bytes.length)
+    exchange.settle(now)
+    expect((await answers).answers.map(told)).toEqual([means])
+  })
+
+  test.each([
+    ['without the numbered reply behind it', 'STORED\r\nSTORED\r\n'],
+    ["with another request's number behind it", 'STORED\r\nHD O2\r\n'],
+    ['with a value behind it', 'STORED\r\nVA 1 O1\r\nx\r\n'],
+    ['for another command', 'EXISTS\r\nHD O1\r\n'],
+    ['that memcached does not give', `SERVER_ERROR ${'x'.repeat(200)}\r\n`],
+  ])('an answer %s is the end of the connection', (_, reply) => {
+    const { exchange } = flight([add], keepsAll())
+    expect(() => exchange.read(Buffer.from(reply), 0)).toThrow(WireError)
+  })
+})
+
 describe('an item whose version is known', () => {
   const known = async (reply: string, cas = '7') => {
     const on = wire()
@@ -168,8 +222,8 @@ describe('what a meta reply means', () => {
     [get, 'EN O1\r\n', 'missing'],
     [add, 'HD O1\r\n', 'stored'],
     [add, 'NS O1\r\n', 'conflict'],
-    [add, 'SERVER_ERROR out of memory storing object\r\n', 'unsent STORE_UNAVAILABLE'],
-    [add, 'SERVER_ERROR object too large for cache\r\n', 'unsent VALUE_TOO_LARGE'],
+    [add, 'SERVER_ERROR out of memory storing object\r\n', 'lost STORE_UNAVAILABLE'],
+    [add, 'SERVER_ERROR object too large for cache\r\n', 'lost VALUE_TOO_LARGE'],
     [replace, 'HD O1\r\n', 'stored'],
     [replace, 'NS O1\r\n', 'missing'],
     [replace, 'NF O1\r\n', 'missing'],
@@ -279,7 +333,7 @@ describe('what a meta reply means', () => {
     const replies = Buffer.from('SERVER_ERROR out of memory storing object\r\nEN O2\r\n')
     exchange.read(replies, exchange.read(replies, 0))
     exchange.settle(now)
-    expect((await answers).answers.map(told)).toEqual(['unsent STORE_UNAVAILABLE', 'missing'])
+    expect((await answers).answers.map(told)).toEqual(['lost STORE_UNAVAILABLE', 'missing'])
   })
 
   test('text from a server is never repeated in an error', () => {
@@ -314,7 +368,7 @@ describe('the greeting over the meta protocol', () => {
   const greeted = new MetaWire({ serverTime: () => now, itemSizeMax: 1, ask: answerAtOnce }, undefined)
 
   test('learns the version, the largest item and the time', async () => {
-    expect(await greeted.greet(1)).toEqual({ version: '1.6.18', itemSizeMax: 2_048, time: 1_767_225_600 })
+    expect(await greeted.greet(1)).toEqual({ version: '1.6.18', evicts: true, itemSizeMax: 2_048, time: 1_767_225_600 })
     expect(await greeted.readTime(1)).toBe(1_767_225_600)
   })
 

@@ -22,6 +22,7 @@ export class MetaWire implements Wire, MetaConnection {
   readonly host: WireHost
   readonly origin = {}
   readonly reply = new MetaReply()
+  evicts = true
   readonly #credentials: Credentials | undefined
   #opaque = 0
 
@@ -38,7 +39,9 @@ export class MetaWire implements Wire, MetaConnection {
       this.#ask(deadline, 'stats settings\r\n', statsLine),
       this.#ask(deadline, probe, probeLine),
     ])
-    return serverFacts(version.slice('VERSION '.length), statsOf(general), statsOf(settings))
+    const facts = serverFacts(version.slice('VERSION '.length), statsOf(general), statsOf(settings))
+    this.evicts = facts.evicts
+    return facts
   }
 
   async readTime(deadline: number): Promise<number> {

@@ -1,4 +1,4 @@
-import { BadArgumentError, type FieldwiseError, ValueTooLargeError } from 'fieldwise'
+import { BadArgumentError, type FieldwiseError, StoreUnavailableError, ValueTooLargeError } from 'fieldwise'
 import type { StoreAnswer, StoreRequest } from 'fieldwise/store-contract'
 import { largestValueIn } from './item-size.js'
 
@@ -16,6 +16,19 @@ export function refusalOf(request: StoreRequest, keyLength: number, itemSizeMax:
 
 export function unsent(error: FieldwiseError): StoreAnswer {
   return { result: 'unsent', error }
+}
+
+export type Write = Extract<StoreRequest, { op: 'add' | 'replace' }>
+
+/** Why the server could not carry out a write, where that is what its answer says: a line of text without a number. */
+export function refusedWrite(request: Write, line: { startsWith(prefix: string): boolean }): FieldwiseError | undefined {
+  if (line.startsWith('SERVER_ERROR out of memory')) return outOfMemory()
+  if (!line.startsWith('SERVER_ERROR object too large for cache')) return undefined
+  return tooLarge(request.key, request.value.length, request.value.length - 1)
+}
+
+export function outOfMemory(): FieldwiseError {
+  return new StoreUnavailableError('memcached has no memory for this item: give it more (memcached -m), and start it without -M')
 }
 
 export function tooLarge(key: string, size: number, largest: number): FieldwiseError {

@@ -16,6 +16,7 @@ export function serverFacts(version: string, general: Stats, settings: Stats): S
     version,
     itemSizeMax: wholeNumber(settings, 'item_size_max'),
     time: timeOf(general),
+    evicts: settings.get('evictions') !== 'off',
   }
 }
 

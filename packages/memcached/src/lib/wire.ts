@@ -41,6 +41,8 @@ export interface ServerFacts {
   readonly itemSizeMax: number
   /** The server's clock in whole seconds since 1970. */
   readonly time: number
+  /** Whether it makes room for new items by evicting old ones, unlike `memcached -M`. */
+  readonly evicts: boolean
 }
 
 /** What a connection offers to the protocol that is spoken over it. */

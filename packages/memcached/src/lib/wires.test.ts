@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import type { Flight, StoreAnswer, StoreRequest } from 'fieldwise/store-contract'
 import { describe, expect, test } from 'vitest'
 import { told } from '../../../../test/support/flights.js'
-import { type Protocol, replies, type ScriptedRequest } from '../../../../test/support/scripted-server.js'
+import { type Replies, replies, type ScriptedRequest } from '../../../../test/support/scripted-server.js'
 import { BinaryWire } from './binary-wire.js'
 import { Inbox } from './inbox.js'
 import { MetaWire } from './meta-wire.js'
@@ -11,19 +11,31 @@ import { type Exchange, WireError, type WireHost } from './wire.js'
 
 const itemSizeMax = 2_048
 const host: WireHost = { serverTime: () => 0, itemSizeMax, ask: () => {} }
-const wires = { binary: () => new BinaryWire(host, undefined), meta: () => new MetaWire(host, undefined) }
-const opcodes: Record<string, string> = { get: '0', add: '2', replace: '3', delete: '4', touch: '28', renew: '29' }
+const wires = {
+  binary: () => new BinaryWire(host, undefined),
+  meta: () => new MetaWire(host, undefined),
+  'meta, to a server that does not evict': () => Object.assign(new MetaWire(host, undefined), { evicts: false }),
+}
+type WireName = keyof typeof wires
+const words: Readonly<Record<WireName, Readonly<Record<string, string>>>> = {
+  binary: { get: '0', add: '2', replace: '3', delete: '4', touch: '28', renew: '29' },
+  meta: {},
+  'meta, to a server that does not evict': { add: 'add', replace: 'cas' },
+}
 
 const anyRequest: fc.Arbitrary<StoreRequest> = fc
   .constantFrom<StoreRequest['op']>('get', 'get', 'add', 'replace', 'delete', 'touch', 'renew')
-  .map((op) => ({ op, key: 'key', value: Buffer.from('value'), life: 1_000 }) as StoreRequest)
+  .map((op) => {
+    const value = op === 'add' || op === 'replace' ? { value: Buffer.from('value') } : {}
+    return { op, key: 'key', life: 1_000, ...value } as StoreRequest
+  })
 
 const anyFlight = fc.array(fc.tuple(anyRequest, fc.nat(2), fc.uint8Array({ maxLength: 300 })), { minLength: 1, maxLength: 4 })
 
 /** Bytes changed in the middle, put in or taken out. */
 const anyMutation = fc.record({ at: fc.nat(), remove: fc.nat(6), insert: fc.uint8Array({ maxLength: 6 }) })
 
-describe.each<Protocol>(['binary', 'meta'])('the %s wire, whatever comes and in whatever pieces,', (protocol) => {
+describe.each(Object.keys(wires) as WireName[])('the %s wire, whatever comes and in whatever pieces,', (protocol) => {
   test('reads right replies, each for its request', async () => {
     await fc.assert(
       fc.asyncProperty(anyFlight, fc.infiniteStream(fc.integer({ min: 1, max: 40 })), async (plan, sizes) => {
@@ -72,7 +84,7 @@ describe.each<Protocol>(['binary', 'meta'])('the %s wire, whatever comes and in 
   })
 })
 
-function prepare(protocol: Protocol, plan: readonly [StoreRequest, number, Uint8Array][]) {
+function prepare(protocol: WireName, plan: readonly [StoreRequest, number, Uint8Array][]) {
   let resolve: (flight: Flight) => void = () => {}
   const flight = new Promise<Flight>((settle) => {
     resolve = settle
@@ -95,7 +107,7 @@ function prepare(protocol: Protocol, plan: readonly [StoreRequest, number, Uint8
 }
 
 /** One of the replies that are right for this request. */
-function outcomeOf(protocol: Protocol, { op, key }: StoreRequest, choice: number, value: Buffer, opaque: number) {
+function outcomeOf(protocol: WireName, { op, key }: StoreRequest, choice: number, value: Buffer, opaque: number) {
   const request: ScriptedRequest = {
     command: op,
     key,
@@ -103,9 +115,10 @@ function outcomeOf(protocol: Protocol, { op, key }: StoreRequest, choice: number
     version: undefined,
     exptime: undefined,
     value,
-    word: opcodes[op] as string,
+    word: words[protocol][op] ?? '',
+    line: '',
   }
-  const reply = replies[protocol]
+  const reply: Replies = replies[protocol === 'binary' ? 'binary' : 'meta']
   if (op === 'get' || op === 'renew') {
     return choice === 0
       ? { reply: reply.missing(request), means: 'missing' }
@@ -154,5 +167,5 @@ function feed(exchange: Exchange, bytes: Buffer, sizes: Iterator<number>): 'comp
 }
 
 function isAnswer(answer: StoreAnswer): boolean {
-  return ['found', 'stored', 'done', 'missing', 'conflict', 'unsent', 'open'].includes(answer.result)
+  return ['found', 'stored', 'done', 'missing', 'conflict', 'unsent', 'lost', 'open'].includes(answer.result)
 }
