@@ -2,7 +2,7 @@ import type { FieldwiseError } from 'fieldwise'
 import { explainStatus, headerLength, Opcode, readReply, Status } from './binary-reply.js'
 import { buildRequest, type MemjsClient, type Performed, type Reply } from './memjs-client.js'
 import type { Outbox } from './outbox.js'
-import { type Exchange, type Fate, WireError } from './wire.js'
+import { type Exchange, type Fate, statsRefused, WireError } from './wire.js'
 
 /** A command that is no part of a session. */
 export interface Command {
@@ -77,11 +77,16 @@ export class BinaryCommand implements Exchange {
 }
 
 const none = Buffer.alloc(0)
-const largestCommandReply = 65_536
+const largestCommandReply = 4_096
 const mostStats = 4_096
 
 export function succeeds(status: number): void {
   if (status !== Status.ok) throw new WireError(explainStatus(status))
+}
+
+export function tellsStats(status: number): void {
+  if (status === Status.ok) return
+  throw new WireError(status === Status.authFailed ? explainStatus(status) : statsRefused)
 }
 
 export function succeedsIfKnown(status: number): void {

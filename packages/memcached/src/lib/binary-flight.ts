@@ -58,7 +58,8 @@ export class BinaryFlight extends FlightExchange {
   }
 
   protected readReply(request: StoreRequest, bytes: Buffer, start: number): number {
-    const end = checkReply(bytes, start, opcodes[request.op], this.#opaque, this.host.itemSizeMax)
+    const largest = request.op === 'get' || request.op === 'renew' ? this.host.itemSizeMax : largestWithoutValue
+    const end = checkReply(bytes, start, opcodes[request.op], this.#opaque, largest)
     if (end < 0) return end
     this.#opaque = (this.#opaque + 1) >>> 0
     this.answer(this.#readAnswer(request, bytes, start, end))
@@ -90,6 +91,9 @@ export class BinaryFlight extends FlightExchange {
     return version === undefined ? stored : { result: 'stored', version }
   }
 }
+
+/** What is answered without a value has no more than a few words of error. */
+const largestWithoutValue = 1_024
 
 function answerOf(request: StoreRequest, status: number): StoreAnswer {
   switch (status) {

@@ -50,7 +50,7 @@ export function checkReply(bytes: Buffer, start: number, opcode: number, opaque:
   }
   const body = bytes.readUInt32BE(start + 8)
   if (bytes.readUInt16BE(start + 2) + (bytes[start + 4] as number) > body) throw new WireError(contradiction)
-  if (body > largest) throw new WireError('sent an answer that is larger than any item')
+  if (body > largest) throw new WireError('sent an answer that is larger than any to this request')
   const length = headerLength + body
   return there < length ? -length : start + length
 }

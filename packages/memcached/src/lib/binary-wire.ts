@@ -1,14 +1,23 @@
 import type { Flight, StoreRequest } from 'fieldwise/store-contract'
-import { BinaryCommand, type Command, logsIn, succeeds, succeedsIfKnown } from './binary-command.js'
+import { BinaryCommand, type Command, logsIn, succeeds, succeedsIfKnown, tellsStats } from './binary-command.js'
 import { BinaryFlight } from './binary-flight.js'
 import { Opcode, Status } from './binary-reply.js'
 import { MemjsClient, type Reply } from './memjs-client.js'
 import { type Stats, serverFacts, timeOf } from './server-facts.js'
-import { type Credentials, type Done, type Exchange, type ServerFacts, type Wire, WireError, type WireHost } from './wire.js'
+import {
+  type Credentials,
+  type Done,
+  type Exchange,
+  proxyHint,
+  type ServerFacts,
+  type Wire,
+  WireError,
+  type WireHost,
+} from './wire.js'
 
 /** memcached's binary protocol (protocol_binary.h), spoken through memjs. */
 export class BinaryWire implements Wire {
-  readonly silenceHint = "memcached -Y, -Z and -B ascii take protocol: 'meta'"
+  readonly silenceHint = `memcached -Y, -Z and -B ascii take protocol: 'meta'; ${proxyHint}`
   readonly #host: WireHost
   readonly #credentials: Credentials | undefined
   readonly #client = new MemjsClient()
@@ -22,14 +31,14 @@ export class BinaryWire implements Wire {
     if (this.#credentials !== undefined) await this.#logIn(this.#credentials, deadline)
     const [[version], general, settings] = await Promise.all([
       this.#ask(deadline, { opcode: Opcode.version, judge: succeeds }),
-      this.#ask(deadline, { opcode: Opcode.stat, judge: succeeds }),
-      this.#ask(deadline, { opcode: Opcode.stat, key: 'settings', judge: succeeds }),
+      this.#ask(deadline, { opcode: Opcode.stat, judge: tellsStats }),
+      this.#ask(deadline, { opcode: Opcode.stat, key: 'settings', judge: tellsStats }),
     ])
     return serverFacts(textOf(version), statsOf(general), statsOf(settings))
   }
 
   async readTime(deadline: number): Promise<number> {
-    return timeOf(statsOf(await this.#ask(deadline, { opcode: Opcode.stat, judge: succeeds })))
+    return timeOf(statsOf(await this.#ask(deadline, { opcode: Opcode.stat, judge: tellsStats })))
   }
 
   flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Exchange {

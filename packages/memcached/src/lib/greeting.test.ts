@@ -135,7 +135,9 @@ describe.each(protocols)('a %s connection refuses, saying what to change,', (pro
   test('a server that closes connections at once', async () => {
     const server = await ScriptedServer.raw((peer) => peer.end())
     ends.push(server)
-    expect(await refusal(server.address, { protocol })).toMatch(/closes connections before it says what it is: memcached -/)
+    expect(await refusal(server.address, { protocol })).toMatch(
+      /closes connections before it says what it is: memcached -.*a proxy such as twemproxy/,
+    )
   })
 
   test('a port where nobody listens, a socket that is not there, and a name that does not resolve', async () => {
@@ -150,12 +152,43 @@ describe.each(protocols)('a %s connection refuses, saying what to change,', (pro
   })
 
   test.each([
-    ['item_size_max', { settings: { item_size_max: '' } }],
-    ['time', { stats: { time: 'soon' } }],
+    ['item_size_max in `stats settings`', { settings: { item_size_max: '' } }],
+    ['time in `stats`', { stats: { time: 'soon' } }],
   ])('a server that does not tell its %s, as a proxy does', async (name, told) => {
     const server = await ScriptedServer.start({ protocol, script: () => {}, ...told })
     ends.push(server)
     expect(await refusal(server.address, { protocol })).toContain(`does not tell its ${name}`)
+  })
+
+  test.each([
+    ['item_size_max', { settings: { item_size_max: String(2 ** 30 + 1) } }],
+    ['time', { stats: { time: '281474976711' } }],
+    ['time', { stats: { time: '9'.repeat(400) } }],
+  ])('a server that tells a %s that none has', async (name, told) => {
+    const server = await ScriptedServer.start({ protocol, script: () => {}, ...told })
+    ends.push(server)
+    expect(await refusal(server.address, { protocol })).toContain(`tells a ${name} in \`stats`)
+    await expect(storeFor(server.address, { protocol }).now('uuid~x', 1)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  })
+
+  test('a server that refuses `stats`', async () => {
+    const server = await ScriptedServer.start({
+      protocol,
+      script: () => {},
+      greet: (request, peer) => {
+        if (request.word !== 'stats' && request.word !== '0x10') return false
+        peer.send(protocol === 'binary' ? binaryReply(request, { status: 0x81 }) : 'ERROR\r\n')
+        return true
+      },
+    })
+    ends.push(server)
+    expect(await refusal(server.address, { protocol })).toMatch(/refuses `stats`.*allow the command/)
+  })
+
+  test('memcached as a proxy, behind which no version holds', async () => {
+    const server = await ScriptedServer.start({ protocol, script: () => {}, stats: { proxy_conn_requests: '3' } })
+    ends.push(server)
+    expect(await refusal(server.address, { protocol })).toMatch(/is memcached as a proxy.*connect to the servers behind it/)
   })
 
   test('what does not end: statistics by the thousand', async () => {

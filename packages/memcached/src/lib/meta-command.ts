@@ -1,6 +1,6 @@
 import type { FieldwiseError } from 'fieldwise'
 import type { Outbox } from './outbox.js'
-import { type Exchange, type Fate, ForeignLine, WireError } from './wire.js'
+import { type Exchange, type Fate, ForeignLine, statsRefused, WireError } from './wire.js'
 
 /** Looks at a line of an answer and says whether it is the last. @throws {WireError} when it does not belong there. */
 export type TakeLine = (line: string) => boolean
@@ -70,6 +70,7 @@ export function versionLine(line: string): boolean {
 export function statsLine(line: string): boolean {
   if (line === 'END') return true
   if (line.startsWith('STAT ')) return false
+  if (/^(ERROR$|SERVER_ERROR\b|CLIENT_ERROR (?!unauthenticated))/.test(line)) throw new WireError(statsRefused)
   throw new ForeignLine(line)
 }
 

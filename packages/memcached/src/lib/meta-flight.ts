@@ -123,7 +123,7 @@ export class MetaFlight extends FlightExchange {
   #readValue(request: StoreRequest, bytes: Buffer, start: number, line: number): number {
     const reply = this.#connection.reply
     if (request.op !== 'renew' && (request.op !== 'get' || this.isCurrent(request.known))) throw unfit()
-    if (reply.size > this.host.itemSizeMax) throw new WireError('sent an answer that is larger than any item')
+    if (reply.size > this.host.itemSizeMax) throw new WireError('sent an answer that is larger than any to this request')
     const end = line + reply.size + 2
     if (end > bytes.length) return -(end - start)
     if (bytes[end - 2] !== 0x0d || bytes[end - 1] !== 0x0a) throw unfit()

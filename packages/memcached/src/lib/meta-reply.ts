@@ -75,9 +75,11 @@ export class MetaReply {
   }
 
   #readLife(bytes: Buffer): number {
-    if (bytes[this.#at] !== minus) return this.#readNumber(bytes)
-    this.#at++
-    return -this.#readNumber(bytes)
+    const isForEver = bytes[this.#at] === minus
+    if (isForEver) this.#at++
+    const seconds = this.#readNumber(bytes)
+    if (seconds > (isForEver ? 1 : longestLife)) throw malformed()
+    return isForEver ? -1 : seconds
   }
 
   /** Up to 64 bits, more than a number holds exactly. */
@@ -120,6 +122,8 @@ function malformed(): WireError {
 
 const shortest = 'HD\r\n'.length
 const longestLine = 1_024
+/** Times are 32-bit numbers in memcached. */
+const longestLife = 2 ** 32 - 1
 const exactDigits = 15
 const mostDigits = 20
 const [space, minus, zero, nine, cr, lf] = [0x20, 0x2d, 0x30, 0x39, 0x0d, 0x0a]

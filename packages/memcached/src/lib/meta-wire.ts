@@ -14,11 +14,11 @@ import {
 import { type MetaConnection, MetaFlight } from './meta-flight.js'
 import { MetaReply } from './meta-reply.js'
 import { type Stats, serverFacts, timeOf } from './server-facts.js'
-import type { Credentials, Done, Exchange, ServerFacts, Wire, WireHost } from './wire.js'
+import { type Credentials, type Done, type Exchange, proxyHint, type ServerFacts, type Wire, type WireHost } from './wire.js'
 
 /** memcached's meta protocol (protocol.txt, "Meta Commands"): every request carries a number that its reply repeats. */
 export class MetaWire implements Wire, MetaConnection {
-  readonly silenceHint = "memcached -S takes protocol: 'binary', memcached -Z takes tls, and tls takes memcached -Z"
+  readonly silenceHint = `memcached -S takes protocol: 'binary', memcached -Z takes tls, and tls takes memcached -Z; ${proxyHint}`
   readonly host: WireHost
   readonly origin = {}
   readonly reply = new MetaReply()

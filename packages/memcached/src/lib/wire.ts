@@ -82,6 +82,13 @@ export interface Done {
 /** What came cannot be what was due. The message says what it looks like and what to do; it never repeats what came. */
 export class WireError extends Error {}
 
+/** What is said of a server that does not answer `stats`. */
+export const statsRefused =
+  'refuses `stats`, which tell its clock and its largest item: allow the command, or is a proxy in between? Connect to memcached itself'
+
+/** What cannot be told apart from outside. */
+export const proxyHint = 'a proxy such as twemproxy closes on what it does not know: connect to memcached itself'
+
 /**
  * What comes instead of a reply when the server does not speak the protocol: a line of text. As long as it is not all there, minus the
  * number of bytes needed to tell what it is.
