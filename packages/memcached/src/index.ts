@@ -9,7 +9,7 @@ import { createStore } from './lib/create-store.js'
 import type { MemcachedOptions } from './lib/options.js'
 import type { Servers } from './lib/servers.js'
 
-export type { BinaryOptions, MemcachedOptions, MetaOptions } from './lib/options.js'
+export type { AutoOptions, BinaryOptions, MemcachedOptions, MetaOptions } from './lib/options.js'
 export type { Servers } from './lib/servers.js'
 
 /**

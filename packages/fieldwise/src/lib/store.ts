@@ -65,7 +65,7 @@ export interface Store {
 export interface StoreTraits {
   /** Answers to `get` carry the item's remaining life. */
   readonly reportsLife: boolean
-  /** Says of an item whose version is known that it is the `same`, instead of sending it again. */
+  /** Says of an item whose version is known that it is the `same`, instead of sending it again, wherever its server can. */
   readonly comparesVersions: boolean
   /** Items survive the end of this process and are seen by other processes. */
   readonly shared: boolean

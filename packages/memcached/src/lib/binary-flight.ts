@@ -9,23 +9,32 @@ import { Outbox } from './outbox.js'
 import { outOfMemory, tooLarge, unsent } from './refusal.js'
 import { type Fate, WireError, type WireHost } from './wire.js'
 
+/** What the flights of one connection share. */
+export interface BinaryConnection {
+  readonly client: MemjsClient
+  readonly host: WireHost
+  /** What its versions are bound to. They may be kept for long after the connection is gone, so there is nothing in it. */
+  readonly origin: object
+}
+
 /** The requests of one flight as one piece of bytes, and their replies. */
 export class BinaryFlight extends FlightExchange {
   readonly #client: MemjsClient
+  readonly #origin: object
   #performed: Performed<number> | undefined
   #failure: StoreAnswer | undefined
   /** The number of the request whose reply is due. All requests of a flight are numbered in a row. */
   #opaque = -1
 
   constructor(
-    client: MemjsClient,
-    host: WireHost,
+    { client, host, origin }: BinaryConnection,
     requests: readonly StoreRequest[],
     deadline: number,
     resolve: (flight: Flight) => void,
   ) {
     super(host, requests, deadline, resolve)
     this.#client = client
+    this.#origin = origin
   }
 
   override encode(out: Outbox): void {
@@ -67,7 +76,7 @@ export class BinaryFlight extends FlightExchange {
   }
 
   protected isCurrent(version: Version): boolean {
-    return version instanceof BinaryVersion && version.connection === this.host
+    return version instanceof BinaryVersion && version.origin === this.#origin
   }
 
   /** The success of a read or a write is read in place: memjs makes four slices and two objects of each. The rest is left to memjs. */
@@ -81,13 +90,13 @@ export class BinaryFlight extends FlightExchange {
 
   #found(bytes: Buffer, start: number, end: number): StoreAnswer {
     const value = valueIn(bytes, start, end)
-    const version = versionIn(bytes, start, this.host)
+    const version = versionIn(bytes, start, this.#origin)
     if (version === undefined) throw new WireError('gives items no version (memcached -C): start it without -C')
     return { result: 'found', value, version }
   }
 
   #stored(bytes: Buffer, start: number): StoreAnswer {
-    const version = versionIn(bytes, start, this.host)
+    const version = versionIn(bytes, start, this.#origin)
     return version === undefined ? stored : { result: 'stored', version }
   }
 }

@@ -1,20 +1,21 @@
-import type { WireHost } from './wire.js'
-
-/** A version is good on the connection that read it. The number is kept as two halves: a slice of the answer would keep all of it. */
+/**
+ * A version is good on the connection that read it, whose `origin` it carries. The number is kept as two halves: a slice of the answer
+ * would keep all of it.
+ */
 export class BinaryVersion {
-  readonly connection: WireHost
+  readonly origin: object
   readonly high: number
   readonly low: number
 
-  constructor(connection: WireHost, high: number, low: number) {
-    this.connection = connection
+  constructor(origin: object, high: number, low: number) {
+    this.origin = origin
     this.high = high
     this.low = low
   }
 }
 
-/** The version in the header of a reply, as read over `connection`; undefined for 0, which asks for no version at all. */
-export function versionIn(bytes: Buffer, start: number, connection: WireHost): BinaryVersion | undefined {
+/** The version in the header of a reply, as read over a connection; undefined for 0, which asks for no version at all. */
+export function versionIn(bytes: Buffer, start: number, origin: object): BinaryVersion | undefined {
   const [high, low] = [bytes.readUInt32BE(start + 16), bytes.readUInt32BE(start + 20)]
-  return high === 0 && low === 0 ? undefined : new BinaryVersion(connection, high, low)
+  return high === 0 && low === 0 ? undefined : new BinaryVersion(origin, high, low)
 }

@@ -1,6 +1,6 @@
 import type { Flight, StoreRequest } from 'fieldwise/store-contract'
 import { BinaryCommand, type Command, logsIn, succeeds, succeedsIfKnown, tellsStats } from './binary-command.js'
-import { BinaryFlight } from './binary-flight.js'
+import { type BinaryConnection, BinaryFlight } from './binary-flight.js'
 import { Opcode, Status } from './binary-reply.js'
 import { MemjsClient, type Reply } from './memjs-client.js'
 import { type Stats, serverFacts, timeOf } from './server-facts.js'
@@ -16,14 +16,15 @@ import {
 } from './wire.js'
 
 /** memcached's binary protocol (protocol_binary.h), spoken through memjs. */
-export class BinaryWire implements Wire {
+export class BinaryWire implements Wire, BinaryConnection {
   readonly silenceHint = `memcached -Y, -Z and -B ascii take protocol: 'meta'; ${proxyHint}`
-  readonly #host: WireHost
+  readonly host: WireHost
+  readonly origin = {}
   readonly #credentials: Credentials | undefined
-  readonly #client = new MemjsClient()
+  readonly client = new MemjsClient()
 
   constructor(host: WireHost, credentials: Credentials | undefined) {
-    this.#host = host
+    this.host = host
     this.#credentials = credentials
   }
 
@@ -42,12 +43,12 @@ export class BinaryWire implements Wire {
   }
 
   flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Exchange {
-    return new BinaryFlight(this.#client, this.#host, requests, deadline, resolve)
+    return new BinaryFlight(this, requests, deadline, resolve)
   }
 
   ping(deadline: number, done: Done): Exchange {
     const resolve = (_replies: unknown, at: number): void => done.resolve(at)
-    return new BinaryCommand(this.#client, { opcode: Opcode.noop, judge: succeeds }, deadline, { ...done, resolve })
+    return new BinaryCommand(this.client, { opcode: Opcode.noop, judge: succeeds }, deadline, { ...done, resolve })
   }
 
   /** SASL PLAIN (RFC 4616). A server without SASL needs no login and is not shown the password. */
@@ -63,7 +64,7 @@ export class BinaryWire implements Wire {
 
   #ask(deadline: number, command: Command): Promise<Reply[]> {
     return new Promise((resolve, reject) => {
-      this.#host.ask(new BinaryCommand(this.#client, command, deadline, { resolve, reject }))
+      this.host.ask(new BinaryCommand(this.client, command, deadline, { resolve, reject }))
     })
   }
 }

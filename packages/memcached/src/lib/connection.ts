@@ -4,7 +4,7 @@ import { Fifo } from './fifo.js'
 import { Inbox } from './inbox.js'
 import { defaultItemSizeMax } from './item-size.js'
 import { type Bytes, Outbox } from './outbox.js'
-import { type Exchange, explainForeign, type ServerFacts, type Wire, WireError, type WireHost } from './wire.js'
+import { type Exchange, explainForeign, type ServerFacts, Unspoken, type Wire, WireError, type WireHost } from './wire.js'
 
 export interface ConnectionOptions {
   /** Begins to connect; `connected` is called when bytes can be sent. */
@@ -32,6 +32,8 @@ export class Connection implements WireHost {
   /** The server's time minus the monotonic clock. */
   clockOffset = Number.NaN
   itemSizeMax = defaultItemSizeMax
+  /** The server showed that it does not speak this protocol: by what it said, or by hanging up before it said what it is. */
+  isUnspoken = false
   readonly wire: Wire
   readonly #options: ConnectionOptions
   readonly #socket: Socket
@@ -110,9 +112,13 @@ export class Connection implements WireHost {
     const socket = this.#socket
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('drain', () => this.#scheduleFlush())
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(explainSocketError(error) ?? this.#closedBy(), error))
-    socket.on('end', () => this.#fail(this.#closedBy()))
-    socket.on('close', () => this.#fail(this.#closedBy()))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const what = explainSocketError(error)
+      if (what === undefined) this.#hangUp(error)
+      else this.#fail(what, error)
+    })
+    socket.on('end', () => this.#hangUp())
+    socket.on('close', () => this.#hangUp())
   }
 
   #greet(): void {
@@ -274,7 +280,15 @@ export class Connection implements WireHost {
     if (next !== Number.POSITIVE_INFINITY) this.#wake(next)
   }
 
+  /** The server did. */
+  #hangUp(cause?: unknown): void {
+    if (this.#ended !== undefined) return
+    this.isUnspoken = !this.#ready
+    this.#fail(this.#closedBy(), cause)
+  }
+
   #fail(what: string, cause?: unknown): void {
+    if (cause instanceof Unspoken) this.isUnspoken = true
     this.end(new StoreUnavailableError(`${this.#options.peer} ${what}`, cause instanceof WireError ? undefined : cause))
   }
 

@@ -7,6 +7,7 @@ import type { MemcachedOptions } from './options.js'
 
 const keepsAll = ['-m', '8', '-M']
 const subjects: readonly { readonly options: MemcachedOptions; readonly flags: readonly string[] }[] = [
+  { options: { protocol: 'auto' }, flags: [] },
   { options: { protocol: 'meta' }, flags: [] },
   { options: { protocol: 'binary' }, flags: keepsAll },
   { options: { protocol: 'meta' }, flags: keepsAll },

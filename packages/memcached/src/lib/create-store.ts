@@ -17,14 +17,17 @@ export function createStore(servers: Servers | undefined, options: MemcachedOpti
     monotonic: () => host.monotonic(),
     random: Math.random,
     dial: settings.tls === undefined ? dialPlain : dialTls(settings.tls),
-    wire: (wireHost) => createWire(wireHost, settings),
+    ...wiresOf(settings),
   }
   const fleet = configs.map((config) => new Server(config, runtime))
-  return new Fleet(fleet, settings.protocol === 'meta', (newHost) => {
+  return new Fleet(fleet, settings.protocol, (newHost) => {
     host = newHost
   })
 }
 
-function createWire(host: WireHost, settings: Settings): Wire {
-  return settings.protocol === 'meta' ? new MetaWire(host, settings.credentials) : new BinaryWire(host, settings.credentials)
+function wiresOf({ protocol, credentials }: Settings): Pick<ServerRuntime, 'wire' | 'otherwise'> {
+  const meta = (host: WireHost): Wire => new MetaWire(host, credentials)
+  const binary = (host: WireHost): Wire => new BinaryWire(host, credentials)
+  if (protocol === 'auto') return { wire: meta, otherwise: binary }
+  return { wire: protocol === 'meta' ? meta : binary }
 }

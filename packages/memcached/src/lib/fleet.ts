@@ -1,5 +1,6 @@
 import { type FieldwiseError, isFieldwiseError, StoreUnavailableError } from 'fieldwise'
 import type { Flight, Store, StoreHost, StoreRequest, StoreTraits } from 'fieldwise/store-contract'
+import type { Protocol } from './options.js'
 import { unsent } from './refusal.js'
 import { chooseServer } from './rendezvous.js'
 import type { Server } from './server.js'
@@ -15,12 +16,14 @@ export class Fleet implements Store {
   readonly #byLabel: ReadonlyMap<string, Server>
   readonly #useHost: (host: StoreHost) => void
 
-  constructor(servers: readonly Server[], isMeta: boolean, useHost: (host: StoreHost) => void) {
+  constructor(servers: readonly Server[], protocol: Protocol, useHost: (host: StoreHost) => void) {
     this.#servers = servers
     this.#byLabel = new Map(servers.map((server) => [server.config.label, server]))
     this.#useHost = useHost
     const timeout = Math.max(...servers.map((server) => server.config.timeout))
-    this.traits = { reportsLife: isMeta, comparesVersions: isMeta, shared: true, timeout, lifeStep: 1_000 }
+    // With 'auto' a server may be one that compares and reports nothing: what it does not compare it sends again.
+    const traits = { reportsLife: protocol === 'meta', comparesVersions: protocol !== 'binary' }
+    this.traits = { ...traits, shared: true, timeout, lifeStep: 1_000 }
   }
 
   start(host: StoreHost): void {

@@ -1,6 +1,6 @@
 import type { FieldwiseError } from 'fieldwise'
 import type { Outbox } from './outbox.js'
-import { type Exchange, type Fate, ForeignLine, statsRefused, WireError } from './wire.js'
+import { type Exchange, type Fate, ForeignLine, statsRefused, Unspoken, WireError } from './wire.js'
 
 /** Looks at a line of an answer and says whether it is the last. @throws {WireError} when it does not belong there. */
 export type TakeLine = (line: string) => boolean
@@ -80,7 +80,7 @@ export const probe = 'mg fieldwise-probe t O1\r\n'
 /** A reply to a miss that does not repeat the number cannot be told from another's. */
 export function probeLine(line: string): boolean {
   if (/^(EN|HD t-?\d+) O1$/.test(line)) return true
-  if (/^(EN|HD)\b|^ERROR$|^CLIENT_ERROR (?!unauthenticated)/.test(line)) throw new WireError(tooOld)
+  if (/^(EN|HD)\b|^ERROR$|^CLIENT_ERROR (?!unauthenticated)/.test(line)) throw new Unspoken(tooOld)
   throw new ForeignLine(line)
 }
 

@@ -35,9 +35,11 @@ describe('the options of memcachedStore', () => {
   })
 
   test.each<[unknown, RegExp]>([
-    [{ protocol: 'text' }, /'binary' or 'meta'/],
+    [{ protocol: 'text' }, /'binary', 'meta' or 'auto'/],
     [{ tls: true }, /protocol: 'meta', tls/],
     [{ protocol: 'binary', tls: {} }, /protocol: 'meta', tls/],
+    [{ protocol: 'auto', tls: true }, /protocol: 'meta', tls/],
+    [{ protocol: 'auto', username: 'a b', password: 'hunter2' }, /no room for/],
     [{ protocol: 'meta', tls: false }, /leave it out/],
     [{ protocol: 'meta', tls: 'yes' }, /`tls` is true or/],
     [{ timeout: 500 }, /`timeout`.*'500ms'/],

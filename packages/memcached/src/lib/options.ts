@@ -10,7 +10,7 @@ interface CommonOptions {
   readonly connectTimeout?: Duration | undefined
   /** How long a server that is down is left alone at most before one call tries it again. Default `'1s'`. */
   readonly retryInterval?: Duration | undefined
-  /** For servers that ask for it: SASL PLAIN (`protocol: 'binary'`), or the file of `memcached -Y` (`protocol: 'meta'`). */
+  /** For servers that ask for it: SASL PLAIN (over the binary protocol), or the file of `memcached -Y` (over the meta protocol). */
   readonly username?: string | undefined
   readonly password?: string | undefined
 }
@@ -29,12 +29,24 @@ export interface MetaOptions extends CommonOptions {
   readonly tls?: true | ConnectionOptions | undefined
 }
 
+/**
+ * The meta protocol with each server that speaks it, and the binary protocol with each that does not, decided anew for every connection.
+ * What is stored is the same. For fleets of old and new servers, and while one becomes the other.
+ */
+export interface AutoOptions extends CommonOptions {
+  readonly protocol: 'auto'
+  /** TLS takes `protocol: 'meta'`. */
+  readonly tls?: undefined
+}
+
 /** The options of `memcachedStore`, by protocol. */
-export type MemcachedOptions = BinaryOptions | MetaOptions
+export type MemcachedOptions = BinaryOptions | MetaOptions | AutoOptions
+
+export type Protocol = 'binary' | 'meta' | 'auto'
 
 /** Options as they were checked. Times are in milliseconds. */
 export interface Settings {
-  readonly protocol: 'binary' | 'meta'
+  readonly protocol: Protocol
   readonly timeouts: Timeouts
   readonly credentials: Credentials | undefined
   readonly tls: ConnectionOptions | undefined
@@ -44,9 +56,7 @@ export interface Settings {
 export function parseOptions(options: MemcachedOptions): Settings {
   assertKnown(options)
   const protocol = options.protocol ?? 'binary'
-  if (protocol !== 'binary' && protocol !== 'meta') {
-    throw new BadConfigError("memcachedStore: `protocol` is 'binary' or 'meta'")
-  }
+  if (!protocols.has(protocol)) throw new BadConfigError("memcachedStore: `protocol` is 'binary', 'meta' or 'auto'")
   return {
     protocol,
     timeouts: parseTimeouts(options),
@@ -55,6 +65,7 @@ export function parseOptions(options: MemcachedOptions): Settings {
   }
 }
 
+const protocols: ReadonlySet<string> = new Set<Protocol>(['binary', 'meta', 'auto'])
 const known = new Set(['protocol', 'timeout', 'connectTimeout', 'retryInterval', 'username', 'password', 'tls'])
 
 function assertKnown(options: MemcachedOptions): void {
@@ -91,7 +102,7 @@ function parsed(name: string, text: Duration): number {
   }
 }
 
-function parseCredentials({ username, password }: MemcachedOptions, protocol: 'binary' | 'meta'): Credentials | undefined {
+function parseCredentials({ username, password }: MemcachedOptions, protocol: Protocol): Credentials | undefined {
   if (username === undefined && password === undefined) return undefined
   if (typeof username !== 'string' || typeof password !== 'string' || username === '') {
     throw new BadConfigError('memcachedStore: `username` and `password` are strings and go together')
@@ -107,12 +118,12 @@ function parseCredentials({ username, password }: MemcachedOptions, protocol: 'b
   return { username, password }
 }
 
-function parseTls({ tls }: MemcachedOptions, protocol: 'binary' | 'meta'): ConnectionOptions | undefined {
+function parseTls({ tls }: MemcachedOptions, protocol: Protocol): ConnectionOptions | undefined {
   const wanted: unknown = tls
   if (wanted === undefined) return undefined
   if (wanted !== true && (typeof wanted !== 'object' || wanted === null)) {
     throw new BadConfigError('memcachedStore: `tls` is true or an object of TLS options; leave it out for no TLS')
   }
   if (protocol === 'meta') return wanted === true ? {} : wanted
-  throw new BadConfigError("memcachedStore: TLS is not to be had with protocol 'binary'; write { protocol: 'meta', tls: … }")
+  throw new BadConfigError(`memcachedStore: TLS is not to be had with protocol '${protocol}'; write { protocol: 'meta', tls: … }`)
 }

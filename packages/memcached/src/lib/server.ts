@@ -14,6 +14,8 @@ export interface ServerRuntime {
   random(): number
   readonly dial: Dial
   wire(host: WireHost): Wire
+  /** The protocol to speak where a server shows that it does not speak the first. */
+  readonly otherwise?: ((host: WireHost) => Wire) | undefined
 }
 
 /**
@@ -24,6 +26,10 @@ export class Server {
   readonly config: ServerConfig
   readonly #runtime: ServerRuntime
   #connection: Connection | undefined
+  /** Connections in a protocol that the server did not speak, and that others have taken the place of. */
+  readonly #passedOver = new WeakSet<Connection>()
+  /** Whether the connection speaks the other protocol. The one after it begins anew: the server may be another by then. */
+  #speaksOther = false
   /** Why the server is known to be down. */
   #down: FieldwiseError | undefined
   #failures = 0
@@ -49,21 +55,25 @@ export class Server {
 
   flight(requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
     const connection = this.#reach()
-    if (connection instanceof Connection) {
-      return new Promise((resolve) => connection.send(connection.wire.flight(requests, deadline, resolve)))
-    }
-    return Promise.resolve(refused(requests, connection))
+    if (!(connection instanceof Connection)) return Promise.resolve(refused(requests, connection))
+    const flight = new Promise<Flight>((resolve) => connection.send(connection.wire.flight(requests, deadline, resolve)))
+    if (connection.ready) return flight
+    // What was to be said in a protocol that is not spoken has not left.
+    return flight.then((failed) => (this.#passedOver.has(connection) ? this.flight(requests, deadline) : failed))
   }
 
   /** The server's time, after connecting where that is needed. */
   now(deadline: number): Promise<number> {
-    return this.#send(this.#reach(), (_wire, done) => new Await(deadline, done))
+    return this.#send(
+      () => this.#reach(),
+      (_wire, done) => new Await(deadline, done),
+    )
   }
 
   /** Resolves when the server answers; tries it even if it is known to be down. */
   async check(deadline: number): Promise<void> {
-    const connection = this.#closed ?? this.#connection ?? this.#open()
-    await this.#send(connection, (wire, done) => wire.ping(deadline, done))
+    const reach = () => this.#closed ?? this.#connection ?? this.#open()
+    await this.#send(reach, (wire, done) => wire.ping(deadline, done))
   }
 
   /** Tries the server again in the background. */
@@ -80,9 +90,15 @@ export class Server {
     this.#connection?.end(this.#closed)
   }
 
-  #send(connection: Connection | FieldwiseError, exchange: (wire: Wire, done: Done) => Exchange): Promise<number> {
-    if (!(connection instanceof Connection)) return Promise.reject(connection)
-    return new Promise((resolve, reject) => connection.send(exchange(connection.wire, { resolve, reject })))
+  async #send(reach: () => Connection | FieldwiseError, exchange: (wire: Wire, done: Done) => Exchange): Promise<number> {
+    const connection = reach()
+    if (!(connection instanceof Connection)) throw connection
+    try {
+      return await new Promise((resolve, reject) => connection.send(exchange(connection.wire, { resolve, reject })))
+    } catch (error) {
+      if (!this.#passedOver.has(connection)) throw error
+      return this.#send(reach, exchange)
+    }
   }
 
   /** The connection to use, or why there is none. Of the calls to a server that is down, one at a time is its trial. */
@@ -97,7 +113,7 @@ export class Server {
     const { config, clockOffset } = { config: this.config, clockOffset: this.#clockOffset }
     this.#connection = new Connection({
       dial: (connected) => this.#runtime.dial(config.address, connected),
-      wire: (host) => this.#runtime.wire(host),
+      wire: (host) => this.#wireFor(host),
       peer: config.name,
       connectTimeout: config.connectTimeout,
       timeout: config.timeout,
@@ -109,6 +125,11 @@ export class Server {
     return this.#connection
   }
 
+  #wireFor(host: WireHost): Wire {
+    const { otherwise } = this.#runtime
+    return this.#speaksOther && otherwise !== undefined ? otherwise(host) : this.#runtime.wire(host)
+  }
+
   #markUp(connection: Connection): void {
     this.#down = undefined
     this.#failures = 0
@@ -118,9 +139,16 @@ export class Server {
 
   #lose(connection: Connection, error: FieldwiseError): void {
     if (this.#connection === connection) this.#connection = undefined
-    if (connection.ready || this.#closed !== undefined) return
+    if (this.#passesOver(connection) || connection.ready || this.#closed !== undefined) return
     this.#down = error
     this.#retryAt = this.#runtime.monotonic() + this.#pause()
+  }
+
+  #passesOver(connection: Connection): boolean {
+    const hasOther = this.#runtime.otherwise !== undefined && !this.#speaksOther
+    this.#speaksOther = connection.isUnspoken && hasOther && this.#closed === undefined
+    if (this.#speaksOther) this.#passedOver.add(connection)
+    return this.#speaksOther
   }
 
   /** Grows with each failure up to the retry interval, half of it by chance, so that many processes do not come back at once. */

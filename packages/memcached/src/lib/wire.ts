@@ -82,6 +82,9 @@ export interface Done {
 /** What came cannot be what was due. The message says what it looks like and what to do; it never repeats what came. */
 export class WireError extends Error {}
 
+/** What came shows that the server does not speak the protocol well enough, or at all. */
+export class Unspoken extends WireError {}
+
 /** What is said of a server that does not answer `stats`. */
 export const statsRefused =
   'refuses `stats`, which tell its clock and its largest item: allow the command, or is a proxy in between? Connect to memcached itself'
