@@ -205,7 +205,11 @@ function reachable(folder: string, targets: readonly string[]) {
     if (existsSync(types)) queue.push(types)
     for (const name of importsOf(path)) {
       if (name.startsWith('.')) queue.push(resolve(dirname(path), path.endsWith('.d.ts') ? name.replace(/\.js$/, '.d.ts') : name))
-      else others.add(name)
+      else if (name.startsWith('#')) {
+        const target = manifestOf(folder).imports?.[name]
+        queue.push(join(folder, target?.types ?? name))
+        others.add(target?.default ?? name)
+      } else others.add(name)
     }
   }
   const builtins = [...others].filter((name) => name.startsWith('node:'))

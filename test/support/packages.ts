@@ -12,6 +12,7 @@ export interface Manifest {
   readonly files?: readonly string[]
   readonly bin?: Readonly<Record<string, string>>
   readonly exports?: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>
+  readonly imports?: Readonly<Record<string, { readonly types: string; readonly default: string }>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import nodeModule from 'node:module'
+import { BadConfigError } from 'fieldwise'
 
 export interface Asset {
   readonly type: string
@@ -36,13 +38,26 @@ export const assets: ReadonlyMap<string, Asset> = new Map([
   ['uplot.css', ofPackage('uplot/dist/uPlot.min.css', css)],
 ])
 
+/** @throws {BadConfigError} in a bundle, which has the code without the files beside it. */
+export function assertAssets(): void {
+  if (here !== undefined && existsSync(folderOfPage(here))) return
+  throw new BadConfigError(
+    "The inspector serves files of its package, which a bundle does not have: leave the package out of it (in esbuild: external: ['@fieldwise/cli'])",
+  )
+}
+
+/** Undefined in a bundle of CommonJS. */
+const here: string | undefined = import.meta.url
+
 /** From `dist` and from `src` the way is the same. */
-const folder = new URL('../../../src/lib/inspector/page/', import.meta.url)
+function folderOfPage(from: string): URL {
+  return new URL('../../../src/lib/inspector/page/', from)
+}
 
 function ofPage(name: string, type: string): Asset {
-  return { type, read: () => readFile(new URL(name, folder)) }
+  return { type, read: () => readFile(new URL(name, folderOfPage(import.meta.url))) }
 }
 
 function ofPackage(path: string, type: string): Asset {
-  return { type, read: () => readFile(createRequire(import.meta.url).resolve(path)) }
+  return { type, read: () => readFile(nodeModule.createRequire(import.meta.url).resolve(path)) }
 }

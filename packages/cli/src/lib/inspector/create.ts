@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MemcachedOptions, Servers } from '@fieldwise/memcached/servers'
 import { BadConfigError } from 'fieldwise'
+import { assertAssets } from './assets.js'
 import { type Checkable, FleetWatch } from './fleet.js'
 import type { Source } from './frame.js'
 import type { Asker } from './guard.js'
@@ -44,6 +45,7 @@ export function createInspector(
 ): Inspector {
   const { path = '/fieldwise', hosts = [], remote = false, production = false } = options
   assertPlace(production)
+  assertAssets()
   const base = baseOf(path)
   const probe =
     options.servers === undefined && kind === 'app'
