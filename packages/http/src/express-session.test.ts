@@ -589,9 +589,9 @@ describe('a store', () => {
 
   test('calls back once, outside of any promise, and does without a callback where express-session does', async () => {
     const id = await stored({ user: 'ada' })
-    store.set(id, { user: 'ada', cookie: {} })
-    store.touch(id, { cookie: {} })
-    store.destroy(id)
+    void store.set(id, { user: 'ada', cookie: {} })
+    void store.touch(id, { cookie: {} })
+    void store.destroy(id)
     await turn()
   })
 })

@@ -7,8 +7,9 @@ import { callbackify } from 'node:util'
 import { BadArgumentError, BadConfigError, type Sessions } from 'fieldwise'
 import { canCreateUnder, parseToken, tokenUnder, valueOfJson } from 'fieldwise/adapter'
 import { BaseStore } from './lib/express-session-base.js'
-import { type Merge, type Origin, SessionCopy } from './lib/express-session-copy.js'
-import { cookieJson, dataOf, fieldName, fieldsOf, plainCookie } from './lib/express-session-data.js'
+import { Beginnings } from './lib/express-session-beginnings.js'
+import { begin, type Merge, type Origin, SessionCopy } from './lib/express-session-copy.js'
+import { cookieJson, dataOf, fieldName, fieldsOf, type JsonFields, plainCookie } from './lib/express-session-data.js'
 import { Move, type OldStore } from './lib/express-session-move.js'
 import { withHttpStatus } from './lib/store-failure.js'
 
@@ -31,6 +32,22 @@ export interface StoreOptions<F extends object> {
   readonly merge?: { readonly [K in keyof F]?: MergeFunction<F[K]> }
   /** The store that the app used before: sessions that are there and not here are brought over when they are first used. */
   readonly readThrough?: OldStore
+  /**
+   * Under which ids `set` may begin a session. `'own'`, the default: under those that express-session has just had made for a request of
+   * this process, each once. `'any'`: under whatever id its caller hands in, for other session libraries, and for tests that seed a login.
+   * A `set` that comes after `destroy` then brings the session back.
+   *
+   * @example
+   * import { Store } from '@fieldwise/http/express-session'
+   * import { createSessions } from 'fieldwise'
+   * import { z } from 'zod'
+   *
+   * const sessions = createSessions({ schema: z.object({ cookie: z.json() }).catchall(z.json()) })
+   * const store = new Store(sessions, { creates: 'any' })
+   * await store.set('an id of the test', { user: 'ada' })
+   * const session = await store.get<{ user: string }>('an id of the test')
+   */
+  readonly creates?: 'own' | 'any'
 }
 
 /**
@@ -42,7 +59,10 @@ export interface StoreOptions<F extends object> {
  *
  * There is no `all`, `length` or `clear`: memcached cannot list what it holds.
  *
- * An outage of the store is an error with `status` 503, never a visitor without a session.
+ * An outage of the store is an error with `status` 503, never a visitor without a session. express-session saves when it has begun to
+ * answer, and what fails then reaches the app's error handler, not the visitor: call `req.session.save` first where that matters.
+ *
+ * Every method calls back or, without a callback, gives a promise.
  *
  * @throws {BadConfigError} (`BAD_CONFIG`) for a schema without a field for express-session's `cookie`, and for unknown options.
  *
@@ -62,6 +82,7 @@ export interface StoreOptions<F extends object> {
 export class Store<F extends object, D extends keyof F = never> extends BaseStore {
   readonly #origin: Origin
   readonly #move: Move | undefined
+  readonly #creates: 'own' | 'any'
   /** The copy behind each session that was handed out. */
   readonly #copies = new WeakMap<object, SessionCopy>()
   #generate: (req: Request) => void = () => {}
@@ -73,10 +94,11 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
     this.#origin = {
       sessions: sessions as unknown as Origin['sessions'],
       merges: mergesOf(options.merge ?? {}),
-      beginnings: new Map(),
+      beginnings: new Beginnings(),
     }
     assertCookieField(this.#origin)
     this.#move = options.readThrough && new Move(this.#origin, options.readThrough)
+    this.#creates = options.creates ?? 'own'
   }
 
   /** Set by express-session: makes the session of a request that has none. */
@@ -89,24 +111,51 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
     this.#generate = generate
   }
 
-  /** The session of an id, or `null`. */
-  get<T>(id: string, callback: (error: unknown, session?: T | null) => void): void {
-    answer(this.#get(id) as Promise<T | null>, callback)
+  /**
+   * The session of an id; `null` where there is none.
+   *
+   * @throws `STORE_UNAVAILABLE`.
+   */
+  get<T = Record<string, unknown>>(id: string): Promise<T | null>
+  get<T>(id: string, callback: (error: unknown, session?: T | null) => void): void
+  get(id: string, callback?: Callback<unknown>): unknown {
+    return answer(this.#get(id), callback)
   }
 
-  /** Writes what has changed in a session since it was loaded or saved. */
-  set(id: string, session: object, callback: (error?: unknown) => void = ignore): void {
-    answer(this.#set(id, session), callback)
+  /**
+   * Writes what has changed in a session since it was loaded or saved. An object that this store has not handed out replaces the session
+   * as a whole.
+   *
+   * @throws `BAD_ARGUMENT` where there is no session of the id, unless {@link StoreOptions.creates} lets the caller begin one;
+   * `FIELD_INVALID`, `VALUE_TOO_LARGE`, `BAD_CONFIG` for a `maxAge` beyond `lifetime.absolute`, `STORE_UNAVAILABLE`, `OUTCOME_UNKNOWN`.
+   */
+  set(id: string, session: object): Promise<void>
+  set(id: string, session: object, callback: ((error?: unknown) => void) | undefined): void
+  set(id: string, session: object, callback?: Callback): unknown {
+    return answer(this.#set(id, session), callback)
   }
 
-  /** Notes that a session was used. Costs nothing in a short request, since loading it has renewed it. */
-  touch(id: string, session: object, callback: (error?: unknown) => void = ignore): void {
-    answer(this.#touch(id, session), callback)
+  /**
+   * Notes that a session was used. Costs nothing in a short request, since loading it has renewed it. Where there is no session, nothing
+   * happens.
+   *
+   * @throws as `set` does.
+   */
+  touch(id: string, session: object): Promise<void>
+  touch(id: string, session: object, callback: ((error?: unknown) => void) | undefined): void
+  touch(id: string, session: object, callback?: Callback): unknown {
+    return answer(this.#touch(id, session), callback)
   }
 
-  /** Ends a session, for every request and server. */
-  destroy(id: string, callback: (error?: unknown) => void = ignore): void {
-    answer(this.#destroy(id), callback)
+  /**
+   * Ends a session, for every request and server. Ending what is not there is fine.
+   *
+   * @throws `STORE_UNAVAILABLE`, `OUTCOME_UNKNOWN`.
+   */
+  destroy(id: string): Promise<void>
+  destroy(id: string, callback: ((error?: unknown) => void) | undefined): void
+  destroy(id: string, callback?: Callback): unknown {
+    return answer(this.#destroy(id), callback)
   }
 
   /** For express-session: the session of a request, made from what `get` gave. */
@@ -137,14 +186,27 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
 
   async #set(id: string, session: object): Promise<void> {
     const fields = fieldsOf(session)
-    const copy = this.#copies.get(session) ?? (await this.#load(id))
-    if (copy === undefined) {
-      throw new BadArgumentError(
-        'There is no session of this id. Requests begin sessions; a store cannot tell a new one from one that has ended',
-      )
-    }
+    const copy = this.#copies.get(session)
+    if (copy === undefined) return this.#put(id, fields)
     if (copy.isNew && !isSessionOfItsRequest(session)) return
     await copy.save(fields)
+  }
+
+  /** What this store has not handed out stands for the session as a whole. Calls for one id go one after the other. */
+  #put(id: string, fields: JsonFields): Promise<void> {
+    const { beginnings } = this.#origin
+    const putting = beginnings.settled(id).then(() => this.#replaceOrBegin(id, fields))
+    beginnings.add(id, putting)
+    return putting
+  }
+
+  async #replaceOrBegin(id: string, fields: JsonFields): Promise<void> {
+    const copy = await this.#load(id)
+    if (copy !== undefined) return copy.save(fields)
+    if (this.#creates === 'own') throw unknownId()
+    const begun = await begin(this.#origin, id, fields)
+    // Another process was faster.
+    if (begun === null) await (await this.#load(id))?.save(fields)
   }
 
   async #touch(id: string, session: { readonly cookie?: unknown }): Promise<void> {
@@ -154,14 +216,16 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
   }
 
   async #destroy(id: string): Promise<void> {
+    if (id === noId) return
     const { sessions, beginnings } = this.#origin
     // What is to be ended may be on its way.
-    await beginnings.get(id)?.catch(ignore)
+    await beginnings.settled(id)
     await this.#move?.end(id)
     await sessions.revoke(parseToken(tokenUnder(sessions, id))?.sid as string)
   }
 
   async #load(id: string): Promise<SessionCopy | undefined> {
+    if (id === noId) return undefined
     return (await SessionCopy.load(this.#origin, id)) ?? this.#move?.bring(id)
   }
 }
@@ -172,6 +236,9 @@ interface Request {
   session: object
 }
 
+/** What some cookies hold. No session has it. */
+const noId = ''
+
 /** With one of two servers down, one visitor in a million is told of it. */
 const mostIds = 20
 
@@ -180,12 +247,27 @@ function isSessionOfItsRequest(session: { readonly req?: { readonly session?: ob
   return session.req?.session === session
 }
 
-function answer<T>(work: Promise<T>, callback: (error: unknown, result?: T) => void): void {
-  const failing = work.catch((error) => {
+type Callback<T = void> = (error: unknown, result?: T) => void
+
+/** Calls back or, without a callback, gives a promise. Whatever else stands in the callback's place (a lifetime, in Koa) is none. */
+function answer<T>(work: Promise<T>, callback: Callback<T> | undefined): Promise<T> | undefined {
+  const done = work.catch((error) => {
     throw withHttpStatus(error)
   })
+  if (typeof callback !== 'function') {
+    // `req.session.destroy()` waits for nothing, and a failure that nobody waits for would end the process.
+    done.catch(ignore)
+    return done
+  }
   // Calls back outside of the promise: what the callback throws is not its rejection.
-  callbackify(() => failing)(callback as (error: unknown, result: T) => void)
+  callbackify(() => done)(callback)
+  return undefined
+}
+
+function unknownId(): BadArgumentError {
+  return new BadArgumentError(
+    "There is no session of this id. Requests begin sessions; a store cannot tell a new one from one that has ended. For callers with ids of their own there is { creates: 'any' }",
+  )
 }
 
 function mergesOf(merge: object): Map<string, Merge> {
@@ -200,9 +282,10 @@ function checkedMerge(name: string, merge: unknown): Merge {
   return (base, mine, stored) => [name, merge(valueIn(base), valueIn(mine), valueIn(stored))]
 }
 
-function assertOptions(options: object): void {
+function assertOptions({ creates, ...options }: { readonly creates?: unknown }): void {
   const unknown = Object.keys(options).find((name) => name !== 'merge' && name !== 'readThrough')
-  if (unknown !== undefined) throw new BadConfigError(`Store has no option '${unknown}'; it has merge and readThrough`)
+  if (unknown !== undefined) throw new BadConfigError(`Store has no option '${unknown}'; it has merge, readThrough and creates`)
+  if (creates !== undefined && creates !== 'own' && creates !== 'any') throw new BadConfigError("creates is 'own' or 'any'")
 }
 
 function assertCookieField({ sessions }: Origin): void {

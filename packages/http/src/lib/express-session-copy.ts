@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BadArgumentError, BadConfigError, isFieldwiseError, type Session, type Sessions } from 'fieldwise'
+import { BadArgumentError, BadConfigError, isFieldwiseError, type Session, type Sessions, StoreUnavailableError } from 'fieldwise'
 import { createUnder, keepFor, storedJson, tokenUnder, valueOfJson } from 'fieldwise/adapter'
+import type { Beginnings } from './express-session-beginnings.js'
 import { idleOf, type JsonFields, plainCookie } from './express-session-data.js'
+import { isStoreFailure } from './store-failure.js'
 
 /** What all copies of one store share. Which fields there are is known at run time only. */
 export interface Origin {
   readonly sessions: Sessions<Record<string, unknown>>
   /** By the names of fields. */
   readonly merges: ReadonlyMap<string, Merge>
-  /** The saves of new sessions that are under way, by id: whoever ends such a session has to wait. */
-  readonly beginnings: Map<string, Promise<unknown>>
+  readonly beginnings: Beginnings
 }
 
 /** What to store when a field was changed here (`mine`, from `base`) and in the store meanwhile. */
@@ -81,7 +82,7 @@ export class SessionCopy {
   /** Writes what has changed. Saves of one copy go one after the other, each against what the one before it left. */
   save(fields: JsonFields): Promise<void> {
     const saving = this.#next(() => this.#save(fields))
-    if (this.isNew) this.#announce(saving)
+    if (this.isNew) this.#origin.beginnings.add(this.#id, saving)
     return saving
   }
 
@@ -99,15 +100,6 @@ export class SessionCopy {
   /** What somebody else than express-session hands in may have none. */
   #withCookie(fields: JsonFields): JsonFields {
     return fields.has('cookie') ? fields : new Map(fields).set('cookie', this.#cookie)
-  }
-
-  #announce(beginning: Promise<void>): void {
-    const { beginnings } = this.#origin
-    const end = () => {
-      if (beginnings.get(this.#id) === beginning) beginnings.delete(this.#id)
-    }
-    beginnings.set(this.#id, beginning)
-    beginning.then(end, end)
   }
 
   #next(work: () => Promise<void>): Promise<void> {
@@ -130,9 +122,9 @@ export class SessionCopy {
 
   /** Only here is a session ever created, under an id that this process has just made, and once (E2). */
   async #begin(fields: JsonFields): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure
+    if (this.#failure !== undefined) throw notTriedAgain(this.#failure)
     try {
-      this.#session = await begin(this.#origin, this.#id, fields)
+      this.#session = (await begin(this.#origin, this.#id, fields)) ?? idTwice()
       this.#agreed = new Map(fields)
     } catch (error) {
       if (!isFieldwiseError(error, 'FIELD_INVALID')) this.#failure = error
@@ -203,14 +195,14 @@ const fresh = 1_000
 const pauses = [5, 20, 80, 320, 0]
 
 /**
- * Stores a new session. Nothing is sent before all of its fields have been checked. The cookie, which every session has, is stored last and
- * tells that it is complete.
+ * Stores a new session; null where there is one of this id. Nothing is sent before all of its fields have been checked. The cookie, which
+ * every session has, is stored last and tells that it is complete.
  */
-export async function begin(origin: Origin, id: string, fields: JsonFields): Promise<StoredSession> {
+export async function begin(origin: Origin, id: string, fields: JsonFields): Promise<StoredSession | null> {
   const { sessions } = origin
   const { cookie, ...values } = valuesOf(origin, new Map([['cookie', plainCookie], ...fields]))
   const session = await createUnder(sessions, id, values, lifetimeOf(fields)).catch(refuseLifetime)
-  if (session === null) throw idTwice()
+  if (session === null) return null
   try {
     await session.set({ cookie })
   } catch (error) {
@@ -230,10 +222,17 @@ function lifetimeOf(fields: JsonFields) {
   return idle === undefined ? {} : { lifetime: { idle } }
 }
 
-function idTwice(): BadConfigError {
-  return new BadConfigError(
+function idTwice(): never {
+  throw new BadConfigError(
     'genid gave the id of a session that exists: it has to give another one, that nobody can guess, each time',
   )
+}
+
+/** An error of its own for each save, since adapters and apps write onto the errors that they get. */
+function notTriedAgain(failure: unknown): Error {
+  const message =
+    'This session could not be stored, and is not tried again under its id: req.session.regenerate begins one under another'
+  return isStoreFailure(failure) ? new StoreUnavailableError(message, failure) : new BadArgumentError(message, { cause: failure })
 }
 
 function refuseLifetime(error: unknown): never {

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { isFieldwiseError } from 'fieldwise'
 import { createUnder, tokenUnder } from 'fieldwise/adapter'
 import { begin, type Origin, SessionCopy, valuesOf } from './express-session-copy.js'
@@ -49,12 +48,12 @@ export class Move {
   /** Ends the session in the old store, and sees to it that nobody brings it over any more. */
   async end(id: string): Promise<void> {
     await this.#claim(id, this.#settled)
-    await promisify(this.#old.destroy.bind(this.#old))(id)
+    await called((callback) => this.#old.destroy(id, callback))
   }
 
   async #find(id: string): Promise<object | undefined> {
     try {
-      return (await promisify(this.#old.get.bind(this.#old))(id)) ?? undefined
+      return (await called<object | null | undefined>((callback) => this.#old.get(id, callback))) ?? undefined
     } catch (error) {
       // express-session takes this error of a store for "not found".
       if ((error as { code?: unknown }).code === 'ENOENT') return undefined
@@ -91,6 +90,11 @@ const claimed = '30d'
 
 /** In milliseconds. */
 const pauses = [5, 20, 80, 320, 0]
+
+/** What `work` calls back with. Node warns of its own `promisify` where a store gives a promise besides. */
+function called<T>(work: (callback: (error: unknown, result?: T) => void) => void): Promise<T | undefined> {
+  return new Promise((resolve, reject) => work((error, result) => (error ? reject(error) : resolve(result))))
+}
 
 function claimOf(id: string): string {
   return `claim of\n${id}`

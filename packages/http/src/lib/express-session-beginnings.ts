@@ -1,0 +1,18 @@
+/** New sessions that are being stored at this moment, by id: whoever ends or stores such a session has to wait. */
+export class Beginnings {
+  readonly #underWay = new Map<string, Promise<unknown>>()
+
+  add(id: string, beginning: Promise<unknown>): void {
+    const ended = beginning
+      .catch(() => {})
+      .then(() => {
+        if (this.#underWay.get(id) === ended) this.#underWay.delete(id)
+      })
+    this.#underWay.set(id, ended)
+  }
+
+  /** Resolves when the one that is under way has come to its end, well or not. */
+  async settled(id: string): Promise<void> {
+    await this.#underWay.get(id)
+  }
+}
