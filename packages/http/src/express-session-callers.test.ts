@@ -21,7 +21,7 @@ beforeEach(() => {
   store = storeOf(web)
 })
 
-function storeOf({ sessions }: Process<typeof schema>, options: StoreOptions<Record<string, unknown>> = {}) {
+function storeOf({ sessions }: Process<typeof schema>, options: StoreOptions<z.infer<typeof schema>> = {}) {
   const made = new Store(sessions, options)
   middleware(made)
   return made
@@ -60,7 +60,7 @@ describe('without a callback', () => {
     const note = (error: unknown) => unhandled.push(error)
     process.on('unhandledRejection', note)
     web.store.outage = 'refused'
-    ;(request.session.destroy as () => void)()
+    request.session.destroy()
     await turn()
     await new Promise(setImmediate)
     process.off('unhandledRejection', note)
@@ -89,6 +89,11 @@ test('no session has the empty id', async () => {
   expect(web.store.log).toEqual([])
   for (const creates of ['own', 'any'] as const)
     await expect(storeOf(web, { creates }).set('', { cookie })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+})
+
+test('options that are undefined are none', async () => {
+  const made = storeOf(web, { merge: { visits: undefined }, readThrough: undefined, creates: undefined })
+  await expect(made.set('an id of the caller', { cookie })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
 })
 
 test('nothing that is handed in is changed', async () => {

@@ -42,3 +42,20 @@ test('the fields of a catchall have merge functions too, and leave those of decl
 test('a store can be the old store of another', () => {
   expectTypeOf<Store<Fields>>().toExtend<OldStore>()
 })
+
+test('an option that is undefined is none', () => {
+  new Store(sessions, { merge: undefined, readThrough: undefined, creates: undefined })
+  new Store(sessions, { merge: { visits: undefined } })
+  // @ts-expect-error not among the ways
+  new Store(sessions, { creates: 'all' })
+})
+
+test('without a callback a method gives a promise, and with one nothing', () => {
+  const store = new Store(sessions)
+  expectTypeOf(store.get('id')).resolves.toEqualTypeOf<Record<string, unknown> | null>()
+  expectTypeOf(store.get<{ visits: number }>('id')).resolves.toEqualTypeOf<{ visits: number } | null>()
+  expectTypeOf(store.set('id', {})).resolves.toBeVoid()
+  expectTypeOf(store.touch('id', {})).resolves.toBeVoid()
+  expectTypeOf(store.destroy('id')).resolves.toBeVoid()
+  expectTypeOf(store.destroy('id', () => {})).toBeVoid()
+})

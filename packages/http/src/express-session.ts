@@ -29,9 +29,9 @@ interface MergeMethod<V> {
 /** The options of {@link Store}. */
 export interface StoreOptions<F extends object> {
   /** For fields that several requests change at once, by their names. Without one the last writer of a field wins. */
-  readonly merge?: { readonly [K in keyof F]?: MergeFunction<F[K]> }
+  readonly merge?: { readonly [K in keyof F]?: MergeFunction<F[K]> | undefined } | undefined
   /** The store that the app used before: sessions that are there and not here are brought over when they are first used. */
-  readonly readThrough?: OldStore
+  readonly readThrough?: OldStore | undefined
   /**
    * Under which ids `set` may begin a session. `'own'`, the default: under those that express-session has just had made for a request of
    * this process, each once. `'any'`: under whatever id its caller hands in, for other session libraries, and for tests that seed a login.
@@ -47,7 +47,7 @@ export interface StoreOptions<F extends object> {
    * await store.set('an id of the test', { user: 'ada' })
    * const session = await store.get<{ user: string }>('an id of the test')
    */
-  readonly creates?: 'own' | 'any'
+  readonly creates?: 'own' | 'any' | undefined
 }
 
 /**
@@ -271,7 +271,8 @@ function unknownId(): BadArgumentError {
 }
 
 function mergesOf(merge: object): Map<string, Merge> {
-  return new Map(Object.entries(merge).map(([name, each]) => [fieldName(name), checkedMerge(name, each)]))
+  const given = Object.entries(merge).filter(([, each]) => each !== undefined)
+  return new Map(given.map(([name, each]) => [fieldName(name), checkedMerge(name, each)]))
 }
 
 function checkedMerge(name: string, merge: unknown): Merge {

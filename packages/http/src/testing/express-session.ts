@@ -30,7 +30,7 @@ export interface AppSession {
   touch(): this
   reload(callback: (error?: unknown) => void): this
   regenerate(callback: (error?: unknown) => void): this
-  destroy(callback: (error?: unknown) => void): this
+  destroy(callback?: (error?: unknown) => void): this
   [name: string]: unknown
 }
 
