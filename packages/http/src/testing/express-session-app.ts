@@ -38,7 +38,7 @@ export async function startApp(middlewares: readonly RequestHandler[], handler: 
 const answerErrors: ErrorRequestHandler = (error, _req, res, next) => {
   if (res.headersSent) return next(error)
   res
-    .status(error.status ?? 500)
+    .status(error.status ?? (res.statusCode < 400 ? 500 : res.statusCode))
     .set(error.headers ?? {})
     .send(String(error.code ?? error))
 }
