@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { runInNewContext } from 'node:vm'
 import { sessionOf } from '@fieldwise/http'
 import { fetchSession, withSession } from '@fieldwise/http/fetch'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { newSessions } from './testing/app.js'
 
 const address = 'https://shop.example/'
@@ -10,6 +11,130 @@ test('a response goes through as it is when the cookie did not change', async ()
   const { sessions } = newSessions()
   const response = new Response('x')
   expect(await withSession(sessions, () => response)(new Request(address))).toBe(response)
+})
+
+describe('a response that the module keeps for all visitors', () => {
+  const kept = new Response(null, { status: 204, headers: { 'x-shop': 'ours' } })
+
+  test('hands no visitor the cookie of another', async () => {
+    const { sessions } = newSessions()
+    const login = withSession(sessions, async (_, session) => {
+      await session.regenerate()
+      return kept
+    })
+    const look = withSession(sessions, () => kept)
+    const tokens = new Set<string>()
+    for (let visitor = 0; visitor < 6; visitor++) {
+      const [line = '', ...others] = (await login(new Request(address))).headers.getSetCookie()
+      tokens.add(line)
+      expect(others).toEqual([])
+    }
+    expect(tokens.size).toBe(6)
+    expect((await look(new Request(address))).headers.getSetCookie()).toEqual([])
+  })
+
+  test('is copied with all that it says', async () => {
+    const { sessions } = newSessions()
+    const answer = await withSession(sessions, async (_, session) => {
+      await session.regenerate()
+      return kept
+    })(new Request(address))
+    expect(answer).not.toBe(kept)
+    expect([answer.status, answer.headers.get('x-shop')]).toEqual([204, 'ours'])
+    expect([...kept.headers]).toEqual([['x-shop', 'ours']])
+  })
+
+  test('is left as it was when it is thrown', async () => {
+    const { sessions } = newSessions()
+    const handler = withSession(sessions, async (_, session) => {
+      await session.regenerate()
+      throw kept
+    })
+    const thrown = await handler(new Request(address)).catch((error) => error)
+    expect(thrown.headers.getSetCookie()).toHaveLength(1)
+    expect([...kept.headers]).toEqual([['x-shop', 'ours']])
+  })
+
+  test('keeps the headers that it shares with other responses', async () => {
+    const { sessions } = newSessions()
+    const headers = new Headers({ 'cache-control': 'public' })
+    await withSession(sessions, async (_, session) => {
+      await session.regenerate()
+      return new Response('x', { headers })
+    })(new Request(address))
+    expect([...headers]).toEqual([['cache-control', 'public']])
+  })
+})
+
+describe('a response of another realm or another copy of the Fetch API', () => {
+  // Neither of them is an `instanceof` the Response of this program.
+  const foreign = [
+    ['another realm', runInNewContext(`(${classes})()`)],
+    ['another copy', classes()],
+  ] as const
+
+  test.each(foreign)('is a response when it is thrown: %s', async (_, other) => {
+    const { sessions } = newSessions()
+    const handler = withSession(sessions, async (_, session) => {
+      await session.regenerate()
+      throw new other.Response('moved', 303, [
+        ['location', '/next'],
+        ['set-cookie', 'theme=dark'],
+        ['set-cookie', 'size=small'],
+      ])
+    })
+    const thrown = await handler(new Request(address)).catch((error) => error)
+    expect([thrown.status, thrown.headers.get('location'), await thrown.text()]).toEqual([303, '/next', 'moved'])
+    expect(thrown.headers.getSetCookie()).toEqual(['theme=dark', 'size=small', expect.stringMatching(/^__Host-session=/)])
+  })
+
+  test.each(foreign)('is a response when it is returned: %s', async (_, other) => {
+    const { sessions } = newSessions()
+    const response = new other.Response('x', 200, []) as unknown as Response
+    const answer = await withSession(sessions, async (_, session) => {
+      await session.regenerate()
+      return response
+    })(new Request(address))
+    expect(answer.headers.getSetCookie()).toHaveLength(1)
+    expect(response.headers.get('set-cookie')).toBeNull()
+    expect(await answer.text()).toBe('x')
+  })
+
+  /** The least that is a response, of whoever runs this. */
+  function classes() {
+    class Headers {
+      readonly pairs: [string, string][]
+      constructor(pairs: [string, string][]) {
+        this.pairs = pairs
+      }
+      get(name: string): string | null {
+        return this.pairs.find(([each]) => each === name)?.[1] ?? null
+      }
+      set(): never {
+        throw new Error('These headers are not yours')
+      }
+      [Symbol.iterator]() {
+        return this.pairs[Symbol.iterator]()
+      }
+    }
+    class Response {
+      readonly body: AsyncIterable<Uint8Array>
+      readonly status: number
+      readonly statusText = ''
+      readonly headers: Headers
+      constructor(text: string, status: number, headers: [string, string][]) {
+        this.status = status
+        this.headers = new Headers(headers)
+        this.body = (async function* () {
+          yield Uint8Array.from(text, (character) => character.charCodeAt(0))
+        })()
+      }
+      async arrayBuffer(): Promise<ArrayBuffer> {
+        throw new Error('Read the body')
+      }
+    }
+    return { Response }
+  }
 })
 
 test('what a framework passes besides the request reaches the handler behind the session', async () => {

@@ -6,8 +6,9 @@
  */
 import type { Session, Sessions } from 'fieldwise'
 import { Carrier, type SessionOptions } from './lib/carrier.js'
-import type { Exchange, ResponseHeaders, Wire } from './lib/exchange.js'
+import type { Wire } from './lib/exchange.js'
 import { isStoreFailure, serviceUnavailable } from './lib/store-failure.js'
+import { isResponse, withSessionHeaders } from './lib/web-response.js'
 
 /**
  * A handler that is given the session of its request. The cookie goes out with whatever response it returns or throws, so it cannot
@@ -35,7 +36,7 @@ export function withSession<F extends object, D extends keyof F, R extends Reque
       return commit(await handler(request, session, ...rest))
     } catch (thrown) {
       // React Router and others throw responses, to redirect from deep inside.
-      if (thrown instanceof Response) throw commit(thrown)
+      if (isResponse(thrown)) throw commit(thrown)
       if (isStoreFailure(thrown)) return commit(serviceUnavailable())
       throw thrown
     }
@@ -46,7 +47,7 @@ export function withSession<F extends object, D extends keyof F, R extends Reque
 export interface FetchSession<F extends object, D extends keyof F> {
   readonly session: Session<F, D>
   /**
-   * The response to return: with the session's cookie if that changed, else the very one given. Later writes that need a cookie are
+   * The response to return: a copy with the session's cookie if that changed, else the very one given. Later writes that need a cookie are
    * `HEADERS_SENT`.
    */
   readonly commit: (response: Response) => Response
@@ -76,7 +77,7 @@ export function fetchSession<F extends object, D extends keyof F>(
       fetchWire(request, () => committed),
     )
     function commit(response: Response): Response {
-      const answer = writeCookie(exchange, response)
+      const answer = withSessionHeaders(exchange, response)
       committed = true
       return answer
     }
@@ -91,29 +92,5 @@ function fetchWire(request: Request, headersSent: () => boolean): Wire {
     hostname: () => new URL(request.url).hostname,
     headersSent,
     cookieChanged: () => {},
-  }
-}
-
-function writeCookie<F extends object, D extends keyof F>(exchange: Exchange<F, D>, response: Response): Response {
-  try {
-    exchange.writeTo(webHeaders(response.headers))
-    return response
-  } catch {
-    // The headers of a redirect, or of a response that fetch() gave, are immutable, and nothing tells so but the attempt.
-    const copy = new Response(response.body, response)
-    exchange.writeTo(webHeaders(copy.headers))
-    return copy
-  }
-}
-
-function webHeaders(headers: Headers): ResponseHeaders {
-  return {
-    get: (name) => headers.get(name) ?? undefined,
-    set: (name, value) => headers.set(name, value),
-    cookies: () => headers.getSetCookie(),
-    setCookies(lines) {
-      headers.delete('Set-Cookie')
-      for (const line of lines) headers.append('Set-Cookie', line)
-    },
   }
 }

@@ -25,6 +25,26 @@ test('a response that the handler made itself carries the cookie, immutable head
   expect(own.headers.getSetCookie()).toEqual(['theme=dark', expect.stringMatching(/^__Host-session=/)])
 })
 
+test('a response that the module keeps for all visitors hands none the cookie of another', async () => {
+  const { sessions } = newSessions()
+  const kept = new Response(null, { status: 204 })
+  const app = new Hono().use(honoSession(sessions))
+  app.get('/login', async (c) => {
+    await sessionOf(c, sessions).regenerate()
+    return kept
+  })
+  app.get('/look', () => kept)
+  const lines = new Set<string>()
+  for (let visitor = 0; visitor < 6; visitor++) {
+    const [line = '', ...others] = (await app.request('https://shop.example/login')).headers.getSetCookie()
+    lines.add(line)
+    expect(others).toEqual([])
+  }
+  expect(lines.size).toBe(6)
+  expect((await app.request('https://shop.example/look')).headers.getSetCookie()).toEqual([])
+  expect([...kept.headers]).toEqual([])
+})
+
 test('an exception after a login still carries the cookie', async () => {
   const { sessions } = newSessions()
   const app = new Hono().use(honoSession(sessions))

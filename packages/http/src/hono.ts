@@ -6,7 +6,8 @@
 import type { Session, Sessions } from 'fieldwise'
 import type { Context, MiddlewareHandler } from 'hono'
 import { Carrier, type SessionOptions } from './lib/carrier.js'
-import type { ResponseHeaders, Wire } from './lib/exchange.js'
+import type { Wire } from './lib/exchange.js'
+import { withSessionHeaders } from './lib/web-response.js'
 
 /** What {@link honoSession} adds to an app's `Env`. */
 export interface SessionEnv<F extends object, D extends keyof F> {
@@ -37,7 +38,8 @@ export function honoSession<F extends object, D extends keyof F>(
     )
     if (c.get('session') === undefined) c.set('session', exchange.session)
     await next()
-    exchange.writeTo(contextHeaders(c))
+    const answer = withSessionHeaders(exchange, c.res)
+    if (answer !== c.res) replaceResponse(c, answer)
     answered = true
   }
 }
@@ -52,15 +54,8 @@ function honoWire(c: Context, headersSent: () => boolean): Wire {
   }
 }
 
-/** `c.header` also changes a response whose own headers are immutable, such as that of a redirect or of another server. */
-function contextHeaders(c: Context): ResponseHeaders {
-  return {
-    get: (name) => c.res.headers.get(name) ?? undefined,
-    set: (name, value) => c.header(name, value),
-    cookies: () => c.res.headers.getSetCookie(),
-    setCookies(lines) {
-      c.header('Set-Cookie', undefined)
-      for (const line of lines) c.header('Set-Cookie', line, { append: true })
-    },
-  }
+/** Hono adds the headers of a response that is replaced to the new one, over its own, unless there was none. */
+function replaceResponse(c: Context, response: Response): void {
+  c.res = undefined
+  c.res = response
 }

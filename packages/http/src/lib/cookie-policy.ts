@@ -3,6 +3,23 @@ import { domainToASCII } from 'node:url'
 import { stringifySetCookie } from 'cookie'
 import { BadConfigError } from 'fieldwise'
 
+/**
+ * One `Set-Cookie` of the session, in the parts that frameworks' own cookie stores take: `cookies.set(cookie)` of Next.js,
+ * `event.cookies.set(cookie.name, cookie.value, cookie)` of SvelteKit.
+ */
+export interface SetCookie {
+  readonly name: string
+  readonly value: string
+  readonly domain?: string
+  readonly path: string
+  readonly httpOnly: true
+  readonly secure: boolean
+  readonly sameSite: 'strict' | 'lax' | 'none'
+  readonly partitioned: boolean
+  /** In seconds; 0 removes the cookie. Without it the cookie lasts until the browser ends its own session. */
+  readonly maxAge?: number
+}
+
 /** The session's cookie. Every part has a default that is right for one host over HTTPS. It is always HttpOnly. */
 export interface CookieOptions {
   /** Default: `__Host-session`; `__Secure-session` with a `domain` or a `path`; `session` without `secure`. */
@@ -32,11 +49,12 @@ export interface CookiePolicy {
 export interface SessionCookie {
   readonly name: string
   readonly domain: string | undefined
+  readonly path: string
   readonly secure: boolean
-  /** The `Set-Cookie` line that carries `token`; for `maxAge` milliseconds, or until the browser ends its own session. */
-  set(token: string, maxAge?: number): string
-  /** The `Set-Cookie` line that removes the cookie. */
-  clear(): string
+  /** What carries `token`; for `maxAge` milliseconds, or until the browser ends its own session. */
+  set(token: string, maxAge?: number): SetCookie
+  /** What removes the cookie, or a twin of it: one with its name that was set for another domain or path. */
+  clear(twin?: { readonly domain: string | undefined; readonly path: string }): SetCookie
 }
 
 /**
@@ -118,11 +136,11 @@ function assertDomain(domain: string | undefined): void {
 }
 
 /** RFC 6265bis, section 5.6.3: a leading dot means nothing; names compare in lower case, as punycode. */
-function canonicalDomain(domain: string): string {
+export function canonicalDomain(domain: string): string {
   return domainToASCII(domain.replace(/^\./, ''))
 }
 
-function isHostName(name: string): boolean {
+export function isHostName(name: string): boolean {
   return name.length <= 253 && /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/.test(name)
 }
 
@@ -156,29 +174,39 @@ function assertPartitioned({ partitioned, sameSite, secure }: CookieOptions): vo
 }
 
 function assertSize(options: CookieOptions): void {
-  const size = Buffer.byteLength(createCookie(options, true).set('x'.repeat(longestToken), Number.MAX_SAFE_INTEGER))
+  const longest = createCookie(options, true).set('x'.repeat(longestToken), Number.MAX_SAFE_INTEGER)
+  const size = Buffer.byteLength(stringifySetCookie(longest))
   if (size > largestCookie) throw new BadConfigError(`The cookie would take ${size} bytes, and browsers keep ${largestCookie}`)
 }
 
 function createCookie(options: CookieOptions, secure: boolean): SessionCookie {
   const name = cookieName(options, secure)
   const domain = options.domain === undefined ? undefined : canonicalDomain(options.domain)
+  const path = options.path ?? '/'
+  const partitioned = options.partitioned ?? false
   const attributes = {
-    name,
-    ...(domain === undefined ? {} : { domain }),
-    path: options.path ?? '/',
     httpOnly: true,
     secure,
-    sameSite: options.sameSite ?? (options.partitioned ? 'none' : 'lax'),
-    partitioned: options.partitioned ?? false,
-  }
+    sameSite: options.sameSite ?? (partitioned ? 'none' : 'lax'),
+    partitioned,
+  } as const
+  const scope = (of: { readonly domain: string | undefined; readonly path: string }) => ({
+    ...(of.domain === undefined ? {} : { domain: of.domain }),
+    path: of.path,
+  })
   return {
     name,
     domain,
+    path,
     secure,
-    set: (token, maxAge) =>
-      stringifySetCookie({ ...attributes, value: token, ...(maxAge === undefined ? {} : { maxAge: seconds(maxAge) }) }),
-    clear: () => stringifySetCookie({ ...attributes, value: '', maxAge: 0 }),
+    set: (token, maxAge) => ({
+      name,
+      value: token,
+      ...scope({ domain, path }),
+      ...attributes,
+      ...(maxAge === undefined ? {} : { maxAge: seconds(maxAge) }),
+    }),
+    clear: (twin = { domain, path }) => ({ name, value: '', ...scope(twin), ...attributes, maxAge: 0 }),
   }
 }
 

@@ -1,9 +1,10 @@
+import { stringifySetCookie } from 'cookie'
 import { HeadersSentError, type Session, type Sessions } from 'fieldwise'
 import { resumeFor, type SessionHost, type TokenChange } from 'fieldwise/adapter'
 import type { Alerts } from './alerts.js'
 import { keepPrivate } from './cache-control.js'
 import { cookieValues } from './cookie-header.js'
-import type { CookiePolicy, SessionCookie } from './cookie-policy.js'
+import type { CookiePolicy, SessionCookie, SetCookie } from './cookie-policy.js'
 import { watchSession } from './watched-session.js'
 
 /** A request and its response as a framework shows them. Nothing is asked before the session is used. */
@@ -15,8 +16,15 @@ export interface Wire {
   hostname(): string | undefined
   /** Whether it is too late to change the response's headers. */
   headersSent(): boolean
-  /** The session's cookie changed: see to it that {@link Exchange.writeTo} is called before the headers leave. */
-  cookieChanged(exchange: Pick<Exchange<object>, 'writeTo'>): void
+  /** The session's cookie changed: see to it that {@link Outgoing.writeTo} is called before the headers leave. */
+  cookieChanged(outgoing: Outgoing): void
+}
+
+/** What a session has to say to its visitor. */
+export interface Outgoing {
+  /** Whether there is anything, so that the response cannot go as the app made it. */
+  readonly hasNews: boolean
+  writeTo(headers: ResponseHeaders): void
 }
 
 /** A response's headers, whatever the case of their names. */
@@ -28,7 +36,7 @@ export interface ResponseHeaders {
 }
 
 /** One request with its session, and the cookie on its way back. */
-export class Exchange<F extends object, D extends keyof F = never> implements SessionHost {
+export class Exchange<F extends object, D extends keyof F = never> implements SessionHost, Outgoing {
   readonly #sessions: Sessions<F, D>
   readonly #policy: CookiePolicy
   readonly #alerts: Alerts
@@ -66,13 +74,17 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
     this.#wire.cookieChanged(this)
   }
 
+  get hasNews(): boolean {
+    return this.#change !== undefined
+  }
+
   /**
    * Sets or clears the cookie if the token changed, and leaves the headers alone if it did not. Other cookies stay as they are.
    * Called again, it replaces what it set before.
    */
   writeTo(headers: ResponseHeaders): void {
     if (this.#change === undefined) return
-    const line = setCookieLine(this.#ownCookie(), this.#change)
+    const line = stringifySetCookie(setCookie(this.#ownCookie(), this.#change))
     headers.setCookies([...headers.cookies().filter((other) => other !== this.#line), line])
     headers.set('Cache-Control', keepPrivate(headers.get('Cache-Control')))
     // RFC 9213: where it is there, a CDN goes by this one and not by Cache-Control.
@@ -100,7 +112,7 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
   }
 }
 
-function setCookieLine(cookie: SessionCookie, change: TokenChange): string {
+function setCookie(cookie: SessionCookie, change: TokenChange): SetCookie {
   if (change.type === 'ended') return cookie.clear()
   return cookie.set(change.token, change.persist ? change.maxAge : undefined)
 }
