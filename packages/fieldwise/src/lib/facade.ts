@@ -7,6 +7,7 @@ import type { Engine } from './engine.js'
 import { BadArgumentError } from './errors.js'
 import type { OperationName } from './events.js'
 import { copyOf, type Reader, type Reading } from './reader.js'
+import { Propertyless } from './propertyless.js'
 import type { Receiver } from './receiver.js'
 import type { CompiledField } from './schema.js'
 import type { OperationOptions, RegenerateOptions, Session } from './session.js'
@@ -18,13 +19,14 @@ import type { SessionState, Visit } from './visit.js'
  *
  * @internal
  */
-export class SessionFacade {
+export class SessionFacade extends Propertyless {
   readonly #engine: Engine
   #visit: Visit
   /** What `open` has read ahead; the first read of each field, if it is a `get` and soon, is served from it. */
   #preloaded: Map<string, Reading> | undefined
 
   constructor(engine: Engine, visit: Visit) {
+    super()
     this.#engine = engine
     this.#visit = visit
   }
