@@ -77,6 +77,35 @@ test('a request that left before the login and ends after it does not log out', 
   expect(await open(`https://www.shop.test:${port}/whoami`)).toBe('ada')
 })
 
+describe('two living cookies of one name', () => {
+  test('from before and after a Domain was set: the next login is one', async () => {
+    const name = '__Secure-sid'
+    const { port, sessions } = await serveShop({ name })
+    const later = await serveShop({ name, domain: 'shop.test' }, sessions)
+    await open(`https://www.shop.test:${port}/visit`)
+    await open(`https://avatar.shop.test:${later.port}/visit`)
+    expect(await browser.cookies(`https://www.shop.test`)).toHaveLength(2)
+    await open(`https://www.shop.test:${later.port}/login`)
+    expect(await browser.cookies(`https://www.shop.test`)).toEqual([expect.objectContaining({ domain: '.shop.test' })])
+    expect(await open(`https://www.shop.test:${later.port}/whoami`)).toBe('ada')
+    await open(`https://www.shop.test:${later.port}/logout`)
+    expect(await browser.cookies()).toEqual([])
+  })
+
+  test.each(['/', '/whoami'])('one of them planted by a sister host for the path %s: it never wins, and the next login is one', async (path) => {
+    const { port, sessions } = await serveShop({ name: '__Secure-sid' })
+    const planted = await sessions.create({ username: 'mallory' })
+    const plant = { name: '__Secure-sid', value: planted.token as string, domain: '.shop.test', path, secure: true }
+    await open(`https://www.shop.test:${port}/login`)
+    await browser.addCookies([plant])
+    expect(await open(`https://www.shop.test:${port}/whoami`)).toBe('nobody')
+    await open(`https://www.shop.test:${port}/whoami/login`)
+    expect(await open(`https://www.shop.test:${port}/whoami`)).toBe('ada')
+    expect(await browser.cookies('https://www.shop.test/whoami')).toEqual([expect.objectContaining({ domain: 'www.shop.test' })])
+    await expect(planted.get('username')).resolves.toBe('mallory')
+  })
+})
+
 describe('in a frame on another site, where browsers block cookies of third parties,', () => {
   test('a partitioned session lives, one for each site around it', async () => {
     const { port } = await serveShop({ partitioned: true })
@@ -130,14 +159,13 @@ async function framed(port: number, site: string): Promise<string | null> {
   return text
 }
 
-async function serveShop(cookie: CookieOptions) {
-  const { sessions } = newSessions()
+async function serveShop(cookie: CookieOptions, sessions = newSessions().sessions) {
   const slow = { reached: gate(), opened: gate() }
   const app = express()
   app.use(expressSession(sessions, { cookie }))
   app.get('/visit', async (req, res) => void res.send(String(await sessionOf(req, sessions).increment('visits'))))
   app.get('/whoami', async (req, res) => void res.send((await sessionOf(req, sessions).get('username')) ?? 'nobody'))
-  app.get('/login', async (req, res) => {
+  app.get(['/login', '/whoami/login'], async (req, res) => {
     await sessionOf(req, sessions).regenerate()
     await sessionOf(req, sessions).set('username', 'ada')
     res.send()
@@ -160,7 +188,7 @@ async function serveShop(cookie: CookieOptions) {
   const server = createServer(credentials, app).listen(0, '127.0.0.1')
   running.push(server)
   await once(server, 'listening')
-  return { port: (server.address() as AddressInfo).port, slow }
+  return { port: (server.address() as AddressInfo).port, slow, sessions }
 }
 
 function makeCertificate(): { key: string; cert: string } {

@@ -8,7 +8,8 @@ import type { Sessions } from 'fieldwise'
 import onHeaders from 'on-headers'
 import type { RegisteredSession } from './index.js'
 import { Carrier, type SessionOptions } from './lib/carrier.js'
-import type { ResponseHeaders, Wire } from './lib/exchange.js'
+import type { Wire } from './lib/exchange.js'
+import { nodeHeaders, pathOf } from './lib/node-response.js'
 
 declare global {
   namespace Express {
@@ -27,6 +28,8 @@ export interface SessionRequest extends IncomingMessage {
   /** Whether the visitor came over HTTPS: Express heeds its setting `trust proxy`. */
   readonly secure?: boolean
   readonly hostname?: string
+  /** The URL before routers have taken their parts off. */
+  readonly originalUrl?: string
 }
 
 /**
@@ -49,10 +52,15 @@ export function expressSession<F extends object, D extends keyof F>(
   return function fieldwiseSession(req, res, next) {
     const exchange = carrier.begin(req, expressWire(req, res))
     if (!('session' in req)) {
-      Object.defineProperty(req, 'session', { get: () => exchange.session, enumerable: true, configurable: true })
+      Object.defineProperty(req, 'session', { get: () => exchange.session, set: refuse, enumerable: true, configurable: true })
     }
     next()
   }
+}
+
+/** `req.session = null` ends a session elsewhere; here it would end nothing. */
+function refuse(): never {
+  throw new TypeError('req.session cannot be replaced: await req.session.destroy() ends the session')
 }
 
 function expressWire(req: SessionRequest, res: ServerResponse): Wire {
@@ -60,18 +68,10 @@ function expressWire(req: SessionRequest, res: ServerResponse): Wire {
     cookieHeader: () => req.headers.cookie,
     secure: () => req.secure ?? 'encrypted' in req.socket,
     hostname: () => req.hostname,
+    path: () => pathOf(req.originalUrl ?? req.url),
     headersSent: () => res.headersSent,
     // Not before the headers leave: Express's error handler removes every header that is set by then, an app may still replace
-    // Set-Cookie as a whole, and its Cache-Control may be yet to come. Only responses that change the cookie are hooked.
-    cookieChanged: (exchange) => onHeaders(res, () => exchange.writeTo(nodeHeaders(res))),
-  }
-}
-
-function nodeHeaders(res: ServerResponse): ResponseHeaders {
-  return {
-    get: (name) => res.getHeader(name)?.toString(),
-    set: (name, value) => res.setHeader(name, value),
-    cookies: () => [res.getHeader('set-cookie') ?? []].flat().map(String),
-    setCookies: (lines) => res.setHeader('Set-Cookie', lines),
+    // Set-Cookie as a whole, and its Cache-Control may be yet to come. Only responses that have something to say are hooked.
+    announce: (outgoing) => onHeaders(res, () => outgoing.writeTo(nodeHeaders(res))),
   }
 }

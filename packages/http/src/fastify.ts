@@ -5,9 +5,11 @@
  */
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import type { Sessions } from 'fieldwise'
+import onHeaders from 'on-headers'
 import type { RegisteredSession } from './index.js'
 import { Carrier, type SessionOptions, sessionOf } from './lib/carrier.js'
-import type { ResponseHeaders, Wire } from './lib/exchange.js'
+import type { Wire } from './lib/exchange.js'
+import { nodeHeaders, pathOf } from './lib/node-response.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -20,8 +22,8 @@ declare module 'fastify' {
  * A plugin that gives each request its session as `request.session`. The first one registered has that name; others are found by
  * `sessionOf(request, theirs)`, and need a `cookie.name` of their own.
  *
- * A reply that was hijacked (`reply.hijack()`) sends none of Fastify's headers, and so no cookie: writes that need one are
- * `HEADERS_SENT` there.
+ * A reply that was hijacked (`reply.hijack()`) may never send headers, so writes that need a cookie are `HEADERS_SENT` from then on. The
+ * cookie of an earlier one leaves with `reply.raw`'s headers.
  *
  * @throws {BadConfigError} (`BAD_CONFIG`) for options that contradict each other.
  *
@@ -40,10 +42,6 @@ export function fastifySession<F extends object, D extends keyof F>(
       carrier.begin(request, fastifyWire(request, reply))
       next()
     })
-    app.addHook('onSend', (request, reply, payload, next) => {
-      carrier.find(request)?.writeTo(replyHeaders(reply))
-      next(null, payload)
-    })
     done()
   })
 }
@@ -54,7 +52,13 @@ function decorate<F extends object, D extends keyof F>(app: FastifyInstance, ses
       // What is registered is what the program says that these sessions are.
       return sessionOf(this, sessions) as unknown as RegisteredSession
     },
+    setter: refuse,
   })
+}
+
+/** `request.session = null` ends a session elsewhere; here it would end nothing. */
+function refuse(): never {
+  throw new TypeError('request.session cannot be replaced: await request.session.destroy() ends the session')
 }
 
 /** What `fastify-plugin` does: the hooks reach the app that registers the plugin, not the plugin alone. */
@@ -71,18 +75,9 @@ function fastifyWire(request: FastifyRequest, reply: FastifyReply): Wire {
     cookieHeader: () => request.headers.cookie,
     secure: () => request.protocol === 'https',
     hostname: () => request.hostname,
+    path: () => pathOf(request.originalUrl),
     headersSent: () => reply.sent || reply.raw.headersSent,
-    // At once, for the sake of hooks that run after ours; once more in onSend, when the app's own headers are known.
-    cookieChanged: (exchange) => exchange.writeTo(replyHeaders(reply)),
-  }
-}
-
-function replyHeaders(reply: FastifyReply): ResponseHeaders {
-  return {
-    get: (name) => reply.getHeader(name)?.toString(),
-    set: (name, value) => reply.header(name, value),
-    cookies: () => [reply.getHeader('set-cookie') ?? []].flat().map(String),
-    // Fastify adds to the cookies that are there.
-    setCookies: (lines) => reply.removeHeader('set-cookie').header('set-cookie', [...lines]),
+    // At the raw response, when its headers leave: all of the app's are known then, and a reply that was hijacked since sends it too.
+    announce: (outgoing) => onHeaders(reply.raw, () => outgoing.writeTo(nodeHeaders(reply.raw))),
   }
 }

@@ -6,14 +6,26 @@
  */
 import type { Session, Sessions } from 'fieldwise'
 import { Carrier, type SessionOptions } from './lib/carrier.js'
-import type { Wire } from './lib/exchange.js'
-import { isStoreFailure, serviceUnavailable } from './lib/store-failure.js'
+import type { SetCookie } from './lib/cookie-policy.js'
+import type { Exchange, Wire } from './lib/exchange.js'
+import { isShown, isStoreFailure, serviceUnavailable } from './lib/store-failure.js'
+import { answerThrown } from './lib/thrown.js'
 import { isResponse, withSessionHeaders } from './lib/web-response.js'
+
+/** What {@link withSession} takes besides what all adapters take. */
+export interface WithSessionOptions<R extends Request, Rest extends unknown[]> extends SessionOptions {
+  /**
+   * Hands the session's cookie to the framework's own cookies, when a handler threw what is no `Response` and the cookie changed. Gets what
+   * the handler gets, but for the session. What was thrown is thrown on when this is done.
+   */
+  readonly setCookie?: ((cookie: SetCookie, request: R, ...rest: Rest) => void | Promise<void>) | undefined
+}
 
 /**
  * A handler that is given the session of its request. The cookie goes out with whatever response it returns or throws, so it cannot
- * be forgotten. A failure of the store that the handler does not catch is answered with 503 and a `Retry-After`; any other error is
- * thrown on to whoever called, who then answers without the cookie.
+ * be forgotten; and with the redirects that Next.js and SvelteKit throw, which are answered here if the cookie changed. For
+ * whatever else a framework throws there is `setCookie`. A failure of the store that the handler does not catch is answered with 503 and a
+ * `Retry-After`; any other error is thrown on to whoever called.
  *
  * What a framework passes besides the request, such as the route's parameters, comes after the session.
  *
@@ -27,17 +39,22 @@ import { isResponse, withSessionHeaders } from './lib/web-response.js'
 export function withSession<F extends object, D extends keyof F, R extends Request, Rest extends unknown[]>(
   sessions: Sessions<F, D>,
   handler: (request: R, session: Session<F, D>, ...rest: Rest) => Response | Promise<Response>,
-  options: SessionOptions = {},
+  { setCookie, ...options }: WithSessionOptions<R, Rest> = {},
 ): (request: R, ...rest: Rest) => Promise<Response> {
-  const open = fetchSession(sessions, options)
+  const carrier = new Carrier(sessions, options)
   return async (request, ...rest) => {
-    const { session, commit } = open(request)
+    const { exchange, commit } = begin(carrier, request)
     try {
-      return commit(await handler(request, session, ...rest))
+      return commit(await handler(request, exchange.session, ...rest))
     } catch (thrown) {
       // React Router and others throw responses, to redirect from deep inside.
       if (isResponse(thrown)) throw commit(thrown)
-      if (isStoreFailure(thrown)) return commit(serviceUnavailable())
+      if (isStoreFailure(thrown)) {
+        if (!isShown(thrown)) exchange.failed(thrown)
+        return commit(serviceUnavailable())
+      }
+      if (setCookie === undefined) return answerThrown(exchange, thrown)
+      if (exchange.cookie !== undefined) await setCookie(exchange.cookie, request, ...rest)
       throw thrown
     }
   }
@@ -46,6 +63,8 @@ export function withSession<F extends object, D extends keyof F, R extends Reque
 /** A request's session, and the way for its cookie into the response. */
 export interface FetchSession<F extends object, D extends keyof F> {
   readonly session: Session<F, D>
+  /** What the browser has to be told of the cookie by now, for where there is no response to commit; undefined if it did not change. */
+  readonly cookie: SetCookie | undefined
   /**
    * The response to return: a copy with the session's cookie if that changed, else the very one given. Later writes that need a cookie are
    * `HEADERS_SENT`.
@@ -71,18 +90,34 @@ export function fetchSession<F extends object, D extends keyof F>(
 ): (request: Request) => FetchSession<F, D> {
   const carrier = new Carrier(sessions, options)
   return (request) => {
-    let committed = false
-    const exchange = carrier.begin(
-      request,
-      fetchWire(request, () => committed),
-    )
-    function commit(response: Response): Response {
-      const answer = withSessionHeaders(exchange, response)
-      committed = true
-      return answer
+    const { exchange, commit } = begin(carrier, request)
+    return {
+      session: exchange.session,
+      get cookie() {
+        return exchange.cookie
+      },
+      commit,
     }
-    return { session: exchange.session, commit }
   }
+}
+
+interface Begun<F extends object, D extends keyof F> {
+  readonly exchange: Exchange<F, D>
+  readonly commit: (response: Response) => Response
+}
+
+function begin<F extends object, D extends keyof F>(carrier: Carrier<F, D>, request: Request): Begun<F, D> {
+  let committed = false
+  const exchange = carrier.begin(
+    request,
+    fetchWire(request, () => committed),
+  )
+  function commit(response: Response): Response {
+    const answer = withSessionHeaders(exchange, response)
+    committed = true
+    return answer
+  }
+  return { exchange, commit }
 }
 
 function fetchWire(request: Request, headersSent: () => boolean): Wire {
@@ -90,7 +125,8 @@ function fetchWire(request: Request, headersSent: () => boolean): Wire {
     cookieHeader: () => request.headers.get('cookie') ?? undefined,
     secure: () => new URL(request.url).protocol === 'https:',
     hostname: () => new URL(request.url).hostname,
+    path: () => new URL(request.url).pathname,
     headersSent,
-    cookieChanged: () => {},
+    announce: () => {},
   }
 }

@@ -7,6 +7,7 @@ import type { Session, Sessions } from 'fieldwise'
 import type { Context, MiddlewareHandler } from 'hono'
 import { Carrier, type SessionOptions } from './lib/carrier.js'
 import type { Wire } from './lib/exchange.js'
+import { answerThrown } from './lib/thrown.js'
 import { withSessionHeaders } from './lib/web-response.js'
 
 /** What {@link honoSession} adds to an app's `Env`. */
@@ -37,10 +38,16 @@ export function honoSession<F extends object, D extends keyof F>(
       honoWire(c, () => answered),
     )
     if (c.get('session') === undefined) c.set('session', exchange.session)
-    await next()
-    const answer = withSessionHeaders(exchange, c.res)
-    if (answer !== c.res) replaceResponse(c, answer)
-    answered = true
+    try {
+      await next()
+    } catch (thrown) {
+      // Hono makes a response of each error, and of nothing else.
+      return answerThrown(exchange, thrown)
+    } finally {
+      answered = true
+    }
+    if (exchange.hasNews) replaceResponse(c, withSessionHeaders(exchange, c.res))
+    return undefined
   }
 }
 
@@ -49,8 +56,9 @@ function honoWire(c: Context, headersSent: () => boolean): Wire {
     cookieHeader: () => c.req.header('cookie'),
     secure: () => new URL(c.req.url).protocol === 'https:',
     hostname: () => new URL(c.req.url).hostname,
+    path: () => new URL(c.req.url).pathname,
     headersSent,
-    cookieChanged: () => {},
+    announce: () => {},
   }
 }
 

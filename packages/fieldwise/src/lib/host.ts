@@ -5,6 +5,8 @@ export interface SessionHost {
    * is judged as of then (T2). Without it: no time ago.
    */
   waited?(): number
+  /** Called when several of the tokens open a session, so that none of them counts. */
+  ambiguous?(): void
   /**
    * Called before anything is stored, rotated or ended that will change the token.
    *

@@ -273,6 +273,7 @@ export class Visit {
     const [living, over] = (['owner', 'over'] as const).map((what) => tokens.filter((_token, index) => judged[index] === what))
     const owned = living?.length ? living : (over ?? [])
     if (owned.length === 0 && judged.includes('superseded')) this.#end(new SessionGoneError('superseded'))
+    if (owned.length > 1) this.#host?.ambiguous?.()
     this.#tokens = owned.length === 1 ? owned : []
     if (this.#tokens.length === 0 && this.#state === 'unopened') this.#state = 'new'
   }

@@ -18,7 +18,7 @@ const { secure, plain } = createCookiePolicy({ domain: 'example.com' }, false)
 test('each kind is given once, however many adapters the same sessions have', async () => {
   const sessions = {}
   for (const alerts of [alertsOf(sessions, false), alertsOf(sessions, false)]) {
-    alerts.plainHttp(plain)
+    alerts.plainHttp(plain, 'www.example.com')
     alerts.writeNotAwaited('set')
     alerts.cookieSet(secure, 'www.example.org')
   }
@@ -29,7 +29,7 @@ test('each kind is given once, however many adapters the same sessions have', as
 
 test('nothing is given in production', async () => {
   const alerts = alertsOf({}, true)
-  alerts.plainHttp(plain)
+  alerts.plainHttp(plain, 'www.example.com')
   alerts.writeNotAwaited('set')
   alerts.cookieSet(secure, 'www.example.org')
   for (const code of ['FIELDWISE_PLAIN_HTTP', 'FIELDWISE_NOT_AWAITED', 'FIELDWISE_COOKIE_HOST']) {

@@ -1,3 +1,24 @@
+import type { ResponseHeaders } from './exchange.js'
+
+/** Keeps an answer that sets a cookie out of all shared caches, by whatever header the app speaks to them. */
+export function keepOutOfSharedCaches(headers: ResponseHeaders): void {
+  headers.set('Cache-Control', keepPrivate(headers.get('Cache-Control')))
+  for (const name of [...headers.names()]) {
+    const refusal = refusals[name.toLowerCase()]
+    if (refusal !== undefined) headers.set(name, refusal)
+    // RFC 9213: where there is one for it, a CDN goes by its own and not by Cache-Control.
+    else if (/-cache-control$/i.test(name)) headers.set(name, keepPrivate(headers.get(name)))
+  }
+}
+
+/** Headers with words of their own, and what says in them that nothing is to be kept. */
+const refusals: Readonly<Record<string, string>> = {
+  'edge-control': 'no-store',
+  'surrogate-control': 'no-store',
+  'x-accel-expires': '0',
+  'x-litespeed-cache-control': 'no-cache',
+}
+
 /**
  * The `Cache-Control` for an answer that sets a cookie, made from the one that the app wrote: no shared cache may keep it
  * (RFC 9111, section 5.2.2.7), and whatever else the app said stays as it was.

@@ -2,6 +2,7 @@ import { BadArgumentError, BadConfigError, type Session, type Sessions } from 'f
 import { type Alerts, alertsOf } from './alerts.js'
 import { type CookieOptions, type CookiePolicy, createCookiePolicy } from './cookie-policy.js'
 import { Exchange, type Wire } from './exchange.js'
+import { type Outages, outagesOf } from './outages.js'
 
 /** What every adapter takes besides the sessions. */
 export interface SessionOptions {
@@ -13,6 +14,7 @@ export class Carrier<F extends object, D extends keyof F> {
   readonly #sessions: Sessions<F, D>
   readonly #policy: CookiePolicy
   readonly #alerts: Alerts
+  readonly #outages: Outages
 
   /** @throws {BadConfigError} (`BAD_CONFIG`) for options that cannot work. */
   constructor(sessions: Sessions<F, D>, options: SessionOptions) {
@@ -21,6 +23,7 @@ export class Carrier<F extends object, D extends keyof F> {
     this.#sessions = sessions
     this.#policy = createCookiePolicy(options.cookie ?? {}, production)
     this.#alerts = alertsOf(sessions, production)
+    this.#outages = outagesOf(sessions)
   }
 
   /** The exchange of this request, if it has begun. */
@@ -32,7 +35,7 @@ export class Carrier<F extends object, D extends keyof F> {
   begin(request: object, wire: Wire): Exchange<F, D> {
     const known = this.find(request)
     if (known !== undefined) return known
-    const exchange = new Exchange(this.#sessions, this.#policy, this.#alerts, wire)
+    const exchange = new Exchange(this.#sessions, this.#policy, this.#alerts, this.#outages, wire)
     remember(request, { sessions: this.#sessions, cookieName: this.#policy.secure.name, exchange })
     return exchange
   }

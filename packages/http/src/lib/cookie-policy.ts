@@ -146,9 +146,13 @@ export function isHostName(name: string): boolean {
 
 function assertPath(path: string | undefined): void {
   if (path === undefined) return
-  if (typeof path !== 'string' || !pathPattern.test(path)) {
+  if (typeof path !== 'string' || !isCookiePath(path)) {
     throw new BadConfigError('cookie.path begins with / and holds neither semicolons nor control characters')
   }
+}
+
+export function isCookiePath(path: string): boolean {
+  return pathPattern.test(path)
 }
 
 function assertBoolean(name: string, value: boolean | undefined): void {

@@ -1,21 +1,35 @@
-import { withHttpStatus } from './store-failure.js'
+import { BadArgumentError, type FieldwiseError } from 'fieldwise'
+import { withHttpStatus, isStoreFailure } from './store-failure.js'
 
 /** What the session of a request reports to the adapter around it. */
 export interface Watcher {
   headersSent(): boolean
+  called(method: string): void
+  failed(error: FieldwiseError): void
   writeNotAwaited(method: string): void
 }
 
-/** The same session, whose failures carry an HTTP status, and whose writes are reported if the response leaves before they are done. */
+/**
+ * The same session, whose failures carry an HTTP status, and whose writes are reported if the response leaves before they are done. What
+ * is written as it is for express-session's `req.session` is refused by name: it would do nothing here.
+ */
 export function watchSession<S extends object>(session: S, watcher: Watcher): S {
   return new Proxy(session, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name)
+      if (member === undefined) return strangersMember(name)
       if (typeof member !== 'function') return member
+      const method = String(name)
       return (...given: unknown[]) => {
+        const callback = callbackIn(method, given)
+        if (callback !== undefined) return refuseCallback(method, callback)
+        watcher.called(method)
         const result: unknown = Reflect.apply(member, target, given)
-        return result instanceof Promise ? watch(result, String(name), watcher) : result
+        return result instanceof Promise ? watch(result, method, watcher) : result
       }
+    },
+    deleteProperty(_target, name) {
+      throw new TypeError(`A session has no property '${String(name)}' to delete: await session.delete('${String(name)}')`)
     },
   })
 }
@@ -25,10 +39,57 @@ async function watch(result: Promise<unknown>, method: string, watcher: Watcher)
   try {
     return await result
   } catch (error) {
+    if (isStoreFailure(error)) watcher.failed(error)
     throw withHttpStatus(error)
   } finally {
     if (!late && writes.has(method) && watcher.headersSent()) watcher.writeNotAwaited(method)
   }
 }
 
-const writes: ReadonlySet<string> = new Set(['set', 'update', 'increment', 'take', 'delete', 'regenerate', 'destroy'])
+/** The methods that change what is stored. */
+export const writes: ReadonlySet<string> = new Set(['set', 'update', 'increment', 'take', 'delete', 'regenerate', 'destroy'])
+
+/** What express-session's `req.session` has and this one does not need. */
+const strangers: ReadonlyMap<string | symbol, string> = new Map([
+  ['save', 'what was awaited is stored, so there is nothing to save'],
+  ['reload', 'each get() reads anew'],
+  ['touch', 'each use keeps it alive'],
+  ['resetMaxAge', 'each use keeps it alive'],
+])
+
+function strangersMember(name: string | symbol): unknown {
+  if (name === 'cookie') {
+    throw new TypeError("session.cookie does not exist: its attributes are the adapter's option, its life is `regenerate({ persist: true })`")
+  }
+  const instead = strangers.get(name)
+  if (instead === undefined) return undefined
+  const method = String(name)
+  return (...given: unknown[]) => {
+    const error = new BadArgumentError(`session.${method}() does not exist: ${instead}${forPassport}`)
+    const callback = callbackIn(method, given)
+    if (callback === undefined) throw error
+    return refuse(error, callback)
+  }
+}
+
+type Callback = (error: unknown) => void
+
+/** A callback among what was given; a function that `update` is to run, or one where a value stands, is none. */
+function callbackIn(method: string, given: readonly unknown[]): Callback | undefined {
+  const isNone = (at: number) => at === 1 && typeof given[0] === 'string' && (method === 'update' || method === 'set')
+  return given.find((each, at): each is Callback => typeof each === 'function' && !isNone(at))
+}
+
+function refuseCallback(method: string, callback: Callback): Promise<never> {
+  return refuse(new BadArgumentError(`session.${method}() takes no callback: await it${forPassport}`), callback)
+}
+
+/** Whoever waits for the callback does not look at the promise: the callback is told, and the rejection counts as handled. */
+function refuse(error: BadArgumentError, callback: Callback): Promise<never> {
+  process.nextTick(callback, error)
+  const refused = Promise.reject(error)
+  refused.catch(() => {})
+  return refused
+}
+
+const forPassport = '. For the login sessions of passport there is passportSession() of @fieldwise/http/passport'

@@ -23,12 +23,14 @@ export function withSessionHeaders(outgoing: Outgoing, response: Response): Resp
   const { body, status, statusText } = response
   // Headers of our own too: some servers' Response keeps the very object that it is given.
   const copy = new Response(body, { status, statusText, headers: new Headers(response.headers) })
-  outgoing.writeTo(webHeaders(copy.headers))
+  outgoing.writeTo(webHeaders(copy))
   return copy
 }
 
-function webHeaders(headers: Headers): ResponseHeaders {
+function webHeaders({ status, headers }: Response): ResponseHeaders {
   return {
+    status: () => status,
+    names: () => headers.keys(),
     get: (name) => headers.get(name) ?? undefined,
     set: (name, value) => headers.set(name, value),
     cookies: () => headers.getSetCookie(),

@@ -21,8 +21,10 @@ class TestClock {
   }
 }
 
-/** The warnings that the process gives from now on, which stay unprinted. */
+/** The warnings that the process gives from now on, as in development, not under test. They stay unprinted. */
 export function collectWarnings(): { of(code: string): Promise<string[]>; stop(): void } {
+  vi.stubEnv('NODE_ENV', 'development')
+  vi.stubEnv('VITEST', '')
   const spy = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   return {
     async of(code) {
@@ -32,16 +34,20 @@ export function collectWarnings(): { of(code: string): Promise<string[]>; stop()
       const given = spy.mock.calls as unknown as [message: string, options: { code: string }][]
       return given.filter(([, options]) => options.code === code).map(([message]) => message)
     },
-    stop: () => spy.mockRestore(),
+    stop() {
+      spy.mockRestore()
+      vi.unstubAllEnvs()
+    },
   }
 }
 
 /** What an adapter decides when it is made in production. */
 export function inProduction<T>(make: () => T): T {
+  const before = process.env.NODE_ENV
   vi.stubEnv('NODE_ENV', 'production')
   try {
     return make()
   } finally {
-    vi.unstubAllEnvs()
+    vi.stubEnv('NODE_ENV', before)
   }
 }

@@ -1,7 +1,7 @@
 import { isFieldwiseError } from 'fieldwise'
 import { expect } from 'vitest'
 import type { SessionOptions } from '../lib/carrier.js'
-import { gate, type ScriptedStore } from './scripted-store.js'
+import { gate, type ScriptedStore, serverAddress } from './scripted-store.js'
 import type { AdminSessions, Handler, ShopSessions } from './shop.js'
 import type { Visitor } from './visitor.js'
 
@@ -62,6 +62,10 @@ export function routesOf(signal: Signal): Record<string, Handler> {
       return {}
     },
     '/write-quietly': async ({ session }) => ({ body: await outcome(session.set('username', 'mallory')) }),
+    '/busy': async ({ session }) => {
+      const known = await outcome(session.get('username'))
+      return { status: known === 'done' ? 200 : 503, body: 'Come again' }
+    },
     '/slow-visit': async ({ session }) => {
       signal.reach()
       await signal.opened
@@ -90,11 +94,96 @@ export function routesOf(signal: Signal): Record<string, Handler> {
       await session.regenerate()
       throw new Error('something else went wrong')
     },
+    ...Object.fromEntries(
+      Object.entries(thrownRedirects).map(([path, redirect]): [string, Handler] => [
+        path,
+        async ({ session }) => {
+          await session.regenerate()
+          await session.set('username', 'ada')
+          throw redirect()
+        },
+      ]),
+    ),
+    '/write-then-rotate': async ({ session }) => {
+      await session.increment('visits')
+      await session.regenerate()
+      return {}
+    },
+    '/for-caches': async ({ session }) => {
+      await session.increment('visits')
+      return { headers: Object.fromEntries(Object.entries(cacheHeaders).map(([name, [said]]) => [name, said])) }
+    },
+    ...Object.fromEntries(
+      Object.entries(foreignIdioms).map(([path, { write }]): [string, Handler] => [
+        path,
+        async ({ session }) => ({ body: await refusal(() => write(session as unknown as Foreign)) }),
+      ]),
+    ),
     '/admin-login': async ({ admin }) => {
       await admin().set('role', 'owner')
       return {}
     },
     '/both': async ({ session, admin }) => ({ body: `${await session.get('username')} ${await admin().get('role')}` }),
+  }
+}
+
+/** How frameworks end a handler by throwing, to redirect from deep inside. */
+const thrownRedirects: Readonly<Record<string, () => unknown>> = {
+  '/throw-as-next': () => Object.assign(new Error('NEXT_REDIRECT'), { digest: 'NEXT_REDIRECT;replace;/whoami;a;307;' }),
+  '/throw-as-sveltekit': () => new Redirect(303, '/whoami'),
+  '/throw-as-react-router': () => new Response(null, { status: 302, headers: { location: '/whoami' } }),
+}
+
+/** What SvelteKit throws is neither an Error nor a Response. */
+class Redirect {
+  readonly status: number
+  readonly location: string
+
+  constructor(status: number, location: string) {
+    this.status = status
+    this.location = location
+  }
+}
+
+/** What an app says to caches, each by its own header, and what is left of it beside a cookie. */
+const cacheHeaders: Readonly<Record<string, readonly [said: string, kept: string]>> = {
+  'cache-control': ['public, max-age=60', 'private, max-age=60'],
+  'cdn-cache-control': ['public, max-age=600', 'private, max-age=600'],
+  'cloudflare-cdn-cache-control': ['max-age=600', 'private, max-age=600'],
+  'vercel-cdn-cache-control': ['s-maxage=600', 'private'],
+  'netlify-cdn-cache-control': ['public, durable', 'private, durable'],
+  'surrogate-control': ['max-age=600', 'no-store'],
+  'edge-control': ['cache-maxage=1d', 'no-store'],
+  'x-accel-expires': ['600', '0'],
+  'x-litespeed-cache-control': ['public', 'no-cache'],
+}
+
+/** A session as somebody who comes from express-session has it in mind. */
+interface Foreign {
+  user?: string
+  cookie: { maxAge: number }
+  regenerate(callback: (error: unknown) => void): Promise<void>
+  save(callback?: (error: unknown) => void): void
+}
+
+/** What they write, and what the refusal names. */
+const foreignIdioms: Readonly<Record<string, { readonly write: (session: Foreign) => unknown; readonly named: string }>> = {
+  '/assign': { write: (session) => Object.assign(session, { user: 'ada' }), named: "await session.set('user', …)" },
+  '/assign-over': { write: (session) => Object.assign(session, { cookie: 1 }), named: "await session.set('cookie', …)" },
+  '/remove': { write: (session) => Reflect.deleteProperty(session, 'user'), named: "await session.delete('user')" },
+  '/cookie': { write: (session) => session.cookie.maxAge, named: 'persist: true' },
+  '/save': { write: (session) => session.save(), named: 'nothing to save' },
+  '/save-back': { write: (session) => new Promise((_, fail) => session.save(fail)), named: 'nothing to save' },
+  '/regenerate-back': { write: (session) => new Promise((_, fail) => void session.regenerate(fail)), named: 'passportSession()' },
+  '/regenerate-and-await': { write: (session) => session.regenerate(() => {}), named: 'await it' },
+}
+
+async function refusal(work: () => unknown): Promise<string> {
+  try {
+    await work()
+    return 'nothing said'
+  } catch (error) {
+    return (error as Error).message
   }
 }
 
@@ -308,6 +397,134 @@ export const cases: readonly Case[] = [
     },
   },
   {
+    title: 'an outage is told once, with the server, which no visitor sees',
+    async run({ visitor, store, warnings }) {
+      await visitor.get('/login')
+      store.fail()
+      for (let round = 0; round < 3; round++) {
+        const answer = await visitor.get('/whoami')
+        expect(answer.status).toBe(503)
+        expect(answer.body + JSON.stringify(answer.headers)).not.toContain(serverAddress)
+      }
+      expect(await warnings('FIELDWISE_OUTAGE')).toEqual([expect.stringContaining(serverAddress)])
+    },
+  },
+  {
+    title: 'an outage that the app answers with a 503 of its own says when to come again, and one that it hides says nothing',
+    async run({ visitor, store }) {
+      await visitor.get('/login')
+      store.fail()
+      const busy = await visitor.get('/busy')
+      expect([busy.status, busy.headers['retry-after']]).toEqual([503, '1'])
+      const hidden = await visitor.get('/write-quietly')
+      expect([hidden.body, hidden.headers['retry-after']]).toEqual(['STORE_UNAVAILABLE', undefined])
+    },
+  },
+  ...Object.keys(thrownRedirects).map(
+    (path): Case => ({
+      title: `a login that ends by throwing what a framework redirects by is a login: ${path}`,
+      async run({ visitor }) {
+        const answer = await visitor.get(path)
+        expect(answer.setCookies).toHaveLength(1)
+        expect((await visitor.get('/whoami')).body).toBe('ada')
+      },
+    }),
+  ),
+  ...Object.entries(foreignIdioms).map(
+    ([path, { named }]): Case => ({
+      title: `what would do nothing is refused by name: ${path}`,
+      async run({ visitor }) {
+        expect((await visitor.get(path)).body).toContain(named)
+      },
+    }),
+  ),
+  {
+    title: 'no cache that others share keeps an answer that sets the cookie, by whatever header the app speaks to it',
+    async run({ visitor }) {
+      const first = await visitor.get('/for-caches')
+      const second = await visitor.get('/for-caches')
+      for (const [name, [said, kept]] of Object.entries(cacheHeaders)) {
+        expect(first.headers[name], name).toBe(kept)
+        expect(second.headers[name], name).toBe(said)
+      }
+    },
+  },
+  {
+    title: 'of two cookies that both open, the answer that sets one removes the other, whatever domain or path it was set for',
+    options: { cookie: { name: '__Secure-sid', domain: 'shop.localhost' } },
+    async run({ newVisitor, sessions }) {
+      const host = 'www.shop.localhost'
+      const [own, twin] = [await sessions.create({ username: 'ada' }), await sessions.create({ username: 'mallory' })]
+      const both = { headers: { cookie: `sid=${twin.token}; sid=${own.token}` } }
+      expect((await newVisitor(host).get('/whoami', both)).body).toBe('undefined')
+      const visitor = newVisitor(host)
+      const { setCookies } = await visitor.get('/login', both)
+      expect(setCookies.slice(0, -1)).toEqual([
+        'sid=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax',
+        'sid=; Max-Age=0; Domain=www.shop.localhost; Path=/; HttpOnly; SameSite=Lax',
+        ...[undefined, 'www.shop.localhost', 'shop.localhost'].map(
+          (domain) => `sid=; Max-Age=0; ${domain ? `Domain=${domain}; ` : ''}Path=/login; HttpOnly; SameSite=Lax`,
+        ),
+      ])
+      expect(setCookies.at(-1)).toMatch(/^sid=[^;]+; Domain=shop\.localhost; Path=\/;/)
+      const next = await visitor.get('/login')
+      expect(next.setCookies).toHaveLength(1)
+      expect((await visitor.get('/whoami')).body).toBe('ada')
+    },
+  },
+  {
+    title: 'a cookie of the name that opens nothing here may be that of another app, and stays',
+    options: { cookie: { name: '__Secure-sid', domain: 'shop.localhost' } },
+    async run({ newVisitor, sessions }) {
+      const own = await sessions.create()
+      const both = { headers: { cookie: `sid=theirs; sid=${own.token}` } }
+      expect((await newVisitor('www.shop.localhost').get('/login', both)).setCookies).toHaveLength(1)
+    },
+  },
+  {
+    title: 'more cookies of the name than are looked at are all removed by the answer that sets one',
+    options: { cookie: { name: '__Secure-sid' } },
+    async run({ newVisitor }) {
+      const many = Array.from({ length: 5 }, (_, at) => `sid=${at}`).join('; ')
+      const { setCookies } = await newVisitor('www.shop.localhost').get('/login', { headers: { cookie: many } })
+      expect(setCookies).toContainEqual('sid=; Max-Age=0; Domain=shop.localhost; Path=/; HttpOnly; SameSite=Lax')
+    },
+  },
+  {
+    title: 'a write before the rotation of a login is warned of, unless nobody can know the session yet',
+    async run({ visitor, newVisitor, warnings }) {
+      await newVisitor().get('/write-then-rotate')
+      await visitor.get('/login')
+      await visitor.get('/login')
+      expect(await warnings('FIELDWISE_ROTATE_FIRST')).toEqual([])
+      await visitor.get('/write-then-rotate')
+      expect(await warnings('FIELDWISE_ROTATE_FIRST')).toEqual([expect.stringContaining('session.increment()')])
+    },
+  },
+  {
+    title: 'a cookie of the name that another app has made is warned of',
+    async run({ visitor, warnings }) {
+      visitor.cookies.set('session', 's%3Atheirs.signature')
+      await visitor.get('/whoami')
+      expect(await warnings('FIELDWISE_FOREIGN_COOKIE')).toEqual([expect.stringContaining('another port')])
+    },
+  },
+  {
+    title: 'another app that replaces the cookie over and over is warned of; sessions from before a restart are not',
+    async run({ visitor, newVisitor, warnings }) {
+      const unknown = (at: number) => `00000000-0000-4000-8000-00000000000${at}.${'A'.repeat(43)}`
+      for (let at = 0; at < 3; at++) {
+        expect(await warnings('FIELDWISE_FOREIGN_COOKIE')).toEqual([])
+        visitor.cookies.set('session', unknown(at))
+        await visitor.get('/visit')
+        const back = newVisitor()
+        back.cookies.set('session', unknown(0))
+        await back.get('/visit')
+      }
+      expect(await warnings('FIELDWISE_FOREIGN_COOKIE')).toHaveLength(1)
+    },
+  },
+  {
     title: 'a first write after the headers were sent is HEADERS_SENT, and nothing is stored',
     async run({ visitor, store, signal }) {
       const answer = await visitor.get('/stream-then-write', { onData: signal.open })
@@ -484,10 +701,12 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'over plain HTTP in development the cookie is plain, with one warning',
-    async run({ visitor, newVisitor, warnings }) {
-      await visitor.get('/visit')
-      await newVisitor().get('/visit')
+    title: 'over plain HTTP in development the cookie is plain, with one warning, and none on the own machine',
+    async run({ newVisitor, warnings }) {
+      for (const host of ['localhost', 'www.shop.localhost', '127.0.0.1']) await newVisitor(host).get('/visit')
+      expect(await warnings('FIELDWISE_PLAIN_HTTP')).toEqual([])
+      await newVisitor('www.shop.example').get('/visit')
+      await newVisitor('www.shop.example').get('/visit')
       expect(await warnings('FIELDWISE_PLAIN_HTTP')).toEqual([expect.stringContaining('plain HTTP')])
     },
   },

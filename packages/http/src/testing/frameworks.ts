@@ -129,7 +129,12 @@ function fetchHandler(shop: Shop): (request: Request) => Promise<Response> {
       )(request),
     shop.options,
   )
-  return respond
+  // React Router answers with a response that is thrown.
+  return (request) =>
+    respond(request).catch((thrown) => {
+      if (thrown instanceof Response) return thrown
+      throw thrown
+    })
 }
 
 function toResponse({ status = 200, headers = {}, body }: Reply, url: string): Response {

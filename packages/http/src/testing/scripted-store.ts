@@ -73,6 +73,9 @@ export class ScriptedStore implements Store {
   }
 }
 
+/** What no visitor is to see. */
+export const serverAddress = '10.1.2.3:11211'
+
 /** A promise that a test opens. */
 export function gate(): { promise: Promise<void>; open: () => void } {
   let open = () => {}
@@ -83,5 +86,5 @@ export function gate(): { promise: Promise<void>; open: () => void } {
 }
 
 function outage(): StoreUnavailableError {
-  return new StoreUnavailableError('The scripted store is down')
+  return new StoreUnavailableError(`memcached 'n53c' (${serverAddress}) refuses connections`)
 }

@@ -1,0 +1,36 @@
+import type { FieldwiseError } from 'fieldwise'
+
+/** What an operator is told, in production too: that the store of the sessions fails. */
+export interface Outages {
+  failed(error: FieldwiseError): void
+}
+
+/** The outages of one `createSessions`, however many adapters and handlers use it: each is told once. */
+export function outagesOf(sessions: object): Outages {
+  const known = outages.get(sessions)
+  if (known !== undefined) return known
+  const made = createOutages()
+  outages.set(sessions, made)
+  return made
+}
+
+const outages = new WeakMap<object, Outages>()
+
+export function createOutages(now: () => number = () => performance.now()): Outages {
+  let lastFailure = Number.NEGATIVE_INFINITY
+  return {
+    failed(error) {
+      if (error.code !== 'STORE_UNAVAILABLE' && error.code !== 'OUTCOME_UNKNOWN') return
+      const isNew = now() - lastFailure > quiet
+      lastFailure = now()
+      if (isNew) process.emitWarning(told(error), { type: 'FieldwiseWarning', code: 'FIELDWISE_OUTAGE' })
+    },
+  }
+}
+
+/** In milliseconds. An outage is over when nothing has failed for so long. */
+const quiet = 60_000
+
+function told({ code, message }: FieldwiseError): string {
+  return `The store of the sessions fails: ${code}: ${message}. Requests that need it are answered with 503; this is told once an outage`
+}
