@@ -3,6 +3,7 @@
  *
  * @module @fieldwise/cli/inspector
  */
+import { fromCaller } from 'fieldwise/adapter'
 import { createInspector, type Inspector, type InspectorOptions } from './lib/inspector/create.js'
 import type { Checkable } from './lib/inspector/fleet.js'
 
@@ -24,5 +25,5 @@ export type { Checkable } from './lib/inspector/fleet.js'
  * app.use(inspector(sessions).middleware) // http://localhost:3000/fieldwise/
  */
 export function inspector(sessions?: Checkable, options: InspectorOptions = {}): Inspector {
-  return createInspector(sessions, options, 'app')
+  return fromCaller(inspector, () => createInspector(sessions, options, 'app'))
 }

@@ -15,6 +15,8 @@ export {
   inspectSession,
   type SessionInspection,
 } from './lib/inspection.js'
+export { assertOptions, type Refusal } from './lib/options.js'
 export { isFieldName } from './lib/schema.js'
 export { canCreateUnder, createUnder, resumeFor, tokenUnder, valueOfJson } from './lib/sessions.js'
+export { type Entry, fromCaller } from './lib/stack.js'
 export { isSid, parseToken } from './lib/token.js'

@@ -92,18 +92,23 @@ describe('two living cookies of one name', () => {
     expect(await browser.cookies()).toEqual([])
   })
 
-  test.each(['/', '/whoami'])('one of them planted by a sister host for the path %s: it never wins, and the next login is one', async (path) => {
-    const { port, sessions } = await serveShop({ name: '__Secure-sid' })
-    const planted = await sessions.create({ username: 'mallory' })
-    const plant = { name: '__Secure-sid', value: planted.token as string, domain: '.shop.test', path, secure: true }
-    await open(`https://www.shop.test:${port}/login`)
-    await browser.addCookies([plant])
-    expect(await open(`https://www.shop.test:${port}/whoami`)).toBe('nobody')
-    await open(`https://www.shop.test:${port}/whoami/login`)
-    expect(await open(`https://www.shop.test:${port}/whoami`)).toBe('ada')
-    expect(await browser.cookies('https://www.shop.test/whoami')).toEqual([expect.objectContaining({ domain: 'www.shop.test' })])
-    await expect(planted.get('username')).resolves.toBe('mallory')
-  })
+  test.each(['/', '/whoami'])(
+    'one of them planted by a sister host for the path %s: it never wins, and the next login is one',
+    async (path) => {
+      const { port, sessions } = await serveShop({ name: '__Secure-sid' })
+      const planted = await sessions.create({ username: 'mallory' })
+      const plant = { name: '__Secure-sid', value: planted.token as string, domain: '.shop.test', path, secure: true }
+      await open(`https://www.shop.test:${port}/login`)
+      await browser.addCookies([plant])
+      expect(await open(`https://www.shop.test:${port}/whoami`)).toBe('nobody')
+      await open(`https://www.shop.test:${port}/whoami/login`)
+      expect(await open(`https://www.shop.test:${port}/whoami`)).toBe('ada')
+      expect(await browser.cookies('https://www.shop.test/whoami')).toEqual([
+        expect.objectContaining({ domain: 'www.shop.test' }),
+      ])
+      await expect(planted.get('username')).resolves.toBe('mallory')
+    },
+  )
 })
 
 describe('in a frame on another site, where browsers block cookies of third parties,', () => {

@@ -48,7 +48,7 @@ export function expressSession<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   options: SessionOptions = {},
 ): SessionMiddleware {
-  const carrier = new Carrier(sessions, options)
+  const carrier = new Carrier(sessions, options, expressSession)
   return function fieldwiseSession(req, res, next) {
     const exchange = carrier.begin(req, expressWire(req, res))
     if (!('session' in req)) {

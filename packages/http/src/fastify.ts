@@ -35,7 +35,7 @@ export function fastifySession<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   options: SessionOptions = {},
 ): FastifyPluginCallback {
-  const carrier = new Carrier(sessions, options)
+  const carrier = new Carrier(sessions, options, fastifySession)
   return asSharedPlugin((app, _, done) => {
     if (!app.hasRequestDecorator('session')) decorate(app, sessions)
     app.addHook('onRequest', (request, reply, next) => {

@@ -41,7 +41,7 @@ export function withSession<F extends object, D extends keyof F, R extends Reque
   handler: (request: R, session: Session<F, D>, ...rest: Rest) => Response | Promise<Response>,
   { setCookie, ...options }: WithSessionOptions<R, Rest> = {},
 ): (request: R, ...rest: Rest) => Promise<Response> {
-  const carrier = new Carrier(sessions, options)
+  const carrier = new Carrier(sessions, options, withSession)
   return async (request, ...rest) => {
     const { exchange, commit } = begin(carrier, request)
     try {
@@ -88,7 +88,7 @@ export function fetchSession<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   options: SessionOptions = {},
 ): (request: Request) => FetchSession<F, D> {
-  const carrier = new Carrier(sessions, options)
+  const carrier = new Carrier(sessions, options, fetchSession)
   return (request) => {
     const { exchange, commit } = begin(carrier, request)
     return {

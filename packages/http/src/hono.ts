@@ -30,7 +30,7 @@ export function honoSession<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   options: SessionOptions = {},
 ): MiddlewareHandler<SessionEnv<F, D>> {
-  const carrier = new Carrier(sessions, options)
+  const carrier = new Carrier(sessions, options, honoSession)
   return async function fieldwiseSession(c, next) {
     let answered = false
     const exchange = carrier.begin(

@@ -18,6 +18,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { FieldwiseEvents, OperationEvent, SessionEvent } from 'fieldwise'
+import { assertOptions, fromCaller } from 'fieldwise/adapter'
 import { wallClock } from './lib/wall-clock.js'
 
 /** For {@link instrumentFieldwise}. */
@@ -71,6 +72,7 @@ export interface ServerAddress {
  * const stop = instrumentFieldwise()
  */
 export function instrumentFieldwise(options: InstrumentationOptions = {}): () => void {
+  fromCaller(instrumentFieldwise, () => assertOptions('instrumentFieldwise', options, known))
   const { tracerProvider = trace, meterProvider = metrics } = options
   const tracer = tracerProvider.getTracer(scope, undefined, { schemaUrl })
   const meter = meterProvider.getMeter(scope, undefined, { schemaUrl })
@@ -81,6 +83,7 @@ export function instrumentFieldwise(options: InstrumentationOptions = {}): () =>
   }
 }
 
+const known = ['tracerProvider', 'meterProvider', 'sessionId', 'serverOf']
 const scope = '@fieldwise/http/opentelemetry'
 const schemaUrl = 'https://opentelemetry.io/schemas/1.45.0'
 

@@ -4,6 +4,7 @@
  * @module @fieldwise/memcached
  */
 
+import { fromCaller } from 'fieldwise/adapter'
 import type { Store } from 'fieldwise/store-contract'
 import { createStore } from './lib/create-store.js'
 import type { MemcachedOptions } from './lib/options.js'
@@ -30,5 +31,5 @@ export type { Servers } from './lib/servers.js'
  * const store = memcachedStore({ a: 'tcp://cache-1:11211?weight=2', b: 'tcp://cache-2:11211' }, { protocol: 'meta', tls: true })
  */
 export function memcachedStore(servers?: Servers, options: MemcachedOptions = {}): Store {
-  return createStore(servers, options)
+  return fromCaller(memcachedStore, () => createStore(servers, options))
 }

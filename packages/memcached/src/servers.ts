@@ -3,6 +3,7 @@
  *
  * @module @fieldwise/memcached/servers
  */
+import { fromCaller } from 'fieldwise/adapter'
 import { type MemcachedOptions, parseOptions } from './lib/options.js'
 import { parseServers, type ServerConfig, type Servers, serversFromEnvironment } from './lib/servers.js'
 
@@ -18,5 +19,5 @@ export type { Address, ServerConfig, Servers } from './lib/servers.js'
  * serversOf('10.0.0.1:11211, 10.0.0.2:11211').map(({ label }) => label) // ['i5jj', 'd2b9']
  */
 export function serversOf(servers?: Servers, options: MemcachedOptions = {}): readonly ServerConfig[] {
-  return parseServers(servers ?? serversFromEnvironment(process.env), parseOptions(options).timeouts)
+  return fromCaller(serversOf, () => parseServers(servers ?? serversFromEnvironment(process.env), parseOptions(options).timeouts))
 }

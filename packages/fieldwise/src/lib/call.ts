@@ -2,14 +2,18 @@ import { AsyncResource } from 'node:async_hooks'
 import type { Engine } from './engine.js'
 import { ClosedError } from './errors.js'
 import type { OperationName } from './events.js'
+import { assertCallOptions } from './options.js'
 import { ownError } from './own-error.js'
 import type { Receiver } from './receiver.js'
 import type { OperationOptions } from './session.js'
+import { calledAt, type Entry, fromCaller, rejectAtCaller } from './stack.js'
 
 /** What one call of the public surface is, for those who watch. */
 export interface Operation {
   readonly name: OperationName
   readonly fields: readonly string[]
+  /** The method that was called. */
+  readonly entry: Entry
   /** Whose session it is, as far as that is known when it ends. */
   readonly subject: { readonly sid: string | undefined }
 }
@@ -22,8 +26,8 @@ export function perform<T>(
   work: (call: Call<T>) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    if (engine.activity.isClosed) throw new ClosedError('The store of these sessions')
-    options?.signal?.throwIfAborted()
+    if (engine.activity.isClosed) throw calledAt(new ClosedError('The store of these sessions'), operation.entry)
+    if (options !== undefined) admit(operation, options)
     const call = new Call(engine, operation, resolve, reject)
     try {
       if (options?.signal) call.obey(options.signal)
@@ -32,6 +36,12 @@ export function perform<T>(
       call.fail(error)
     }
   })
+}
+
+/** @throws the signal's reason where it is aborted already. */
+function admit({ name, entry }: Operation, options: OperationOptions): void {
+  fromCaller(entry, () => assertCallOptions(name, options))
+  options.signal?.throwIfAborted()
 }
 
 /** Runs one call whose work is a promise, or is done at once. */
@@ -50,14 +60,19 @@ export class Call<T> implements Receiver<T> {
   readonly started: number
   readonly #engine: Engine
   readonly #operation: Operation
-  readonly #resolve: (value: T) => void
+  readonly #resolve: (value: T | PromiseLike<T>) => void
   readonly #reject: (error: unknown) => void
   /** The async context of its caller, where somebody wants to be told in it. */
   readonly #context: AsyncResource | undefined
   #stopObeying: (() => void) | undefined
   #isOver = false
 
-  constructor(engine: Engine, operation: Operation, resolve: (value: T) => void, reject: (error: unknown) => void) {
+  constructor(
+    engine: Engine,
+    operation: Operation,
+    resolve: (value: T | PromiseLike<T>) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.#engine = engine
     this.#operation = operation
     this.#resolve = resolve
@@ -80,7 +95,7 @@ export class Call<T> implements Receiver<T> {
   fail(error: unknown): void {
     if (this.#isOver) return
     this.#end(error)
-    this.#reject(ownError(error))
+    rejectAtCaller(ownError(error), this.#operation.entry, { resolve: this.#resolve, reject: this.#reject })
   }
 
   /** Ends as `work` does. */

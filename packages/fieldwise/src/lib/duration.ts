@@ -1,4 +1,5 @@
 import { BadArgumentError } from './errors.js'
+import { fromCaller } from './stack.js'
 
 /**
  * A length of time: a whole or decimal number and a unit, without a space: `'500ms'`, `'30s'`, `'30m'`, `'12h'`, `'7d'`.
@@ -16,6 +17,10 @@ export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
  * parseDuration('1.5h') // 5400000
  */
 export function parseDuration(text: string): number {
+  return fromCaller(parseDuration, () => lengthOf(text))
+}
+
+function lengthOf(text: string): number {
   const match = typeof text === 'string' ? /^(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)$/.exec(text) : null
   if (match === null) {
     throw new BadArgumentError(

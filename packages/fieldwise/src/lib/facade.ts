@@ -6,8 +6,8 @@ import { Edit } from './edit.js'
 import type { Engine } from './engine.js'
 import { BadArgumentError } from './errors.js'
 import type { OperationName } from './events.js'
-import { copyOf, type Reader, type Reading } from './reader.js'
 import { Propertyless } from './propertyless.js'
+import { copyOf, type Reader, type Reading } from './reader.js'
 import type { Receiver } from './receiver.js'
 import type { CompiledField } from './schema.js'
 import type { OperationOptions, RegenerateOptions, Session } from './session.js'
@@ -120,10 +120,9 @@ export class SessionFacade extends Propertyless {
       return this.#perform('set', name, options, (call) => this.#change(this.#setting(name, valueOrOptions, call), call, nothing))
     }
     const several = valueOrOptions as OperationOptions | undefined
-    return this.#performAsync('set', Object.keys(nameOrValues), several, (call) => {
-      assertOptions('set', several)
-      return this.#write(entriesOf('set', nameOrValues).map(([name, value]) => this.#setting(name, value, call)))
-    })
+    return this.#performAsync('set', Object.keys(nameOrValues), several, (call) =>
+      this.#write(entriesOf('set', nameOrValues).map(([name, value]) => this.#setting(name, value, call))),
+    )
   }
 
   update(name: string, change: (value: unknown) => unknown, options?: OperationOptions): Promise<unknown> {
@@ -164,11 +163,16 @@ export class SessionFacade extends Propertyless {
 
   regenerate(options: RegenerateOptions = {}): Promise<void> {
     const visit = this.#visit.hasDestroyed ? this.#visit.successor() : this.#visit
-    return performAsync(this.#engine, { name: 'regenerate', fields: [], subject: visit }, options, ({ started }) => {
-      const terms = parseTerms('regenerate', options)
-      this.#visit = visit
-      return visit.regenerate(terms, writeDeadline(this.#engine.core, started))
-    })
+    return performAsync(
+      this.#engine,
+      { name: 'regenerate', fields: [], entry: this.regenerate, subject: visit },
+      options,
+      ({ started }) => {
+        const terms = parseTerms(options)
+        this.#visit = visit
+        return visit.regenerate(terms, writeDeadline(this.#engine.core, started))
+      },
+    )
   }
 
   destroy(options?: OperationOptions): Promise<void> {
@@ -187,23 +191,24 @@ export class SessionFacade extends Propertyless {
   }
 
   #performAsync<T>(
-    name: OperationName,
+    name: OperationName & keyof SessionFacade,
     fields: readonly string[],
     options: OperationOptions | undefined,
     work: (call: Call<T>) => T | Promise<T>,
   ): Promise<T> {
-    return performAsync(this.#engine, { name, fields, subject: this.#visit }, options, work)
+    return performAsync(this.#engine, { name, fields, subject: this.#visit, entry: this[name] }, options, work)
   }
 
   /** For calls about one field. */
   #perform<T>(
-    name: OperationName,
+    name: OperationName & keyof SessionFacade,
     field: string,
     options: OperationOptions | undefined,
     work: (call: Call<T>, fields: readonly string[]) => void,
   ): Promise<T> {
     const fields = [field]
-    return perform(this.#engine, { name, fields, subject: this.#visit }, options, (call: Call<T>) => work(call, fields))
+    const operation = { name, fields, subject: this.#visit, entry: this[name] }
+    return perform(this.#engine, operation, options, (call: Call<T>) => work(call, fields))
   }
 
   #field(name: unknown): CompiledField {
@@ -318,20 +323,13 @@ export function storedJson<F extends object, D extends keyof F>(session: Session
  * await keepFor(session, '2h')
  */
 export function keepFor<F extends object, D extends keyof F>(session: Session<F, D>, idle?: Duration): Promise<void> {
-  const terms = idle === undefined ? {} : parseTerms('regenerate', { lifetime: { idle } })
+  const terms = idle === undefined ? {} : parseTerms({ lifetime: { idle } })
   return facadeOf(session).keepFor(terms.lifetime?.idle)
 }
 
 function facadeOf(session: object): SessionFacade {
   if (session instanceof SessionFacade) return session
   throw new BadArgumentError('This needs a session of createSessions')
-}
-
-/** What stands where options stand. @throws {BadArgumentError} for anything else, such as a value that would be dropped silently. */
-function assertOptions(caller: string, options: unknown): void {
-  if (options === undefined) return
-  if (typeof options === 'object' && options !== null && Object.keys(options).every((name) => name === 'signal')) return
-  throw new BadArgumentError(`${caller} with an object of values takes { signal } after it, and nothing else`)
 }
 
 /**

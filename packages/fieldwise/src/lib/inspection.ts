@@ -3,6 +3,7 @@ import { BadArgumentError, isFieldwiseError, StoreUnavailableError } from './err
 import { decodeHeader, type Header, headerName } from './header.js'
 import { decodeItem, hasOtherBirth, type Item, living } from './item.js'
 import { assertPrefix, Keys } from './keys.js'
+import { assertOptions } from './options.js'
 import { type Recognition, recognise } from './recognition.js'
 import { systemRuntime } from './runtime.js'
 import { isFieldName } from './schema.js'
@@ -110,6 +111,7 @@ export async function inspectSession(
   sidOrToken: string,
   options: InspectionOptions = {},
 ): Promise<SessionInspection> {
+  assertOptions('inspectSession', options, ['prefix', 'sealing', 'values'], BadArgumentError)
   const token = parseToken(sidOrToken)
   const sid = token?.sid ?? sidOrToken
   if (!isSid(sid)) throw new BadArgumentError('inspectSession needs the id of a session, or a token')

@@ -1,4 +1,6 @@
 import { BadArgumentError, BadConfigError, ClosedError, type FieldwiseError, ValueTooLargeError } from './errors.js'
+import { assertOptions } from './options.js'
+import { fromCaller } from './stack.js'
 import type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits, Version } from './store.js'
 
 /** The options of {@link memoryStore}. */
@@ -27,7 +29,10 @@ export interface MemoryStoreOptions {
  * const sessions = createSessions({ schema, store: memoryStore({ limit: 16 * 1024 * 1024 }) })
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
-  return new MemoryStore(checkedLimit(options.limit ?? 64 * mebibyte), checkedClock(options.clock))
+  return fromCaller(memoryStore, () => {
+    assertOptions('memoryStore', options, ['clock', 'limit'])
+    return new MemoryStore(checkedLimit(options.limit ?? 64 * mebibyte), checkedClock(options.clock))
+  })
 }
 
 const mebibyte = 1024 * 1024

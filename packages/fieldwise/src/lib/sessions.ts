@@ -15,6 +15,7 @@ import { compileSchema } from './schema.js'
 import { createSealer, noSealing } from './sealing.js'
 import type { CreateOptions, OperationOptions, Session } from './session.js'
 import { parseSettings, parseTerms, type SessionsOptions } from './settings.js'
+import { fromCaller } from './stack.js'
 import type { SessionsStats } from './stats.js'
 import type { Store } from './store.js'
 import { Telemetry } from './telemetry.js'
@@ -87,7 +88,7 @@ export type SessionOf<T> = T extends Sessions<infer F, infer D> ? Session<F, D> 
  * await session.increment('visits') // 1
  */
 export function createSessions<S extends z.ZodObject>(options: SessionsOptions<S>): Sessions<Fields<S>, Defaulted<S>> {
-  return createSessionsOn(runtimeOfNow(), options)
+  return fromCaller(createSessions, () => createSessionsOn(runtimeOfNow(), options))
 }
 
 /**
@@ -108,7 +109,7 @@ export function resumeFor<F extends object, D extends keyof F>(
   tokens: readonly string[],
   host: SessionHost,
 ): Session<F, D> {
-  return facadeOf(sessions).resumeAny(tokens, host) as unknown as Session<F, D>
+  return fromCaller(resumeFor, () => facadeOf(sessions).resumeAny(tokens, host)) as unknown as Session<F, D>
 }
 
 /**
@@ -124,7 +125,7 @@ export function resumeFor<F extends object, D extends keyof F>(
  * const session = sessions.resume(tokenUnder(sessions, 'an id of your own'))
  */
 export function tokenUnder<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): string {
-  return facadeOf(sessions).tokenUnder(id)
+  return fromCaller(tokenUnder, () => facadeOf(sessions).tokenUnder(id))
 }
 
 /**
@@ -147,7 +148,7 @@ export function createUnder<F extends object, D extends keyof F>(
 
 /** Whether a session could be created under this id now: nothing is known against the server that would hold it. No I/O. */
 export function canCreateUnder<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): boolean {
-  return facadeOf(sessions).canCreateUnder(id)
+  return fromCaller(canCreateUnder, () => facadeOf(sessions).canCreateUnder(id))
 }
 
 /**
@@ -160,7 +161,7 @@ export function valueOfJson<F extends object, D extends keyof F, K extends keyof
   name: K,
   json: string,
 ): F[K] {
-  return facadeOf(sessions).valueOfJson(name, json) as F[K]
+  return fromCaller(valueOfJson, () => facadeOf(sessions).valueOfJson(name, json)) as F[K]
 }
 
 class SessionsFacade {
@@ -175,7 +176,7 @@ class SessionsFacade {
     const visit = new Visit(this.#engine, [])
     return this.#performAsync('create', [], options, visit, async ({ started }) => {
       const { core } = this.#engine
-      const terms = parseTerms('create', options)
+      const terms = parseTerms(options)
       await visit.create(encodeAll(core, values), terms, readDeadline(core, started))
       return new SessionFacade(this.#engine, visit)
     })
@@ -200,7 +201,7 @@ class SessionsFacade {
   }
 
   resume(token?: string): SessionFacade {
-    return this.resumeAny(token === undefined ? [] : [token])
+    return fromCaller(this.resume, () => this.resumeAny(token === undefined ? [] : [token]))
   }
 
   resumeAny(tokens: readonly string[], host?: SessionHost): SessionFacade {
@@ -217,7 +218,7 @@ class SessionsFacade {
     return this.#performAsync('create', [], options, visit, async ({ started }) => {
       const { core } = this.#engine
       const token = tokenOfId(core.store, id)
-      const terms = parseTerms('create', options)
+      const terms = parseTerms(options)
       const isCreated = await visit.createUnder(token, encodeAll(core, values), terms, readDeadline(core, started))
       return isCreated ? new SessionFacade(this.#engine, visit) : null
     })
@@ -267,13 +268,13 @@ class SessionsFacade {
   }
 
   #performAsync<T>(
-    name: OperationName,
+    name: OperationName & keyof SessionsFacade,
     fields: readonly string[],
     options: OperationOptions | undefined,
     subject: Operation['subject'],
     work: (call: Call<T>) => Promise<T>,
   ): Promise<T> {
-    return performAsync(this.#engine, { name, fields, subject }, options, work)
+    return performAsync(this.#engine, { name, fields, subject, entry: this[name] }, options, work)
   }
 
   #assertOpen(): void {
@@ -291,7 +292,7 @@ function createCore(runtime: Runtime, options: SessionsOptions<z.ZodObject>): Co
   const schema = compileSchema(options.schema)
   const settings = parseSettings(options, schema)
   const prefix = options.prefix ?? ''
-  const sealer = options.sealing ? createSealer({ ...options.sealing, prefix }, runtime) : noSealing
+  const sealer = options.sealing !== undefined ? createSealer({ ...options.sealing, prefix }, runtime) : noSealing
   const store = options.store ?? memoryStore()
   store.start?.({ clock: options.clock ?? Date, monotonic: runtime.monotonic })
   retain(store)

@@ -5,6 +5,7 @@ import { BadArgumentError, BadConfigError, isFieldwiseError } from './errors.js'
 import type { Fields } from './fields.js'
 import { assertPrefix } from './keys.js'
 import type { Lifetime } from './lifetime.js'
+import { assertOptions, type Refusal } from './options.js'
 import type { CompiledSchema } from './schema.js'
 import type { SealingOptions } from './sealing.js'
 import type { LifetimeOptions, RegenerateOptions } from './session.js'
@@ -39,7 +40,7 @@ export interface SessionsOptions<S extends z.ZodObject> {
 const defaultLifetime: Lifetime = { idle: 30 * 60_000, absolute: 12 * 3_600_000 }
 const defaultAttempts = 32
 const defaultPatience = 2_000
-const known = new Set(['schema', 'store', 'lifetime', 'expires', 'sealing', 'prefix', 'retry', 'lost', 'clock'])
+const known = ['schema', 'store', 'lifetime', 'expires', 'sealing', 'prefix', 'retry', 'lost', 'clock']
 
 /**
  * Checks the options of `createSessions`. @throws {BadConfigError} with what to write instead.
@@ -47,10 +48,11 @@ const known = new Set(['schema', 'store', 'lifetime', 'expires', 'sealing', 'pre
  * @internal
  */
 export function parseSettings(options: SessionsOptions<z.ZodObject>, schema: CompiledSchema): Settings {
-  assertOptions('createSessions', options, known, BadConfigError)
+  assertOptions('createSessions', options, known)
   assertPrefix(options.prefix ?? '')
+  if (options.sealing !== undefined) assertSealing(options.sealing)
   assertMethod('clock', options.clock, 'now', 'an object with now(), such as Date')
-  assertMethod('store', options.store, 'flight', 'a store, such as memoryStore()')
+  assertStore(options.store)
   const { attempts, deadline } = parts('retry', options.retry, retryParts, BadConfigError)
   const expires = parseExpires(options.expires, schema)
   const lifetime = { ...defaultLifetime, ...parseLifetime(options.lifetime, BadConfigError) }
@@ -69,8 +71,7 @@ export function parseSettings(options: SessionsOptions<z.ZodObject>, schema: Com
  *
  * @internal
  */
-export function parseTerms(caller: 'create' | 'regenerate', options: RegenerateOptions): Terms {
-  assertOptions(caller, options, termParts[caller], BadArgumentError)
+export function parseTerms(options: RegenerateOptions): Terms {
   const { lifetime, persist, grace } = options
   if (persist !== undefined && typeof persist !== 'boolean') throw new BadArgumentError('persist is true or false')
   return {
@@ -102,16 +103,11 @@ export function assertGrace(grace: number | undefined, idle: number): void {
   throw new BadConfigError('grace is longer than lifetime.idle: the old secret would outlive the session; write a shorter one')
 }
 
-type ErrorClass = typeof BadConfigError | typeof BadArgumentError
-
 const lifetimeParts = ['idle', 'absolute'] as const
 const retryParts = ['attempts', 'deadline'] as const
-const termParts = {
-  create: ['lifetime', 'persist', 'signal'],
-  regenerate: ['lifetime', 'persist', 'grace', 'signal'],
-} as const
+const sealingParts = ['keys', 'acceptUnsealed'] as const
 
-function parseLifetime(options: LifetimeOptions | undefined, Refusal: ErrorClass): Partial<Lifetime> {
+function parseLifetime(options: LifetimeOptions | undefined, Refusal: Refusal): Partial<Lifetime> {
   const { idle, absolute } = parts('lifetime', options, lifetimeParts, Refusal)
   return {
     ...(idle === undefined ? {} : { idle: length('lifetime.idle', idle, Refusal) }),
@@ -120,19 +116,30 @@ function parseLifetime(options: LifetimeOptions | undefined, Refusal: ErrorClass
 }
 
 /** An option that is an object with certain parts; a misspelt part would silently mean its default. */
-function parts<T extends object>(option: string, value: T | undefined, names: readonly string[], Refusal: ErrorClass): T {
+function parts<T extends object>(option: string, value: T | undefined, names: readonly string[], Refusal: Refusal): T {
   if (value === undefined) return {} as T
   assertOptions(option, value, names, Refusal)
   return value
 }
 
-function assertOptions(option: string, value: unknown, names: Iterable<string>, Refusal: ErrorClass): void {
-  const all = [...names]
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Refusal(`${option} takes an object with ${all.join(', ')}`)
+function assertStore(store: unknown): void {
+  if (typeof store === 'string') {
+    // Anything else than an address may be, or hold, a secret.
+    const address = /^[\w.:[\]-]{1,100}$/.test(store) ? store : '…'
+    throw new BadConfigError(`store is a store, not its address: write memcachedStore('${address}'), from @fieldwise/memcached`)
   }
-  const unknown = Object.keys(value).find((name) => !all.includes(name))
-  if (unknown !== undefined) throw new Refusal(`${option} has no option '${unknown.slice(0, 40)}'; it has ${all.join(', ')}`)
+  assertMethod(
+    'store',
+    store as Store | undefined,
+    'flight',
+    "a store, such as memcachedStore('127.0.0.1:11211') or memoryStore()",
+  )
+}
+
+function assertSealing(sealing: SealingOptions): void {
+  assertOptions('sealing', sealing, sealingParts)
+  if (sealing.acceptUnsealed === undefined || typeof sealing.acceptUnsealed === 'boolean') return
+  throw new BadConfigError('sealing.acceptUnsealed is true or false')
 }
 
 function assertMethod(option: string, value: object | undefined, method: string, what: string): void {
@@ -190,7 +197,7 @@ function parseAttempts(attempts: number | undefined): number {
 }
 
 /** A duration that is longer than nothing. */
-function length(option: string, duration: unknown, Refusal: ErrorClass): number {
+function length(option: string, duration: unknown, Refusal: Refusal): number {
   let milliseconds = 0
   try {
     milliseconds = parseDuration(duration as string)

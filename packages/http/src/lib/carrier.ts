@@ -1,4 +1,5 @@
 import { BadArgumentError, BadConfigError, type Session, type Sessions } from 'fieldwise'
+import { assertOptions, type Entry, fromCaller } from 'fieldwise/adapter'
 import { type Alerts, alertsOf } from './alerts.js'
 import { type CookieOptions, type CookiePolicy, createCookiePolicy } from './cookie-policy.js'
 import { Exchange, type Wire } from './exchange.js'
@@ -16,12 +17,11 @@ export class Carrier<F extends object, D extends keyof F> {
   readonly #alerts: Alerts
   readonly #outages: Outages
 
-  /** @throws {BadConfigError} (`BAD_CONFIG`) for options that cannot work. */
-  constructor(sessions: Sessions<F, D>, options: SessionOptions) {
-    assertOptions(options)
+  /** @throws {BadConfigError} (`BAD_CONFIG`) for options that cannot work, on the line that called `adapter`. */
+  constructor(sessions: Sessions<F, D>, options: SessionOptions, adapter: Entry) {
     const production = isProduction()
     this.#sessions = sessions
-    this.#policy = createCookiePolicy(options.cookie ?? {}, production)
+    this.#policy = fromCaller(adapter, () => parsePolicy(options, production))
     this.#alerts = alertsOf(sessions, production)
     this.#outages = outagesOf(sessions)
   }
@@ -54,6 +54,10 @@ export class Carrier<F extends object, D extends keyof F> {
 export function sessionOf<F extends object, D extends keyof F>(request: object, sessions: Sessions<F, D>): Session<F, D> {
   const exchange = findExchange(request, sessions)
   if (exchange !== undefined) return exchange.session
+  return fromCaller(sessionOf, noSession)
+}
+
+function noSession(): never {
   throw new BadArgumentError('This request has no session from these sessions: mount their adapter before what calls sessionOf')
 }
 
@@ -63,10 +67,9 @@ export function isProduction(): boolean {
 }
 
 /** @throws {BadConfigError} (`BAD_CONFIG`) */
-export function assertOptions(options: SessionOptions): void {
-  for (const name of Object.keys(options)) {
-    if (name !== 'cookie') throw new BadConfigError(`${name} is not an option of an adapter; there is only cookie: { … }`)
-  }
+export function parsePolicy(options: SessionOptions, production: boolean): CookiePolicy {
+  assertOptions('An adapter', options, ['cookie'])
+  return createCookiePolicy(options.cookie ?? {}, production)
 }
 
 interface Mounted {

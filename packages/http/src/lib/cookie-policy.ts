@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { stringifySetCookie } from 'cookie'
 import { BadConfigError } from 'fieldwise'
+import { assertOptions } from 'fieldwise/adapter'
 
 /**
  * One `Set-Cookie` of the session, in the parts that frameworks' own cookie stores take: `cookies.set(cookie)` of Next.js,
@@ -80,7 +81,7 @@ const prefixPattern = /^__(host|secure|http|host-http)-/i
 const namePattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** `path-value` of RFC 6265, section 4.1.1. */
 const pathPattern = /^\/[\x20-\x3a\x3c-\x7e]*$/
-const optionNames: ReadonlySet<string> = new Set(['name', 'domain', 'path', 'secure', 'sameSite', 'partitioned'])
+const optionNames = ['name', 'domain', 'path', 'secure', 'sameSite', 'partitioned']
 
 function assertCookieOptions(options: CookieOptions): void {
   assertOptionNames(options)
@@ -95,12 +96,10 @@ function assertCookieOptions(options: CookieOptions): void {
 }
 
 function assertOptionNames(options: CookieOptions): void {
-  for (const name of Object.keys(options)) {
-    if (optionNames.has(name)) continue
-    throw new BadConfigError(
-      `cookie.${name} is not an option${optionHints[name] ?? `; there are ${[...optionNames].join(', ')}`}`,
-    )
+  for (const [name, hint] of Object.entries(optionHints)) {
+    if (Object.hasOwn(options, name)) throw new BadConfigError(`cookie.${name} is not an option${hint}`)
   }
+  assertOptions('cookie', options, optionNames)
 }
 
 const optionHints: Readonly<Record<string, string>> = {

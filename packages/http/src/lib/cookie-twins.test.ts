@@ -39,9 +39,12 @@ test('nothing where no twin can be: another domain or path cannot have a name th
   expect(removed({ name: '__Host-sid' }, 'www.example.com', '/shop')).toEqual([])
 })
 
-test.each(['127.0.0.1', '[::1]', 'localhost', 'a;b.example', '', undefined])('a host that is in no domain has none: %s', (host) => {
-  expect(removed({}, host)).toEqual([])
-})
+test.each(['127.0.0.1', '[::1]', 'localhost', 'a;b.example', '', undefined])(
+  'a host that is in no domain has none: %s',
+  (host) => {
+    expect(removed({}, host)).toEqual([])
+  },
+)
 
 test('a path that a cookie cannot have is left out', () => {
   expect(removed({}, undefined, '/a;b/c')).toEqual([])

@@ -2,7 +2,10 @@ import { isFieldwiseError, OutcomeUnknownError, SessionGoneError, StoreUnavailab
 import { expect, test } from 'vitest'
 import { withHttpStatus } from './store-failure.js'
 
-const failure = new StoreUnavailableError("memcached 'a' (10.1.2.3:11211) refuses connections", new Error('ECONNREFUSED 10.1.2.3'))
+const failure = new StoreUnavailableError(
+  "memcached 'a' (10.1.2.3:11211) refuses connections",
+  new Error('ECONNREFUSED 10.1.2.3'),
+)
 
 test('the failure itself is left as it was: it may be shared by callers, or frozen', () => {
   const before = Object.getOwnPropertyNames(failure)
@@ -14,7 +17,13 @@ test('what is thrown instead is of its class, with its code, and leads to it', (
   const conflict = new UpdateConflictError('cart', 32)
   const shown = withHttpStatus(conflict) as UpdateConflictError
   expect(shown).toBeInstanceOf(UpdateConflictError)
-  expect(shown).toMatchObject({ name: 'UpdateConflictError', code: 'UPDATE_CONFLICT', field: 'cart', status: 503, statusCode: 503 })
+  expect(shown).toMatchObject({
+    name: 'UpdateConflictError',
+    code: 'UPDATE_CONFLICT',
+    field: 'cart',
+    status: 503,
+    statusCode: 503,
+  })
   expect(isFieldwiseError(shown, 'UPDATE_CONFLICT')).toBe(true)
   expect(shown.cause).toBe(conflict)
 })

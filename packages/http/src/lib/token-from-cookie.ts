@@ -1,6 +1,6 @@
-import { assertOptions, isProduction, type SessionOptions } from './carrier.js'
+import { fromCaller } from 'fieldwise/adapter'
+import { isProduction, parsePolicy, type SessionOptions } from './carrier.js'
 import { cookieValues } from './cookie-header.js'
-import { createCookiePolicy } from './cookie-policy.js'
 
 /**
  * The session token in a `Cookie` header, for where no adapter runs, such as a WebSocket upgrade: `sessions.resume(token)`
@@ -18,8 +18,7 @@ import { createCookiePolicy } from './cookie-policy.js'
  * })
  */
 export function tokenFromCookie(header: string | undefined, options: SessionOptions = {}): string | undefined {
-  assertOptions(options)
-  const { secure, plain } = createCookiePolicy(options.cookie ?? {}, isProduction())
+  const { secure, plain } = fromCaller(tokenFromCookie, () => parsePolicy(options, isProduction()))
   const names = new Set([secure.name, plain.name])
   const values = new Set([...names].flatMap((name) => cookieValues(header, name)))
   return values.size === 1 ? [...values][0] : undefined

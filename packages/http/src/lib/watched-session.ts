@@ -1,5 +1,5 @@
 import { BadArgumentError, type FieldwiseError } from 'fieldwise'
-import { withHttpStatus, isStoreFailure } from './store-failure.js'
+import { isStoreFailure, withHttpStatus } from './store-failure.js'
 
 /** What the session of a request reports to the adapter around it. */
 export interface Watcher {
@@ -24,7 +24,7 @@ export function watchSession<S extends object>(session: S, watcher: Watcher): S 
         const callback = callbackIn(method, given)
         if (callback !== undefined) return refuseCallback(method, callback)
         watcher.called(method)
-        const result: unknown = Reflect.apply(member, target, given)
+        const result: unknown = member.apply(target, given)
         return result instanceof Promise ? watch(result, method, watcher) : result
       }
     },
@@ -34,16 +34,23 @@ export function watchSession<S extends object>(session: S, watcher: Watcher): S 
   })
 }
 
-async function watch(result: Promise<unknown>, method: string, watcher: Watcher): Promise<unknown> {
+/** Not an async function, which would be the first one that the stack of an error names. */
+function watch(result: Promise<unknown>, method: string, watcher: Watcher): Promise<unknown> {
   const late = watcher.headersSent()
-  try {
-    return await result
-  } catch (error) {
-    if (isStoreFailure(error)) watcher.failed(error)
-    throw withHttpStatus(error)
-  } finally {
+  const report = () => {
     if (!late && writes.has(method) && watcher.headersSent()) watcher.writeNotAwaited(method)
   }
+  return result.then(
+    (value) => {
+      report()
+      return value
+    },
+    (error) => {
+      report()
+      if (isStoreFailure(error)) watcher.failed(error)
+      throw withHttpStatus(error)
+    },
+  )
 }
 
 /** The methods that change what is stored. */
@@ -59,7 +66,9 @@ const strangers: ReadonlyMap<string | symbol, string> = new Map([
 
 function strangersMember(name: string | symbol): unknown {
   if (name === 'cookie') {
-    throw new TypeError("session.cookie does not exist: its attributes are the adapter's option, its life is `regenerate({ persist: true })`")
+    throw new TypeError(
+      "session.cookie does not exist: its attributes are the adapter's option, its life is `regenerate({ persist: true })`",
+    )
   }
   const instead = strangers.get(name)
   if (instead === undefined) return undefined

@@ -53,7 +53,7 @@ describe('the options of memcachedStore', () => {
     [{ protocol: 'meta', username: 'a', password: 'hunter2\r\nflush_all' }, /no room for/],
     [{ protocol: 'meta', username: 'a b', password: 'hunter2' }, /no room for/],
     [{ protocol: 'meta', username: 'a', password: 'hunter2 x' }, /no room for/],
-    [{ timout: '1s' }, /'timout' is unknown; there are protocol/],
+    [{ timout: '1s' }, /no option 'timout'; it has protocol/],
     [null, /an object/],
   ])('what cannot work is refused: %j', (options, message) => {
     let error: unknown

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import { BadConfigError, type Duration, isFieldwiseError, parseDuration } from 'fieldwise'
+import { assertOptions } from 'fieldwise/adapter'
 import type { Timeouts } from './servers.js'
 import type { Credentials } from './wire.js'
 
@@ -54,7 +55,7 @@ export interface Settings {
 
 /** @throws {BadConfigError} (`BAD_CONFIG`) saying what to write instead. */
 export function parseOptions(options: MemcachedOptions): Settings {
-  assertKnown(options)
+  assertOptions('memcachedStore', options, known)
   const protocol = options.protocol ?? 'binary'
   if (!protocols.has(protocol)) throw new BadConfigError("memcachedStore: `protocol` is 'binary', 'meta' or 'auto'")
   return {
@@ -66,14 +67,7 @@ export function parseOptions(options: MemcachedOptions): Settings {
 }
 
 const protocols: ReadonlySet<string> = new Set<Protocol>(['binary', 'meta', 'auto'])
-const known = new Set(['protocol', 'timeout', 'connectTimeout', 'retryInterval', 'username', 'password', 'tls'])
-
-function assertKnown(options: MemcachedOptions): void {
-  if (typeof options !== 'object' || options === null) throw new BadConfigError('memcachedStore: options are an object')
-  const unknown = Object.keys(options).find((name) => !known.has(name))
-  if (unknown === undefined) return
-  throw new BadConfigError(`memcachedStore: the option '${unknown}' is unknown; there are ${[...known].join(', ')}`)
-}
+const known = ['protocol', 'timeout', 'connectTimeout', 'retryInterval', 'username', 'password', 'tls']
 
 function parseTimeouts(options: MemcachedOptions): Timeouts {
   const timeout = parseTime('timeout', options.timeout ?? '500ms')

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MemcachedOptions, Servers } from '@fieldwise/memcached/servers'
 import { BadConfigError } from 'fieldwise'
+import { assertOptions } from 'fieldwise/adapter'
 import { assertAssets } from './assets.js'
 import { type Checkable, FleetWatch } from './fleet.js'
 import type { Source } from './frame.js'
@@ -43,6 +44,7 @@ export function createInspector(
   kind: Source['kind'],
   pause = 1_000,
 ): Inspector {
+  assertOptions('inspector', options, optionNames)
   const { path = '/fieldwise', hosts = [], remote = false, production = false } = options
   assertPlace(production)
   assertAssets()
@@ -61,6 +63,8 @@ export function createInspector(
     close: () => site.close(),
   }
 }
+
+const optionNames = ['path', 'servers', 'memcached', 'hosts', 'remote', 'production']
 
 function assertPlace(production: boolean): void {
   if (process.env.NODE_ENV !== 'production' || production) return

@@ -1,0 +1,41 @@
+import { BadArgumentError, BadConfigError } from './errors.js'
+import type { OperationName } from './events.js'
+import type { OperationOptions } from './session.js'
+
+/** What refuses an option: as an argument of one call, or as configuration. */
+export type Refusal = typeof BadConfigError | typeof BadArgumentError
+
+/**
+ * For functions that take options. A misspelt one would silently mean its default.
+ *
+ * @throws `BAD_CONFIG`, or what is given as `Refusal`, for what is no object and for an option that is not among `names`.
+ *
+ * @example
+ * assertOptions('visitorCounter', { limit: 5 }, ['limit', 'window'])
+ */
+export function assertOptions(owner: string, value: unknown, names: readonly string[], Refusal: Refusal = BadConfigError): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Refusal(`${owner} takes an object with ${names.join(', ')}`)
+  }
+  const unknown = Object.keys(value).find((name) => !names.includes(name))
+  if (unknown !== undefined) throw new Refusal(`${owner} has no option '${unknown.slice(0, 40)}'; it has ${names.join(', ')}`)
+}
+
+/** What each call of the public surface takes last. @throws {BadArgumentError} */
+export function assertCallOptions(operation: OperationName, options: OperationOptions): void {
+  assertOptions(operation, options, optionsOf[operation] ?? ['signal'], BadArgumentError)
+  const { signal } = options
+  if (signal !== undefined && !isSignal(signal)) throw new BadArgumentError(`${operation}: signal is an AbortSignal`)
+}
+
+const optionsOf: { readonly [K in OperationName]?: readonly string[] } = {
+  create: ['lifetime', 'persist', 'signal'],
+  open: ['preload', 'signal'],
+  regenerate: ['lifetime', 'persist', 'grace', 'signal'],
+}
+
+/** Also one of another realm or of a polyfill. */
+function isSignal(value: unknown): value is AbortSignal {
+  const signal = value as Partial<AbortSignal> | null
+  return typeof signal?.throwIfAborted === 'function' && typeof signal.addEventListener === 'function'
+}
