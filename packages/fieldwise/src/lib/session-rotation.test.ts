@@ -32,7 +32,7 @@ async function verified(process = web, token = old): Promise<Session & { readonl
   const changes: TokenChange[] = []
   const one = resumeFor(process.sessions, [token], { beforeChange() {}, changed: (change) => void changes.push(change) })
   await one.get('username')
-  return Object.assign(one, { changes })
+  return Object.defineProperty(one, 'changes', { value: changes }) as typeof one & { readonly changes: TokenChange[] }
 }
 
 const calls: [name: string, call: (session: Session) => Promise<unknown>][] = [
