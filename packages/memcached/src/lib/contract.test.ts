@@ -16,17 +16,22 @@ const subjects: readonly { readonly options: MemcachedOptions; readonly flags: r
 describe.concurrent.each(subjects)(
   'the store contract over $options.protocol on a real memcached $flags',
   ({ options, flags }) => {
-    const { traits } = memcachedStore('127.0.0.1', options)
+    const { traits } = memcachedStore('127.0.0.1', patient(options))
     const exhausts = flags === keepsAll
     testContract({ traits, skipsTime: false, breaks: true, exhausts, make: () => harnessOf(options, flags) })
   },
 )
 
+/** Four suites at once leave little time for each on a small machine. */
+function patient(options: MemcachedOptions): MemcachedOptions {
+  return { ...options, timeout: '1500ms' }
+}
+
 async function harnessOf(options: MemcachedOptions, flags: readonly string[]): Promise<ContractHarness> {
   const server = await Memcached.start({ flags })
   const stores: Store[] = []
   const make = (): Store => {
-    const store = memcachedStore(server.address, options)
+    const store = memcachedStore(server.address, patient(options))
     store.start?.({ monotonic, clock: Date })
     stores.push(store)
     return store

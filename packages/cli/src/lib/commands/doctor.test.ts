@@ -269,11 +269,52 @@ describe('the doctor also tells', () => {
   test('memory that is nearly used up, and writes refused for it', async () => {
     const server = await memcached({ flags: ['-m', '1', '-I', '512k', '-M'] })
     await expect(evict(server)).rejects.toThrow()
-    expect((await doctor(server.address)).findings.at(-1)).toMatchObject({
-      code: 'memory',
-      severity: 'danger',
-      remedy: expect.stringMatching(/-m.*-M/),
+    expect((await doctor(server.address)).findings).toMatchObject([
+      { code: 'item-size', severity: 'warning' },
+      { code: 'evictions-off', severity: 'danger', remedy: expect.stringMatching(/without -M/) },
+      { code: 'memory', severity: 'danger', remedy: expect.stringMatching(/-m.*-M/) },
+    ])
+  })
+
+  test('a server that keeps its statistics to itself, of which nothing is shown that it does not tell', async () => {
+    const { address } = await ending(
+      ScriptedServer.start({
+        protocol: 'meta',
+        script: () => {},
+        greet: ({ word }, peer) => {
+          if (word === 'stats') peer.send('ERROR\r\n')
+          return word === 'stats'
+        },
+      }),
+    )
+    const named = await only(address, '--protocol', 'meta')
+    expect(named).toMatchObject({ code: 'refused', severity: 'danger', message: expect.stringMatching(/refuses `stats`/) })
+    const { output } = await fieldwise(['doctor', address, '--protocol', 'meta', ...patient])
+    expect(output).toMatch(/memcached 1\.6\.18, meta, \S+ m?s away\n/)
+  })
+
+  test('a server without item_size_max, which the store refuses', async () => {
+    const { address } = await ending(
+      ScriptedServer.start({ protocol: 'meta', script: () => {}, settings: { item_size_max: '' } }),
+    )
+    expect(await only(address, '--protocol', 'meta')).toMatchObject({
+      code: 'refused',
+      message: expect.stringMatching(/item_size_max/),
     })
+  })
+
+  test('memcached as a proxy', async () => {
+    const { address } = await ending(
+      ScriptedServer.start({ protocol: 'meta', script: () => {}, stats: { proxy_conn_requests: '3' } }),
+    )
+    expect(await only(address, '--protocol', 'meta')).toMatchObject({ code: 'proxy', severity: 'danger' })
+  })
+
+  test('nothing of a server that takes a login as memcached 1.6.45 does: it logs in the way the store does', async () => {
+    const { address } = await ending(ScriptedServer.start({ protocol: 'meta', script: () => {}, login: 'app right' }))
+    const login = ['--username', 'app', '--protocol', 'meta', '--password']
+    expect((await doctor(address, ...login, 'right')).findings).toEqual([])
+    expect(await only(address, ...login, 'hunter2')).toMatchObject({ code: 'password-refused' })
   })
 
   test('a password on every address, but no TLS', async () => {

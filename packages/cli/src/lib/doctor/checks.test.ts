@@ -1,12 +1,15 @@
 import { serversOf } from '@fieldwise/memcached/servers'
 import { describe, expect, test } from 'vitest'
-import { checks } from './checks.js'
+import { findingsOf as diagnosisOf } from './diagnosis.js'
 import type { Examination, Intentions } from './examination.js'
 
 const minute = 60_000
 const day = 1_440 * minute
 
-interface Server extends Partial<Pick<Examination, 'version' | 'speaks' | 'roundTrip' | 'clockAhead' | 'askedForPassword'>> {
+interface Server
+  extends Partial<
+    Pick<Examination, 'version' | 'speaks' | 'roundTrip' | 'clockAhead' | 'askedForPassword' | 'addresses' | 'refusal'>
+  > {
   readonly certificateEndsIn?: number
   readonly general?: Readonly<Record<string, string | number>>
   readonly settings?: Readonly<Record<string, string | number>>
@@ -39,11 +42,12 @@ function findingsOf(
     clockAhead: 0,
     certificateEnds: undefined,
     askedForPassword: false,
+    addresses: [],
+    refusal: undefined,
     ...different,
   }
   const intentions = { credentials: undefined, tls: undefined, protocol: undefined, timeout: 500, idle: 30 * minute, ...meant }
-  const findings = checks.map((check) => check(examination, intentions)).filter((finding) => finding !== undefined)
-  return findings.map(({ severity, code }) => `${severity} ${code}`)
+  return diagnosisOf(examination, intentions).map(({ severity, code }) => `${severity} ${code}`)
 }
 
 function stats(of: Readonly<Record<string, string | number>>): ReadonlyMap<string, string> {
@@ -204,6 +208,38 @@ test('UDP, CAS that is off and tiny chunks are dangers', () => {
   expect(found({ settings: { cas_enabled: 'no' } })).toEqual(['danger cas-disabled'])
   expect(found({ settings: { slab_chunk_max: 511 } })).toEqual(['danger tiny-chunks'])
   expect(found({ settings: { slab_chunk_max: 512 } })).toEqual([])
+})
+
+test('what memcachedStore refuses is a danger, whatever else is found; a danger that is found says it better', () => {
+  const refusal = 'refuses `stats`'
+  expect(found({ refusal })).toEqual(['danger refused'])
+  expect(found({ refusal, version: '1.5.22' })).toEqual(['danger refused', 'warning version'])
+  expect(found({ refusal, settings: { cas_enabled: 'no' } })).toEqual(['danger cas-disabled'])
+})
+
+test('memcached -M, and memcached as a proxy, are dangers', () => {
+  expect(found({ settings: { evictions: 'off' } })).toEqual(['danger evictions-off'])
+  expect(found({ settings: { evictions: 'on', proxy_enabled: 'no' } })).toEqual([])
+  expect(found({ settings: { proxy_enabled: 'yes' } })).toEqual(['danger proxy'])
+  expect(found({ general: { proxy_conn_requests: 0 } })).toEqual(['danger proxy'])
+})
+
+test('a host name with several addresses of one family is a danger', () => {
+  const [one, other, six] = [
+    { address: '10.0.0.1', family: 4 },
+    { address: '10.0.0.2', family: 4 },
+    { address: 'fd00::1', family: 6 },
+  ]
+  expect(found({ addresses: [one, six] })).toEqual([])
+  expect(found({ addresses: [one, one] })).toEqual([])
+  expect(found({ addresses: [one, other, six] })).toEqual(['danger several-addresses'])
+})
+
+test('a figure that is not told, or is none, is taken for nothing', () => {
+  const general = { limit_maxbytes: '', bytes: 'many', max_connections: '', curr_connections: '-1', evictions: 'NaN' }
+  const settings = { item_size_max: '', udpport: 'on', slab_chunk_max: '', maxconns: '' }
+  expect(found({ general, settings, clockAhead: undefined })).toEqual([])
+  expect(found({ general: { limit_maxbytes: '', evictions: 3 } })).toEqual(['warning evictions'])
 })
 
 test('a password that is not asked for is told', () => {

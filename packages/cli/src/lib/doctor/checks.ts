@@ -1,3 +1,4 @@
+import { checkAddresses } from './checks/addresses.js'
 import { checkCas } from './checks/cas.js'
 import { checkCertificate } from './checks/certificate.js'
 import { checkClock } from './checks/clock.js'
@@ -6,8 +7,10 @@ import { checkEvictions } from './checks/evictions.js'
 import { checkExposure } from './checks/exposure.js'
 import { checkItemSize } from './checks/item-size.js'
 import { checkMemory } from './checks/memory.js'
+import { checkNoEvictions } from './checks/no-evictions.js'
 import { checkPassword } from './checks/password.js'
 import { checkProtocol } from './checks/protocol.js'
+import { checkProxy } from './checks/proxy.js'
 import { checkSpeed } from './checks/speed.js'
 import { checkTinyChunks } from './checks/tiny-chunks.js'
 import { checkUdp } from './checks/udp.js'
@@ -16,6 +19,8 @@ import type { Check } from './finding.js'
 
 /** Every check of a server that tells its statistics, in the order in which findings are shown. */
 export const checks: readonly Check[] = [
+  checkProxy,
+  checkAddresses,
   checkCas,
   checkTinyChunks,
   checkExposure,
@@ -25,6 +30,7 @@ export const checks: readonly Check[] = [
   checkProtocol,
   checkVersion,
   checkItemSize,
+  checkNoEvictions,
   checkEvictions,
   checkMemory,
   checkConnections,

@@ -1,3 +1,4 @@
+import type { LookupAddress } from 'node:dns'
 import type { ConnectionOptions } from 'node:tls'
 import type { ServerConfig } from '@fieldwise/memcached/servers'
 import type { Stats } from '../wire/memcached-client.js'
@@ -26,12 +27,16 @@ export interface Examination {
   readonly items: Stats
   /** The shortest of several round trips, in milliseconds. */
   readonly roundTrip: number
-  /** How far the server's clock is ahead of this machine's, in milliseconds, at least; 0 where they may be the same. */
-  readonly clockAhead: number
+  /** How far the server's clock is ahead of this machine's, in milliseconds, at least; 0 where they may be the same. Undefined where it is not told. */
+  readonly clockAhead: number | undefined
   /** When its certificate ends, in milliseconds since 1970; undefined without TLS. */
   readonly certificateEnds: number | undefined
   /** Whether it asked for a password. */
   readonly askedForPassword: boolean
+  /** The addresses that its host name stands for; none where it is an address or a socket itself. */
+  readonly addresses: readonly LookupAddress[]
+  /** What `memcachedStore` says when it is to use this server; undefined where it does. */
+  readonly refusal: string | undefined
 }
 
 /** A server that could not be examined, and why. */
@@ -40,14 +45,13 @@ export interface Failure {
   readonly trouble: Trouble
 }
 
-/** A figure among statistics; 0 where the server does not tell it. */
-export function figure(stats: Stats, name: string): number {
-  const value = Number(stats.get(name) ?? 0)
-  return Number.isFinite(value) ? value : 0
+/** A figure among statistics; undefined where the server does not tell it. */
+export function figure(stats: Stats, name: string): number | undefined {
+  const text = stats.get(name) ?? ''
+  return /^\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : undefined
 }
 
 /** Whether a setting is on; false where the server does not tell it. */
 export function isOn(settings: Stats, name: string): boolean {
-  const value = settings.get(name) ?? 'no'
-  return value !== 'no' && value !== '0'
+  return !['no', 'off', '0'].includes(settings.get(name) ?? 'no')
 }

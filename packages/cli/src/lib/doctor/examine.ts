@@ -1,3 +1,6 @@
+import type { LookupAddress } from 'node:dns'
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { ServerConfig } from '@fieldwise/memcached/servers'
 import { BinaryClient, speaksBinary } from '../wire/binary-client.js'
@@ -5,6 +8,7 @@ import type { MemcachedClient } from '../wire/memcached-client.js'
 import { TextClient } from '../wire/text-client.js'
 import { Wire, WireFailure } from '../wire/wire.js'
 import { type Examination, type Failure, figure, type Intentions } from './examination.js'
+import { refusalByStore } from './refusal.js'
 import { InTrouble, type Trouble, troubleAsking, troubleConnecting, troubleHeard } from './trouble.js'
 
 /** Finds out what a server is, over connections that ask and store nothing. Resolves whatever it meets. */
@@ -74,12 +78,28 @@ class Examiner {
   async #ask(client: MemcachedClient, known: Pick<Examination, 'speaks' | 'askedForPassword' | 'certificateEnds'>) {
     const before = Date.now()
     const general = await client.stats()
-    const clockAhead = ahead(figure(general, 'time'), before, Date.now())
+    const time = figure(general, 'time')
+    const clockAhead = time === undefined ? undefined : ahead(time, before, Date.now())
     const [settings, items] = [await client.stats('settings'), await client.stats('items')]
     const times = []
     for (let asked = 0; asked < roundTrips; asked++) times.push(await timed(() => client.version()))
     const version = await client.version()
-    return { server: this.#server, version, general, settings, items, clockAhead, roundTrip: Math.min(...times), ...known }
+    const [addresses, refusal] = await Promise.all([
+      addressesOf(this.#server),
+      refusalByStore(this.#server, this.#intentions, known.speaks),
+    ])
+    return {
+      server: this.#server,
+      addresses,
+      refusal,
+      version,
+      general,
+      settings,
+      items,
+      clockAhead,
+      roundTrip: Math.min(...times),
+      ...known,
+    }
   }
 
   async #greeting(): Promise<string | WireFailure> {
@@ -150,6 +170,12 @@ async function greeting(wire: Wire): Promise<string | WireFailure> {
     if (!(error instanceof WireFailure)) throw error
     return error.heard === '' ? error : error.heard
   }
+}
+
+/** None where they cannot be found out. */
+async function addressesOf({ address }: ServerConfig): Promise<readonly LookupAddress[]> {
+  if ('path' in address || isIP(address.host) !== 0) return []
+  return lookup(address.host, { all: true }).catch(() => [])
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

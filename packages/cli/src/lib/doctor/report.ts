@@ -35,16 +35,21 @@ function printFinding({ code, severity, message, remedy }: Finding, { write, pai
   write(`  ${word}  ${paint('bold', code)}\n           ${message}\n           ${paint('cyan', 'Remedy:')} ${remedy}\n`)
 }
 
+/** What a server does not tell is not shown. */
 function factsLine({ version, protocols, roundTrip, memory, connections, uptime }: Facts): string {
-  const used = memory.limit === 0 ? 0 : memory.used / memory.limit
-  return [
+  const parts = [
     `memcached ${version}`,
     protocols.join(' and ') || 'no protocol',
     `${time(roundTrip)} away`,
-    `${percent(used)} of ${bytes(memory.limit)} used`,
-    `${count(connections.used)} of ${count(connections.limit)} connections`,
-    `up ${time(uptime)}`,
-  ].join(', ')
+    memory.limit && memory.used !== undefined && `${percent(memory.used / memory.limit)} of ${bytes(memory.limit)} used`,
+    connections.used !== undefined && `${count(connections.used)}${ofLimit(connections.limit)} connections`,
+    uptime !== undefined && `up ${time(uptime)}`,
+  ]
+  return parts.filter(Boolean).join(', ')
+}
+
+function ofLimit(limit: number | undefined): string {
+  return limit === undefined ? '' : ` of ${count(limit)}`
 }
 
 function sum(dangers: number, warnings: number, { paint }: Terminal): string {

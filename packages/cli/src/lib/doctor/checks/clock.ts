@@ -5,7 +5,7 @@ import { time } from '../units.js'
 const tolerance = 3_000
 
 export const checkClock: Check = ({ clockAhead }) => {
-  if (Math.abs(clockAhead) <= tolerance) return undefined
+  if (clockAhead === undefined || Math.abs(clockAhead) <= tolerance) return undefined
   return warning(
     'clock',
     `Its clock is ${time(clockAhead)} ${clockAhead > 0 ? 'ahead of' : 'behind'} this machine's. Sessions live by the server's clock, so they ` +

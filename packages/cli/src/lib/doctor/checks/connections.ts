@@ -9,9 +9,10 @@ export const checkConnections: Check = (examination) => {
   const { general } = examination
   const limit = connectionLimit(examination)
   const used = figure(general, 'curr_connections')
-  const refused = figure(general, 'rejected_connections') + figure(general, 'listen_disabled_num')
-  const remedy = `Raise the limit (memcached -c, now ${count(limit)}; the service's limit of open files has to allow it), or let fewer processes connect.`
-  if (limit > 0 && used >= nearlyAll * limit) {
+  const refused = (figure(general, 'rejected_connections') ?? 0) + (figure(general, 'listen_disabled_num') ?? 0)
+  const now = limit === undefined ? '' : `, now ${count(limit)}`
+  const remedy = `Raise the limit (memcached -c${now}; the service's limit of open files has to allow it), or let fewer processes connect.`
+  if (limit !== undefined && used !== undefined && used >= nearlyAll * limit) {
     const message = `${count(used)} of ${count(limit)} connections are in use. At the limit web servers are turned away.`
     return warning('connections', message, remedy)
   }
@@ -20,6 +21,7 @@ export const checkConnections: Check = (examination) => {
   return warning('connections-refused', message, remedy)
 }
 
-export function connectionLimit({ general, settings }: Pick<Examination, 'general' | 'settings'>): number {
-  return figure(general, 'max_connections') || figure(settings, 'maxconns')
+/** Undefined where it is not told. */
+export function connectionLimit({ general, settings }: Pick<Examination, 'general' | 'settings'>): number | undefined {
+  return figure(general, 'max_connections') ?? figure(settings, 'maxconns')
 }

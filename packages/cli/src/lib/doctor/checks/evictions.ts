@@ -5,10 +5,12 @@ import { bytes, count, time } from '../units.js'
 
 /** One evicted field ends its session, unless it is declared `'absent'`. */
 export const checkEvictions: Check = ({ general, items }, { idle }) => {
-  const evictions = figure(general, 'evictions')
+  const evictions = figure(general, 'evictions') ?? 0
   if (evictions === 0) return undefined
   const age = youngestEvicted(items)
-  const remedy = `Give it more memory (memcached -m, now ${bytes(figure(general, 'limit_maxbytes'))}), another server beside it, or nothing but sessions to keep.`
+  const limit = figure(general, 'limit_maxbytes')
+  const now = limit === undefined ? '' : `, now ${bytes(limit)}`
+  const remedy = `Give it more memory (memcached -m${now}), another server beside it, or nothing but sessions to keep.`
   if (age === undefined || age >= idle) {
     const since = age === undefined ? '' : `, at ${time(age)} after their last use at the earliest`
     return warning('evictions', `It ran out of memory and has thrown out ${count(evictions)} items${since}.`, remedy)
@@ -31,5 +33,5 @@ function youngestEvicted(items: Stats): number | undefined {
 }
 
 export function hasEvicted({ general }: Examination): boolean {
-  return figure(general, 'evictions') > 0
+  return (figure(general, 'evictions') ?? 0) > 0
 }

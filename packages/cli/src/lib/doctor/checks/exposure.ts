@@ -17,8 +17,7 @@ export const checkExposure: Check = (examination) => {
 }
 
 function firewall({ settings }: Examination): string {
-  const port = figure(settings, 'tcpport')
-  return `nft add rule inet filter input tcp dport ${port > 0 ? port : 11_211} ip saddr != 10.0.0.0/8 drop`
+  return `nft add rule inet filter input tcp dport ${figure(settings, 'tcpport') || 11_211} ip saddr != 10.0.0.0/8 drop`
 }
 
 function readable(where: string, examination: Examination): Finding {

@@ -8,7 +8,7 @@ const largestHeader = 72 * 1024
 
 export const checkItemSize: Check = ({ settings }) => {
   const size = figure(settings, 'item_size_max')
-  if (size === 0 || size >= usual) return undefined
+  if (size === undefined || size >= usual) return undefined
   const remedy = 'Start memcached with -I 1m (the default) or more, or keep large values elsewhere and their keys in the session.'
   const message = `An item holds at most ${bytes(size)}, key and header included. What is larger is refused with VALUE_TOO_LARGE.`
   if (size >= largestHeader) return warning('item-size', message, remedy)

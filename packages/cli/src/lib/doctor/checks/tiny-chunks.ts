@@ -7,7 +7,7 @@ const smallestChunk = 512
 /** memcached 1.6.18 takes the option in bytes, though its help says kilobytes. */
 export const checkTinyChunks: Check = ({ settings }) => {
   const chunk = figure(settings, 'slab_chunk_max')
-  if (!settings.has('slab_chunk_max') || chunk >= smallestChunk) return undefined
+  if (chunk === undefined || chunk >= smallestChunk) return undefined
   return danger(
     'tiny-chunks',
     `It takes slab_chunk_max as ${chunk} bytes and would crash when it stores an item. Fieldwise refuses it.`,

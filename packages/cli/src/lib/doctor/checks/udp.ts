@@ -3,7 +3,7 @@ import { type Check, danger } from '../finding.js'
 
 export const checkUdp: Check = ({ settings }) => {
   const port = figure(settings, 'udpport')
-  if (port === 0) return undefined
+  if (port === undefined || port === 0) return undefined
   return danger(
     'udp',
     `It answers UDP on port ${port}, where a sender can be forged: strangers can make it flood others (CVE-2018-1000115). Fieldwise never uses UDP.`,
