@@ -5,7 +5,7 @@ import { assertOptions } from 'fieldwise/adapter'
 import { assertAssets } from './assets.js'
 import { type Checkable, FleetWatch } from './fleet.js'
 import type { Source } from './frame.js'
-import type { Asker } from './guard.js'
+import { type Asker, areForwarded } from './guard.js'
 import { askerOf, pathnameOf, send } from './node.js'
 import { Probe } from './probe.js'
 import { Recorder } from './recorder.js'
@@ -86,7 +86,8 @@ async function answerRequest(site: Site, request: Request): Promise<Response> {
     method,
     host: headers.get('host') ?? url.host,
     address: undefined,
-    forwardedFor: headers.get('x-forwarded-for') ?? undefined,
+    isForwarded: areForwarded(headers.keys()),
+    from: headers.get('origin') ?? headers.get('referer') ?? undefined,
     site: headers.get('sec-fetch-site') ?? undefined,
     mode: headers.get('sec-fetch-mode') ?? undefined,
   }

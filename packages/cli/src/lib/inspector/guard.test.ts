@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type Asker, type Guard, refusalOf } from './guard.js'
+import { type Asker, areForwarded, type Guard, refusalOf } from './guard.js'
 
 const local: Asker = {
   method: 'GET',
   host: 'localhost:4280',
   address: '127.0.0.1',
-  forwardedFor: undefined,
+  isForwarded: false,
+  from: undefined,
   site: 'none',
   mode: 'navigate',
 }
@@ -23,7 +24,8 @@ describe('may look:', () => {
     { address: '::1' },
     { address: '::ffff:127.0.0.1' },
     { address: undefined },
-    { forwardedFor: '127.0.0.1, ::1' },
+    { from: 'http://localhost:4280/fieldwise', mode: 'cors' },
+    { from: 'https://docs.example/inspector', site: 'cross-site', mode: 'navigate' },
     { site: 'same-origin', mode: 'cors' },
     { site: 'cross-site', mode: 'navigate' },
     { site: undefined, mode: undefined },
@@ -33,7 +35,7 @@ describe('may look:', () => {
 
   test('whoever asks for a name that was allowed, and from elsewhere if that was allowed', () => {
     expect(refusalOf({ ...local, host: 'Dev.Example.test:80' }, { hosts: ['dev.example.test'], remote: false })).toBeUndefined()
-    const elsewhere = { ...local, host: 'dev.example.test', address: '10.0.0.9', forwardedFor: '10.1.1.1' }
+    const elsewhere = { ...local, host: 'dev.example.test', address: '10.0.0.9', isForwarded: true }
     expect(refusalOf(elsewhere, { hosts: ['dev.example.test'], remote: true })).toBeUndefined()
   })
 })
@@ -52,8 +54,11 @@ describe('may not look:', () => {
     { host: undefined },
     { address: '10.0.0.9' },
     { address: '::ffff:10.0.0.9' },
-    { forwardedFor: '10.0.0.9' },
-    { forwardedFor: '127.0.0.1, 10.0.0.9' },
+    { isForwarded: true },
+    // A proxy that writes Host anew and adds nothing.
+    { from: 'https://shop.example/fieldwise', mode: 'cors' },
+    { from: 'https://shop.example', mode: undefined },
+    { from: 'null', mode: 'cors' },
     { site: 'cross-site', mode: 'no-cors' },
     { site: 'cross-site', mode: 'cors' },
   ])('%o', (asker) => {
@@ -62,6 +67,20 @@ describe('may not look:', () => {
 
   test('from elsewhere by a name that nobody allowed', () => {
     expect(refusalOf({ ...local, host: 'evil.test', address: '10.0.0.9' }, { hosts: [], remote: true })?.status).toBe(403)
+  })
+})
+
+describe('a request is taken for one that a proxy passed on', () => {
+  test.each(['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-real-ip', 'via', 'x-client-ip', 'cf-connecting-ip'])(
+    'by its header %s, whatever it says',
+    (name) => {
+      expect(areForwarded(['host', name])).toBe(true)
+    },
+  )
+
+  test('and not by those of browsers', () => {
+    const names = ['host', 'accept', 'user-agent', 'sec-fetch-site', 'referer', 'origin', 'connection', 'last-event-id', 'dnt']
+    expect(areForwarded(names)).toBe(false)
   })
 })
 

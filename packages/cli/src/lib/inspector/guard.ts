@@ -15,8 +15,10 @@ export interface Asker {
   readonly host: string | undefined
   /** The other end of the connection, where that is known. */
   readonly address: string | undefined
-  /** The `X-Forwarded-For` header that a proxy on this machine may set. */
-  readonly forwardedFor: string | undefined
+  /** Whether something shows that a proxy on this machine passed it on for somebody else. */
+  readonly isForwarded: boolean
+  /** The `Origin` or `Referer` header: the page that asks. */
+  readonly from: string | undefined
   /** The `Sec-Fetch-Site` header: what site a browser asks for. */
   readonly site: string | undefined
   /** The `Sec-Fetch-Mode` header. */
@@ -32,23 +34,37 @@ export interface Refusal {
 export function refusalOf(asker: Asker, { hosts, remote }: Guard): Refusal | undefined {
   if (asker.method !== 'GET' && asker.method !== 'HEAD') return { status: 405, says: 'There is nothing to change here.' }
   if (!remote && !isFromHere(asker)) {
-    return { status: 403, says: 'The inspector answers to this machine only; the option remote opens it to others.' }
+    return { status: 403, says: 'The inspector answers to this machine only, and through no proxy; the option remote opens it to others.' }
   }
   // A page of another site can give its own name the address 127.0.0.1 and would then be the same origin (DNS rebinding). It cannot
   // choose what the browser writes into the Host header.
-  const name = nameOf(asker.host)
-  if (name === undefined || !(isLocalName(name) || hosts.includes(name))) {
+  const isKnown = (name: string | undefined) => name !== undefined && (isLocalName(name) || hosts.includes(name))
+  if (!isKnown(nameOf(asker.host))) {
     return { status: 403, says: 'The inspector is not known by the name that was asked for; the option hosts adds names.' }
   }
-  if (asker.site === 'cross-site' && asker.mode !== 'navigate') {
+  // A proxy that writes a name of this machine into Host leaves the name that the browser knows in these.
+  const isFromElsewhere = asker.from !== undefined && !isKnown(nameOf(hostIn(asker.from)))
+  if ((asker.site === 'cross-site' || isFromElsewhere) && asker.mode !== 'navigate') {
     return { status: 403, says: 'The inspector answers to no other site.' }
   }
   return undefined
 }
 
-function isFromHere({ address, forwardedFor }: Asker): boolean {
-  const addresses = [...(address === undefined ? [] : [address]), ...(forwardedFor?.split(',') ?? [])]
-  return addresses.every((it) => isLoopback(it.trim()))
+function isFromHere({ address, isForwarded }: Asker): boolean {
+  return !isForwarded && (address === undefined || isLoopback(address))
+}
+
+/** Whether one of these headers, in small letters, is one that proxies add. */
+export function areForwarded(headers: Iterable<string>): boolean {
+  return [...headers].some((name) => addedByProxies.test(name))
+}
+
+const addedByProxies =
+  /^(forwarded|via|x-forwarded(-.+)?|x-real-ip|x-(cluster-)?client-ip|x-original-.+|x-envoy-.+|true-client-ip|cf-.+|fly-.+)$/
+
+/** A page without an origin of its own says `null`, which is no host. */
+function hostIn(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).host : undefined
 }
 
 function isLoopback(address: string): boolean {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import type { Asker } from './guard.js'
+import { type Asker, areForwarded } from './guard.js'
 
 /** The path that was asked for. Express and Connect take their mount point off `url` and keep the whole in `originalUrl`. */
 export function pathnameOf(req: IncomingMessage & { readonly originalUrl?: string }): string {
@@ -14,7 +14,9 @@ export function askerOf(req: IncomingMessage): Asker {
     method: req.method ?? 'GET',
     host: req.headers.host,
     address: req.socket.remoteAddress,
-    forwardedFor: header(req, 'x-forwarded-for'),
+    // No browser speaks HTTP/1.0, and nginx does unless told otherwise.
+    isForwarded: areForwarded(Object.keys(req.headers)) || req.httpVersion === '1.0',
+    from: header(req, 'origin') ?? header(req, 'referer'),
     site: header(req, 'sec-fetch-site'),
     mode: header(req, 'sec-fetch-mode'),
   }
