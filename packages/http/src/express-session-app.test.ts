@@ -1,7 +1,9 @@
+import { memcachedStore } from '@fieldwise/memcached'
 import { createSessions, memoryStore } from 'fieldwise'
 import passport from 'passport'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { Memcached } from '../../../test/support/memcached.js'
 import { Store } from './express-session.js'
 import { type AppSession, expressSession, middleware } from './testing/express-session.js'
 import { type App, startApp } from './testing/express-session-app.js'
@@ -258,10 +260,51 @@ describe('an outage', () => {
     const { visitor } = await open(fieldwiseStore(scripted), {}, async (session) => {
       scripted.fail()
       session.user = 'ada'
-      const error = await new Promise<unknown>((resolve) => session.save(resolve))
-      return (error as { code: string }).code
+      await new Promise<void>((resolve, reject) => session.save((error) => (error ? reject(error) : resolve())))
+      return 'never'
     })
-    expect((await visitor.get('/')).body).toBe('STORE_UNAVAILABLE')
+    const answer = await visitor.get('/')
+    expect([answer.status, answer.headers['retry-after'], answer.body]).toEqual([503, '1', 'STORE_UNAVAILABLE'])
+  })
+
+  test('is told to the error handler, and to a new visitor not at all, where express-session saves behind the answer', async () => {
+    await using memcached = await Memcached.start()
+    await using sessions = createSessions({ schema, store: memcachedStore(memcached.address, { timeout: '200ms' }) })
+    const late: unknown[] = []
+    const app = await startApp(
+      [middleware(new Store(sessions))],
+      (req) => count(req.session as unknown as AppSession),
+      (error) => late.push(error),
+    )
+    apps.push(app)
+    const visitor = app.visitor()
+    await memcached.stop()
+    const answer = await visitor.get('/')
+    expect([answer.status, answer.body, answer.setCookies.length]).toEqual([200, '1', 1])
+    await vi.waitFor(() => expect(late).toMatchObject([{ code: 'STORE_UNAVAILABLE', status: 503 }]))
+    expect((await visitor.get('/')).status).toBe(503)
+    await memcached.start()
+    const promised = visitor.cookies.get('connect.sid')
+    await vi.waitFor(async () => expect(await visitor.get('/')).toMatchObject({ status: 200, body: '1' }), 10_000)
+    expect(visitor.cookies.get('connect.sid')).not.toBe(promised)
+  })
+
+  test('does not keep visitors out who need no session', async () => {
+    const scripted = new ScriptedStore()
+    scripted.fail()
+    const { visitor } = await open(fieldwiseStore(scripted), {}, () => 'welcome')
+    expect(await visitor.get('/')).toMatchObject({ status: 200, body: 'welcome', setCookies: [] })
+  })
+
+  test('is never told as disconnect, which express-session answers as if nobody had a session', async () => {
+    const scripted = new ScriptedStore()
+    const store = fieldwiseStore(scripted)
+    const emit = vi.spyOn(store, 'emit')
+    const { visitor } = await open(store, {}, (session) => (session === undefined ? 'no session' : count(session)))
+    await visitor.get('/')
+    scripted.fail()
+    for (let time = 0; time < 3; time++) expect((await visitor.get('/')).status).toBe(503)
+    expect(emit).not.toHaveBeenCalled()
   })
 })
 

@@ -12,14 +12,18 @@ export interface App {
   close(): Promise<void>
 }
 
-/** Answers every request with what `handler` gives for it. */
-export async function startApp(middlewares: readonly RequestHandler[], handler: (req: Request) => unknown): Promise<App> {
+/** Answers every request with what `handler` gives for it. `late` is told of errors that came when the answer had begun. */
+export async function startApp(
+  middlewares: readonly RequestHandler[],
+  handler: (req: Request) => unknown,
+  late: (error: unknown) => void = () => {},
+): Promise<App> {
   const app = express()
   app.use(...(middlewares as [RequestHandler]))
   app.use(async (req, res) => {
     res.send(String(await handler(req)))
   })
-  app.use(answerErrors)
+  app.use(answerErrors(late))
   const server = createServer(app).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -35,10 +39,12 @@ export async function startApp(middlewares: readonly RequestHandler[], handler: 
 }
 
 /** As Express does itself, save that it prints nothing. */
-const answerErrors: ErrorRequestHandler = (error, _req, res, next) => {
-  if (res.headersSent) return next(error)
-  res
-    .status(error.status ?? (res.statusCode < 400 ? 500 : res.statusCode))
-    .set(error.headers ?? {})
-    .send(String(error.code ?? error))
-}
+const answerErrors =
+  (late: (error: unknown) => void): ErrorRequestHandler =>
+  (error, _req, res, _next) => {
+    if (res.headersSent) return late(error)
+    res
+      .status(error.status ?? (res.statusCode < 400 ? 500 : res.statusCode))
+      .set(error.headers ?? {})
+      .send(String(error.code ?? error))
+  }
