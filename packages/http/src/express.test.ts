@@ -41,6 +41,17 @@ test('headers given to writeHead are treated like all others', async () => {
   expect(answer.headers['cache-control']).toBe('private, max-age=60')
 })
 
+test('only one hook is put on a response, however often its cookie changes', async () => {
+  const { app, sessions, visitor } = await newApp()
+  app.get('/', async (req, res) => {
+    await sessionOf(req, sessions).set('username', 'ada')
+    const { writeHead } = res
+    await sessionOf(req, sessions).regenerate()
+    res.send(String(res.writeHead === writeHead))
+  })
+  expect((await visitor.get('/')).body).toBe('true')
+})
+
 test('what the app says to a CDN alone is made private too', async () => {
   const { app, sessions, visitor } = await newApp()
   app.get('/', async (req, res) => {
@@ -93,6 +104,30 @@ test('two kinds of sessions with one cookie name are BAD_CONFIG, not a muddle', 
   app.get('/', (_, res) => void res.send())
   app.use(tellCode)
   expect((await visitor.get('/')).body).toBe('BAD_CONFIG')
+})
+
+test('a session that is replaced is a TypeError that names destroy()', async () => {
+  const { app, visitor } = await newApp()
+  app.get('/', (req) => void Object.assign(req, { session: null }))
+  app.use(((error, _, res, __) => void res.send(`${error.name}: ${error.message}`)) as express.ErrorRequestHandler)
+  expect((await visitor.get('/')).body).toBe(
+    'TypeError: req.session cannot be replaced: await req.session.destroy() ends the session',
+  )
+})
+
+test('what an app hands in is left as it was: options, headers, cookies', async () => {
+  const { sessions } = newSessions()
+  const options = Object.freeze({ cookie: Object.freeze({ name: 'sid', path: '/' } as const) })
+  const headers = Object.freeze({ 'Cache-Control': 'public', 'Set-Cookie': Object.freeze(['theme=dark']) as unknown as string[] })
+  const app = express()
+  app.use(expressSession(sessions, options))
+  app.get('/', async (req, res) => {
+    await sessionOf(req, sessions).regenerate()
+    res.writeHead(200, headers).end()
+  })
+  const [first, second] = [await (await visit(app)).get('/'), await (await visit(app)).get('/')]
+  for (const { setCookies } of [first, second]) expect(setCookies).toEqual(['theme=dark', expect.stringMatching(/^sid=/)])
+  expect(first.setCookies).not.toEqual(second.setCookies)
 })
 
 test("another library's req.session is left alone", async () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect, type IncomingHttpHeaders } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { sessionOf } from '@fieldwise/http'
 import { fastifySession } from '@fieldwise/http/fastify'
@@ -47,6 +49,48 @@ test('a hook that runs after ours may still begin a session', async () => {
   const answer = await (await visit(app)).get('/')
   expect(answer.setCookies).toEqual(['theme=dark', expect.stringMatching(/^session=/)])
   expect(answer.headers['cache-control']).toBe('private')
+})
+
+test('a cookie that was set before the reply was hijacked leaves with the raw headers', async () => {
+  const { app, sessions } = await newApp()
+  app.get('/', async (request, reply) => {
+    await sessionOf(request, sessions).set('username', 'ada')
+    reply.hijack()
+    reply.raw.writeHead(200, { 'Set-Cookie': 'theme=dark', 'Cache-Control': 'public' }).end('raw')
+  })
+  const answer = await (await visit(app)).get('/')
+  expect(answer.body).toBe('raw')
+  expect(answer.setCookies).toEqual(['theme=dark', expect.stringMatching(/^session=/)])
+  expect(answer.headers['cache-control']).toBe('private')
+})
+
+test('over HTTP/2 the cookie leaves too', async () => {
+  const { sessions } = newSessions()
+  const app = fastify({ http2: true })
+  await app.register(fastifySession(sessions))
+  app.get('/', async (request) => String(await sessionOf(request, sessions).increment('visits')))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const client = connect(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}`)
+  const [headers] = (await once(client.request({ ':path': '/' }), 'response')) as [IncomingHttpHeaders]
+  expect(headers['set-cookie']).toEqual([expect.stringMatching(/^session=/)])
+  client.destroy()
+  await app.close()
+})
+
+test('app.inject() sees the cookie', async () => {
+  const { app, sessions } = await newApp()
+  app.get('/', async (request) => String(await sessionOf(request, sessions).increment('visits')))
+  expect((await app.inject('/')).headers['set-cookie']).toEqual([expect.stringMatching(/^session=/)])
+  await app.close()
+})
+
+test('a session that is replaced is a TypeError that names destroy()', async () => {
+  const { app } = await newApp()
+  app.get('/', async (request) => {
+    Object.assign(request, { session: null })
+  })
+  const answer = await (await visit(app)).get('/')
+  expect([answer.status, answer.body]).toEqual([500, expect.stringContaining('await request.session.destroy()')])
 })
 
 test('a reply that was hijacked can set no cookie, so a first write is HEADERS_SENT and nothing is stored', async () => {
