@@ -8,7 +8,7 @@ import { type Command, commandsInDocuments, languagesInDocuments, scriptsBeside 
 const commands = commandsInDocuments()
 
 test('every block of a document says what it is, so that none goes unchecked', () => {
-  const known = ['ts', 'sh', 'text', 'json', 'html', 'nginx', 'ini', 'tsx', 'svelte']
+  const known = ['ts', 'sh', 'text', 'json', 'yaml', 'dockerfile', 'html', 'nginx', 'ini', 'tsx', 'svelte', 'python', 'php', 'go']
   expect(languagesInDocuments().filter(({ language }) => !known.includes(language))).toEqual([])
 })
 

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { documents } from './documents.js'
 import { root } from './packages.js'
 
 /** One command of a `sh` block, as words. */
@@ -33,13 +33,6 @@ export function scriptsBeside(path: string): string[] {
     const { scripts } = existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')) : {}
     if (scripts || folder === '.') return Object.keys(scripts ?? {})
   }
-}
-
-function documents() {
-  return execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' })
-    .split('\n')
-    .filter((path) => path !== '' && existsSync(join(root, path)))
-    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 }
 
 function commandsOf(shownIn: string, block: string): Command[] {
