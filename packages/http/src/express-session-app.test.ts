@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { memcachedStore } from '@fieldwise/memcached'
 import { createSessions, memoryStore } from 'fieldwise'
 import passport from 'passport'
@@ -382,6 +383,15 @@ describe('passport', () => {
     await visitor.get('/login?keep')
     expect((await visitor.get('/')).body).toBe('{"user":{"id":7},"cart":["tea"]}')
   })
+})
+
+test('a session that a test has seeded is that of the visitor who has its signed id', async () => {
+  const store = new Store(createSessions({ schema }), { creates: 'any' })
+  await store.set('an id of the test', { user: 'ada' })
+  const { visitor } = await open(store, {}, (session) => session.user ?? 'nobody')
+  const { sign } = createRequire(createRequire(import.meta.url).resolve('express-session'))('cookie-signature')
+  visitor.cookies.set('connect.sid', `s:${encodeURIComponent(sign('an id of the test', 'keyboard cat'))}`)
+  expect((await visitor.get('/')).body).toBe('ada')
 })
 
 test('a visitor of one app is none of another with the same store and another secret', async () => {

@@ -91,6 +91,11 @@ test('no session has the empty id', async () => {
     await expect(storeOf(web, { creates }).set('', { cookie })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
 })
 
+test.each([undefined, null, 'ada'])('a session is an object: %s is refused', async (session) => {
+  for (const call of [store.set('id', session as never), store.touch('id', session as never)])
+    await expect(call).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+})
+
 test('options that are undefined are none', async () => {
   const made = storeOf(web, { merge: { visits: undefined }, readThrough: undefined, creates: undefined })
   await expect(made.set('an id of the caller', { cookie })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
@@ -138,15 +143,25 @@ describe("with creates: 'any'", () => {
     expect(await store.get('short')).toBeNull()
   })
 
-  test('several calls for one id, here and elsewhere, leave one session: that of the last', async () => {
-    const others = storeOf(world.process(schema), { creates: 'any' })
-    await Promise.all([
-      store.set('id', { user: 'ada', old: true }),
-      others.set('id', { user: 'joan', old: true }),
-      store.set('id', { user: 'grace', new: true }),
-    ])
-    await store.set('id', { user: 'grace', new: true })
-    expect(await others.get('id')).toEqual({ user: 'grace', new: true, cookie: expect.anything() })
+  test('several calls for one id leave what the last one has handed in, whether there was a session or not', async () => {
+    for (const name of ['first', 'second']) {
+      await Promise.all([store.set('id', { user: 'ada', old: true }), store.set('id', { user: 'grace', [name]: true })])
+      expect(await store.get('id')).toEqual({ user: 'grace', [name]: true, cookie: expect.anything() })
+    }
+  })
+
+  test('two processes that begin a session under one id at once: the later one replaces what the other has stored', async () => {
+    const elsewhere = world.process(schema)
+    const others = storeOf(elsewhere, { creates: 'any' })
+    elsewhere.store.holding = true
+    const later = others.set('id', { user: 'grace', new: true })
+    await (await world.next(elsewhere, 'get @')).deliver()
+    const adding = await world.next(elsewhere, 'add @')
+    await store.set('id', { user: 'ada', old: true })
+    await adding.deliver()
+    await elsewhere.store.release()
+    await later
+    expect(await store.get('id')).toEqual({ user: 'grace', new: true, cookie: expect.anything() })
   })
 
   test('destroy ends what a call before it is still storing', async () => {

@@ -126,7 +126,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
    * Writes what has changed in a session since it was loaded or saved. An object that this store has not handed out replaces the session
    * as a whole.
    *
-   * @throws `BAD_ARGUMENT` where there is no session of the id, unless {@link StoreOptions.creates} lets the caller begin one;
+   * @throws `BAD_ARGUMENT` for what is no object, and where there is no session of the id, unless {@link StoreOptions.creates} lets the caller begin one;
    * `FIELD_INVALID`, `VALUE_TOO_LARGE`, `BAD_CONFIG` for a `maxAge` beyond `lifetime.absolute`, `STORE_UNAVAILABLE`, `OUTCOME_UNKNOWN`.
    */
   set(id: string, session: object): Promise<void>
@@ -185,6 +185,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
   }
 
   async #set(id: string, session: object): Promise<void> {
+    assertSession(session)
     const fields = fieldsOf(session)
     const copy = this.#copies.get(session)
     if (copy === undefined) return this.#put(id, fields)
@@ -210,6 +211,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
   }
 
   async #touch(id: string, session: { readonly cookie?: unknown }): Promise<void> {
+    assertSession(session)
     const cookie = session.cookie === undefined ? undefined : cookieJson(session.cookie)
     const copy = this.#copies.get(session) ?? (await this.#load(id))
     await copy?.touch(cookie)
@@ -241,6 +243,10 @@ const noId = ''
 
 /** With one of two servers down, one visitor in a million is told of it. */
 const mostIds = 20
+
+function assertSession(session: unknown): void {
+  if (typeof session !== 'object' || session === null) throw new BadArgumentError('A session is an object of properties')
+}
 
 /** A session that was destroyed or replaced before it was ever stored is not stored any more. */
 function isSessionOfItsRequest(session: { readonly req?: { readonly session?: object } }): boolean {

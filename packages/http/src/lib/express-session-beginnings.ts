@@ -1,4 +1,4 @@
-/** New sessions that are being stored at this moment, by id: whoever ends or stores such a session has to wait. */
+/** Saves under way that may begin a session, by its id: whoever ends that session, or hands in another one, has to wait. */
 export class Beginnings {
   readonly #underWay = new Map<string, Promise<unknown>>()
 
