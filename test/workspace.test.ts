@@ -39,6 +39,15 @@ describe('the repository', () => {
     expect(unknown.filter(({ name }) => !known.has(name))).toEqual([])
   })
 
+  test('has no dead link in its documents', () => {
+    const links = texts
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((path) =>
+        [...read(path).matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)].map((match) => ({ path, link: match[1] as string })),
+      )
+    expect(links.filter(({ path, link }) => !existsSync(join(root, dirname(path), link)))).toEqual([])
+  })
+
   test('names in its documents no test that is gone', () => {
     const named = texts
       .filter((path) => path.endsWith('.md'))

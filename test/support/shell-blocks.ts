@@ -38,7 +38,7 @@ export function scriptsBeside(path: string): string[] {
 function commandsOf(shownIn: string, block: string): Command[] {
   const lines = block.replace(/\\\n/g, ' ').split('\n')
   const texts = lines.flatMap((line) => line.replace(/(^| +)#.*/, '').split(/&&|[|;&]/))
-  return texts.flatMap((text) => commandOf(shownIn, text.replace(/^ *(do|done)\b/, '').trim()))
+  return texts.flatMap((text) => commandOf(shownIn, text.replace(/^ *(do|done)\b|\w+=\$\(/, '').trim()))
 }
 
 function commandOf(shownIn: string, text: string): Command[] {
