@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { linksIn, repository } from './support/documents.js'
 import { type Installer, installed, nodesOf, type Project, packAll } from './support/installation.js'
 import { entriesOf, type Manifest, publishedPackages, root } from './support/packages.js'
 import { report } from './support/scale.js'
@@ -91,6 +92,28 @@ describe.each(packages.map(({ manifest }) => manifest))('the tarball of $name', 
     expect(unlisted.sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
   })
 
+  test('has no link that leads out of it, so that each works in `node_modules` and on the page of a registry', () => {
+    const packed = filesBelow(folder())
+    const links = packed
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((path) => linksIn(readFileSync(join(folder(), path), 'utf8')).map((link) => ({ path, link })))
+      .map(({ path, link }) => ({ path, link, target: join(dirname(path), link.replace(/#.*/, '')) }))
+    const relative = links.filter(({ link }) => !/^([a-z]+:|#)/.test(link))
+    expect(links.length).toBeGreaterThan(0)
+    expect(
+      relative.filter(({ target }) => !packed.includes(target)),
+      `write ${repository}/blob/main/… for what is not packed`,
+    ).toEqual([])
+  })
+
+  test('tells a registry where its home is, where its code is, and where to report a bug', () => {
+    const { homepage, bugs, repository: told } = manifestOf(folder())
+    expect(homepage).toContain(`${repository}/tree/main/${told?.directory}`)
+    expect(bugs).toBe(`${repository}/issues`)
+    expect(told?.url).toBe(`git+${repository}.git`)
+    expect(manifestOf(join(root, told?.directory as string)).name).toBe(source.name)
+  })
+
   test('holds everything that is exported, and everything in it is reached from an export', () => {
     const packed = filesBelow(folder()).filter((path) => path.startsWith('dist/'))
     const reached = reachable(folder(), targetsOf(manifestOf(folder()))).files
@@ -138,10 +161,11 @@ describe('the core', () => {
     const folder = join(project('npm').folder, 'node_modules/fieldwise')
     const files = filesBelow(folder).map((path) => ({ path, size: statSync(join(folder, path)).size }))
     const sizeOf = (pattern: RegExp) => sum(files.filter(({ path }) => pattern.test(path)).map(({ size }) => size))
-    const whole = sizeOf(/./)
+    const guides = sizeOf(/^guides\//)
+    const whole = sizeOf(/./) - guides
     const cases = sizeOf(/store-contract\.js$|contract-(cases|harness)\.d\.ts$/)
     report(
-      `installed size of the core: ${kilobytes(whole)}, ${kilobytes(cases)} of it the cases for stores; code ${kilobytes(sizeOf(/\.js$/))}, types ${kilobytes(sizeOf(/\.d\.ts$/))}`,
+      `installed size of the core: ${kilobytes(whole)}, ${kilobytes(cases)} of it the cases for stores; code ${kilobytes(sizeOf(/\.js$/))}, types ${kilobytes(sizeOf(/\.d\.ts$/))}; guides besides ${kilobytes(guides)}`,
     )
     expect(whole).toBeLessThan(180_000)
   })

@@ -9,6 +9,9 @@ export interface Manifest {
   readonly name: string
   readonly version: string
   readonly private?: boolean
+  readonly homepage?: string
+  readonly bugs?: string
+  readonly repository?: { readonly url: string; readonly directory: string }
   readonly files?: readonly string[]
   readonly bin?: Readonly<Record<string, string>>
   readonly exports?: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>
