@@ -1,20 +1,26 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePorts } from './support/free-port.js'
 import { packAll } from './support/installation.js'
 import { root } from './support/packages.js'
 
-/** The README's section about a shop in an empty folder: its commands and its program, in the order in which they are shown. */
-const section = /^## A shop in an empty folder\n(.*?)^## /ms.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1] ?? ''
-const shown = [...section.matchAll(/^```(sh|ts)\n(.*?)^```/gms)].map(([, language, text]) => ({ language, text: text as string }))
-const commands = shown.filter(({ language }) => language === 'sh').flatMap(({ text }) => text.trimEnd().split('\n'))
-const program = shown.find(({ language }) => language === 'ts')?.text ?? ''
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+/** The README's section about a shop in an empty folder: its program, and what it says to type, in the order in which it is shown. */
+const blocks = [...sectionOf('A shop in an empty folder').matchAll(/^```(\w+)\n(.*?)^```/gms)].map(([, language, text]) => ({
+  language,
+  text: text as string,
+}))
+const program = blocks.find(({ language }) => language === 'ts')?.text ?? ''
+const steps = blocks.flatMap(({ language, text }, index) => {
+  const next = blocks[index + 1]
+  return language === 'sh' ? [{ typed: text, shown: next?.language === 'text' ? next.text : '' }] : []
+})
 
 const work = mkdtempSync(join(tmpdir(), 'fieldwise-newcomer-'))
 const shop = join(work, 'shop')
@@ -33,66 +39,130 @@ afterAll(() => {
   rmSync(work, { recursive: true, force: true })
 }, 60_000)
 
-test('the README leads from an empty folder to a shop on memcached, and to a look at what it stores', {
-  timeout: 600_000,
-}, async () => {
-  const printed = new Map<string, string>()
-  const said = (start: string) => [...printed].find(([command]) => command.startsWith(start))?.[1] ?? `${start} was not shown`
-  let environment: Record<string, string> = {}
-
-  for (const command of commands) {
-    if (command.startsWith('cd ')) continue
-    if (command === 'npx tsx app.ts') writeFileSync(join(shop, 'app.ts'), withOurPorts(program))
-    if (/^(memcached|npx tsx) /.test(command)) {
-      left.push(await started(asRunHere(command), ports[command.startsWith('memcached') ? 11211 : 3000] as string))
-      continue
-    }
-    const folder = command.startsWith('mkdir ') ? work : shop
-    printed.set(command, await outputOf(asRunHere(command), folder, environment))
-    if (command.endsWith('http://localhost:3000/')) environment = { ID: JSON.parse(printed.get(command) as string).id }
-  }
-
-  const page = JSON.parse(said('curl -s -b jar http://localhost:3000/'))
-  expect(page).toMatchObject({ username: 'ada', visits: 1 })
-  expect(page.cart.toSorted()).toEqual(['milk', 'tea'])
-  expect(said('npx fieldwise race')).toContain('Fieldwise lost 0 of 4,000')
-  expect(said('npx fieldwise doctor')).toContain('Nothing found.')
-  expect(said('npx fieldwise inspect')).toMatch(/cart.*milk/s)
+test('the five lines of the README are five', () => {
+  const code = /^```ts\n(.*?)^```/ms.exec(sectionOf('Five lines'))?.[1] ?? ''
+  expect(code.trimEnd().split('\n')).toHaveLength(5)
 })
 
-/** Packages come from their tarballs, since no registry has this version yet, and servers listen on ports that nobody else has. */
-function asRunHere(command: string): string {
-  if (!command.startsWith('npm install')) return withOurPorts(command)
-  return command
-    .split(' ')
-    .map((word) => tarballs.get(word) ?? word)
-    .join(' ')
+test('pasted as the README prints it, block by block, all of it works and prints what is shown', {
+  timeout: 600_000,
+}, async () => {
+  const terminal = new Terminal(work)
+  expect(steps.length).toBeGreaterThan(5)
+  for (const { typed, shown } of steps) {
+    if (typed.startsWith('npx tsx ')) writeFileSync(join(shop, 'app.ts'), withOurPorts(program))
+    const isServer = /^(memcached|npx tsx) /.test(typed)
+    const printed = isServer ? await started(typed, shown) : await terminal.paste(asRunHere(typed))
+    expectShown(printed, shown)
+  }
+  terminal.close()
+
+  // "The schema types `req.session`: `req.session.get('user')` does not compile, as `npx tsc --noEmit app.ts` tells."
+  expect(compile(program)).toBe('')
+  expect(compile(`${program}app.get('/user', async (req, res) => res.json(await req.session.get('user')))\n`)).toContain('"user"')
+})
+
+/** One shell for all blocks, as the one into which they are pasted. */
+class Terminal {
+  readonly #shell: ChildProcess
+  #printed = ''
+
+  constructor(cwd: string) {
+    this.#shell = spawn('bash', { cwd, stdio: ['pipe', 'pipe', 'inherit'] })
+    this.#shell.stdout?.on('data', (chunk) => {
+      this.#printed += chunk
+    })
+    this.#shell.stdin?.write(`trap 'echo "FAILED: $BASH_COMMAND"' ERR\n`)
+    left.push(this.#shell)
+  }
+
+  /** What it prints. Throws when one of the commands fails. */
+  async paste(text: string): Promise<string> {
+    this.#printed = ''
+    this.#shell.stdin?.write(`{ ${text}\n} </dev/null; echo; echo "-- done"\n`)
+    while (!this.#printed.includes('-- done')) {
+      if (this.#shell.exitCode !== null) throw new Error(`The shell ended: ${this.#printed}`)
+      await wait(20)
+    }
+    expect(this.#printed).not.toContain('FAILED')
+    return this.#printed
+  }
+
+  close(): void {
+    this.#shell.stdin?.end()
+  }
 }
 
+/** Each line that is shown is printed, in that order; `…` stands for anything. */
+function expectShown(printed: string, shown: string): void {
+  const lines = withoutIds(shown)
+    .split('\n')
+    .filter((line) => line.replace('…', '').trim() !== '')
+  let rest = withoutIds(printed)
+  for (const line of lines) {
+    const found = new RegExp(line.split('…').map(escaped).join('.*')).exec(rest)
+    expect(found, `the README shows “${line}”, where this is printed:\n${rest}`).not.toBeNull()
+    rest = rest.slice((found?.index ?? 0) + (found?.[0].length ?? 0))
+  }
+}
+
+/** Ids and ports are others each time, and of two things that are put into a cart at once either may be first. */
+function withoutIds(text: string): string {
+  return withOurPorts(text)
+    .replace(/[0-9a-f-]{36}~\w{4}/g, 'ID')
+    .replace('["milk","tea"]', '["tea","milk"]')
+}
+
+/** Packages come from their tarballs, since no registry has this version yet. */
+function asRunHere(typed: string): string {
+  const lines = withOurPorts(typed).split('\n')
+  return lines
+    .map((line) =>
+      line.startsWith('npm install')
+        ? line
+            .split(' ')
+            .map((word) => tarballs.get(word) ?? word)
+            .join(' ')
+        : line,
+    )
+    .join('\n')
+}
+
+/** Servers listen on ports that nobody else has. */
 function withOurPorts(text: string): string {
   return text.replace(/\b(11211|3000)\b/g, (port) => ports[port] as string)
 }
 
-async function outputOf(command: string, cwd: string, env: Record<string, string>): Promise<string> {
-  const { stdout } = await promisify(execFile)('bash', ['-c', command], { cwd, env: { ...process.env, ...env } })
-  return stdout
+/** What the compiler says to a program in the shop's folder. */
+function compile(text: string): string {
+  writeFileSync(join(shop, 'app.ts'), text)
+  try {
+    execFileSync('npx', ['tsc', '--noEmit', 'app.ts'], { cwd: shop, encoding: 'utf8', stdio: 'pipe' })
+    return ''
+  } catch (error) {
+    return (error as { stdout: string }).stdout
+  }
 }
 
-/** In a process group of its own: what npx starts ends with it. memcached does not run as root unless it is told to. */
-async function started(command: string, port: string): Promise<ChildProcess> {
-  const isRoot = process.getuid?.() === 0
-  const child = spawn('bash', ['-c', isRoot ? command.replace(/^memcached /, 'memcached -u root ') : command], {
-    cwd: shop,
-    detached: true,
-    stdio: 'ignore',
+/**
+ * What a server prints until it listens. In a process group of its own: what npx starts ends with it. memcached does not run as root unless
+ * it is told to.
+ */
+async function started(typed: string, shown: string): Promise<string> {
+  const isMemcached = typed.startsWith('memcached ')
+  const command = isMemcached && process.getuid?.() === 0 ? typed.replace('memcached ', 'memcached -u root ') : typed
+  const child = spawn('bash', ['-c', withOurPorts(command)], { cwd: shop, detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
+  left.push(child)
+  process.once('exit', () => end(child))
+  let printed = ''
+  child.stdout?.on('data', (chunk) => {
+    printed += chunk
   })
-  const stop = () => end(child)
-  process.once('exit', stop)
-  while (!(await answers(Number(port)))) {
-    if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}`)
+  while (!(await answers(Number(ports[isMemcached ? 11211 : 3000]))) || (shown !== '' && printed === '')) {
+    if (child.exitCode !== null) throw new Error(`${typed} ended with ${child.exitCode}`)
     await wait(50)
   }
-  return child
+  return printed
 }
 
 function answers(port: number): Promise<boolean> {
@@ -110,4 +180,12 @@ function end({ pid, exitCode }: ChildProcess): void {
   } catch {
     // It has ended by itself.
   }
+}
+
+function sectionOf(heading: string): string {
+  return new RegExp(`^## ${heading}\n(.*?)^## `, 'ms').exec(readme)?.[1] ?? ''
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }

@@ -42,14 +42,11 @@ export function problemsIn(examples: readonly Example[]): Map<string, string[]> 
 
 function groupsOf(examples: readonly Example[]): Example[][] {
   const groups = new Map<string, Example[]>()
-  for (const document of new Set(examples.map(({ shownIn }) => shownIn))) {
-    const shown = examples.filter(({ shownIn }) => shownIn === document)
-    const says = shown.some(({ code }) => code.includes('interface Register'))
-      ? document
-      : shown.some(isPiece)
-        ? 'the prelude'
-        : 'nothing'
-    groups.set(says, [...(groups.get(says) ?? []), ...shown])
+  for (const example of examples) {
+    const shown = examples.filter(({ shownIn }) => shownIn === example.shownIn)
+    const whole = shown.some(({ code }) => code.includes('interface Register')) ? example.shownIn : 'nothing'
+    const says = isPiece(example) || (whole === 'nothing' && shown.some(isPiece)) ? 'the prelude' : whole
+    groups.set(says, [...(groups.get(says) ?? []), example])
   }
   return [...groups.values()]
 }
