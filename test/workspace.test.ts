@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 import { publishedPackages, root } from './support/packages.js'
@@ -37,15 +37,6 @@ describe('the repository', () => {
       [...read(path).matchAll(/(?<![\w*.{/-])[A-Z][A-Z_-]+\.md\b/g)].map(([name]) => ({ path, name })),
     )
     expect(unknown.filter(({ name }) => !known.has(name))).toEqual([])
-  })
-
-  test('has no dead link in its documents', () => {
-    const links = texts
-      .filter((path) => path.endsWith('.md'))
-      .flatMap((path) =>
-        [...read(path).matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)].map((match) => ({ path, link: match[1] as string })),
-      )
-    expect(links.filter(({ path, link }) => !existsSync(join(root, dirname(path), link)))).toEqual([])
   })
 
   test('names in its documents no test that is gone', () => {
