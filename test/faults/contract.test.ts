@@ -3,6 +3,7 @@ import type { ContractHarness, Store } from 'fieldwise/store-contract'
 import { describe } from 'vitest'
 import { testContract } from '../support/contract.js'
 import { FaultProxy, type Link } from '../support/fault-proxy.js'
+import { host } from '../support/host.js'
 import { Memcached } from '../support/memcached.js'
 import { Chance } from '../support/scale.js'
 import type { Protocol } from '../support/scripted-server.js'
@@ -24,7 +25,7 @@ async function harnessOf(protocol: Protocol): Promise<ContractHarness> {
   const stores: Store[] = []
   const make = (): Store => {
     const store = memcachedStore({ main: proxy.address }, { protocol, timeout: '1500ms' })
-    store.start?.({ monotonic, clock: Date })
+    store.start?.(host)
     stores.push(store)
     return store
   }
@@ -32,7 +33,7 @@ async function harnessOf(protocol: Protocol): Promise<ContractHarness> {
     store: make(),
     another: async () => make(),
     elapse: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-    monotonic,
+    running: host.running,
     clock: Date,
     outages: [
       { title: 'connections are reset', begin: async () => proxy.cutOff('reset'), end: async () => proxy.heal() },
@@ -61,8 +62,4 @@ function cutAtSomeByte(proxy: FaultProxy): void {
   const links = proxy.living
   for (const link of links) link.trap(chance.pick(['requests', 'replies']), chance.below(20), chance.pick(['cut', 'reset']))
   proxy.refuseOthers()
-}
-
-function monotonic(): number {
-  return performance.now()
 }

@@ -5,9 +5,11 @@ import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import type { Flight, StoreRequest } from '../../packages/fieldwise/src/store-contract.js'
 import { BinaryWire } from '../../packages/memcached/src/lib/binary-wire.js'
+import { systemClocks } from '../../packages/memcached/src/lib/clocks.js'
 import { Connection } from '../../packages/memcached/src/lib/connection.js'
 import { dialPlain } from '../../packages/memcached/src/lib/dial.js'
 import { MetaWire } from '../../packages/memcached/src/lib/meta-wire.js'
+import { host } from '../support/host.js'
 import { Memcached } from '../support/memcached.js'
 import { count, measured } from '../support/promise.js'
 import { Chance, scaled } from '../support/scale.js'
@@ -96,7 +98,7 @@ async function record(protocol: Protocol): Promise<Recorded> {
         const seed: StoreRequest = { op: 'add', key: 'hit', value, life: 60_000 }
         connection.send(connection.wire.flight([seed], Number.POSITIVE_INFINITY, () => resolve()))
       },
-      onEnd: (_connection, error) => reject(error),
+      onEnd: (_connection, makeError) => reject(makeError()),
     })
   })
   socket?.destroy()
@@ -112,7 +114,7 @@ async function record(protocol: Protocol): Promise<Recorded> {
         chunks.length = 0
         connection.send(connection.wire.flight(requests, Number.POSITIVE_INFINITY, resolve))
       },
-      onEnd: (_connection, error) => reject(error),
+      onEnd: (_connection, makeError) => reject(makeError()),
     })
   })
   expect((await flight).answers.map(({ result }) => result)).toEqual([
@@ -141,7 +143,7 @@ function connect(protocol: Protocol, parts: Parts): Connection {
     connectTimeout: 30_000,
     timeout: 30_000,
     clockOffset: undefined,
-    monotonic: () => performance.now(),
+    clocks: { ...systemClocks, ...host },
   })
 }
 

@@ -490,7 +490,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'creation.ts',
-        from: 'const at = await store.now(sid, Math.min(options.deadline, runtime.monotonic() + store.traits.timeout))',
+        from: 'const at = await store.now(sid, Math.min(options.deadline, runtime.running() + store.traits.timeout))',
         to: 'const at = core.clock.now()',
       },
       {

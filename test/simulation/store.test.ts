@@ -32,21 +32,20 @@ function harnessIn(world: World, fate: 'keeps' | 'deletes'): ContractHarness {
   const hosts: Host[] = []
   const storeOn = (host: Host) => {
     hosts.push(host)
-    host.store.start({ monotonic: host.runtime.monotonic, clock: host.clock })
+    host.store.start({ ...first.runtime, clock: host.clock })
     return host.store
   }
   const first = world.host({ traits })
-  const monotonic = first.runtime.monotonic
   return {
     store: storeOn(first),
     another: async () => {
       const host = world.host({ traits })
       const store = new SimulatedStore(world.network, host, { traits })
-      store.start({ monotonic, clock: host.clock })
+      store.start({ ...first.runtime, clock: host.clock })
       return store
     },
     elapse: (milliseconds) => world.sleep(milliseconds),
-    monotonic,
+    running: first.runtime.running,
     clock: { now: () => world.serverTime() },
     exhaust: async () => {
       world.network.server.outOfMemory = fate

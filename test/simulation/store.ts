@@ -56,7 +56,10 @@ export class SimulatedStore implements Store {
   readonly #network: Network
   readonly #sendsAnySize: boolean
   #closed = false
-  #monotonic: () => number = () => this.#network.scheduler.now
+  #host: Pick<StoreHost, 'running' | 'sleep'> = {
+    running: () => this.#monotonic(),
+    sleep: (milliseconds) => new Promise((wake) => this.#network.scheduler.after(milliseconds, wake, this.#endpoint)),
+  }
   #connection: Connection | undefined
   #ready = false
   #failedAt = Number.NEGATIVE_INFINITY
@@ -77,7 +80,7 @@ export class SimulatedStore implements Store {
   }
 
   start(host: StoreHost): void {
-    this.#monotonic = () => host.monotonic()
+    this.#host = host
   }
 
   place(uuid: string): string {
@@ -118,7 +121,7 @@ export class SimulatedStore implements Store {
       const timer = this.#at(deadline, () => this.#expire(pending))
       const pending: Pending = { requests, answers, resolve, left: requests.length, timer }
       if (this.#closed) return this.#settle(pending, { result: 'unsent', error: closed() })
-      if (requests.length === 0 || deadline <= this.#monotonic() || this.#isKnownDown()) return this.#settle(pending, unsent)
+      if (requests.length === 0 || deadline <= this.#running() || this.#isKnownDown()) return this.#settle(pending, unsent)
       if (this.#ready) return this.#send(pending)
       this.#waiting.push(pending)
       this.#connect()
@@ -145,13 +148,15 @@ export class SimulatedStore implements Store {
       ended: () => this.#fail(),
     })
     this.#connection = connection
-    this.#network.scheduler.after(connectTimeout, () => this.#giveUpConnecting(connection), this.#endpoint)
+    this.#at(this.#running() + connectTimeout, () => this.#giveUpConnecting(connection))
   }
 
   #learnTime(connection: Connection): void {
     const asked = this.#monotonic()
     this.#expected.push((reply) => {
       if (reply.result !== 'time') return
+      // The answer may have lain unread for as long (L7).
+      if (this.#monotonic() - asked > 1_000) return this.#learnTime(connection)
       const heard = this.#network.random.between(asked, this.#monotonic())
       this.#offset = reply.seconds * 1000 - heard
       this.#ready = true
@@ -239,12 +244,28 @@ export class SimulatedStore implements Store {
     pending.resolve({ answers: pending.answers.map((answer) => answer ?? rest), at: this.#serverTime() })
   }
 
+  #monotonic(): number {
+    return this.#network.scheduler.now
+  }
+
+  #running(): number {
+    return this.#host.running()
+  }
+
   #serverTime(): number {
     return this.#offset + this.#monotonic()
   }
 
   #at(deadline: number, run: () => void): Timer {
-    return this.#network.scheduler.after(deadline - this.#monotonic(), run, this.#endpoint)
+    let isCancelled = false
+    void this.#host.sleep(deadline - this.#running()).then(() => {
+      if (!isCancelled) run()
+    })
+    return {
+      cancel: () => {
+        isCancelled = true
+      },
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { RunningClock } from '../../packages/fieldwise/src/lib/running-clock.js'
 import type { Runtime } from '../../packages/fieldwise/src/lib/runtime.js'
 import { SimulatedMemcached } from './memcached.js'
 import { type Endpoint, type Faults, Network } from './network.js'
@@ -103,6 +104,8 @@ export class World {
 export interface HostOptions extends StoreOptions {
   /** How far this machine's clock is off, in milliseconds. */
   readonly skew?: number
+  /** Whether its running clock beats, and so finds out by itself that the process stood still. Without it, it is told, which takes fewer events. */
+  readonly beats?: boolean
 }
 
 /** One web server's process: what the core takes its time, chance and storage from. */
@@ -123,11 +126,14 @@ export class Host implements Endpoint {
     const start = random.between(0, 1e6)
     this.world = world
     this.name = name
+    const monotonic = () => start + world.now
+    const running = options.beats ? this.#beatingClock(monotonic) : this.#toldClock(monotonic)
     this.runtime = {
-      monotonic: () => start + world.now,
+      monotonic,
+      running: () => running.now(),
       bytes: (size) => random.bytes(size),
       random: () => random.next(),
-      sleep: (milliseconds) => new Promise((resolve) => world.scheduler.after(milliseconds, resolve, this)),
+      sleep: (milliseconds, idly = false) => running.sleep(milliseconds, idly),
     }
     this.clock = { now: () => world.serverTime() + (options.skew ?? 0) }
     this.store = new SimulatedStore(world.network, this, options)
@@ -142,6 +148,33 @@ export class Host implements Endpoint {
     this.pausedUntil = Math.max(this.pausedUntil, this.world.now + milliseconds)
     this.#pauses.push([from, this.pausedUntil])
     this.log(() => `paused for ${Math.round(milliseconds)} ms`)
+  }
+
+  /** Finds out by its beats that the process stood still, as it does in earnest. */
+  #beatingClock(monotonic: () => number): RunningClock {
+    return new RunningClock({
+      monotonic,
+      after: (milliseconds, ring) => {
+        const timer = this.world.scheduler.after(milliseconds, ring, this)
+        return { keepAlive: () => {}, cancel: () => timer.cancel() }
+      },
+      // What a process finds on waking is all heard within a millisecond.
+      afterPoll: (ring) => void this.world.scheduler.after(1, ring, this),
+    })
+  }
+
+  /** Knows how long the process stood still. */
+  #toldClock(monotonic: () => number): Pick<RunningClock, 'now' | 'sleep'> {
+    const now = () => monotonic() - this.#stood
+    const sleepUntil = async (at: number): Promise<void> => {
+      while (now() < at - 1e-6) await new Promise<void>((wake) => void this.world.scheduler.after(at - now(), wake, this))
+    }
+    return { now, sleep: (milliseconds) => sleepUntil(now() + milliseconds) }
+  }
+
+  /** How long this process has not run so far. */
+  get #stood(): number {
+    return this.#pauses.length === 0 ? 0 : this.pausedBetween(0, this.world.now)
   }
 
   /** How much of a stretch of time this process did not run. A pause ends with what it finds on waking, a little later. */

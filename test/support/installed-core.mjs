@@ -17,11 +17,11 @@ async function make() {
   let now = Date.now()
   const start = now
   const clock = { now: () => now }
-  const monotonic = () => now - start
+  const running = () => now - start
   const store = memoryStore()
-  store.start?.({ clock, monotonic })
+  store.start?.({ clock, running, sleep: async () => {} })
   const elapse = async (/** @type {number} */ milliseconds) => {
     now += milliseconds
   }
-  return { store, another: async () => store, elapse, monotonic, clock, end: () => store.close() }
+  return { store, another: async () => store, elapse, running, clock, end: () => store.close() }
 }

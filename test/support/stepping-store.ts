@@ -29,10 +29,10 @@ export class SteppingStore implements Store {
   /** Values larger than this are refused, keys included. */
   largest: number | undefined
   readonly #inner: Store
-  readonly #runtime: Pick<Runtime, 'monotonic' | 'sleep'>
+  readonly #runtime: Pick<Runtime, 'running' | 'sleep'>
   #connection = 0
 
-  constructor(inner: Store, runtime: Pick<Runtime, 'monotonic' | 'sleep'>, traits: Partial<StoreTraits> = {}) {
+  constructor(inner: Store, runtime: Pick<Runtime, 'running' | 'sleep'>, traits: Partial<StoreTraits> = {}) {
     this.#inner = inner
     this.#runtime = runtime
     this.traits = { ...inner.traits, ...traits }
@@ -67,7 +67,7 @@ export class SteppingStore implements Store {
   }
 
   async now(sid: string, deadline: number): Promise<number> {
-    if (this.outage === 'silent') await this.#runtime.sleep(deadline - this.#runtime.monotonic())
+    if (this.outage === 'silent') await this.#runtime.sleep(deadline - this.#runtime.running())
     if (this.outage !== undefined) throw cut()
     return this.#inner.now(sid, deadline)
   }
@@ -153,7 +153,7 @@ export class SteppingStore implements Store {
   }
 
   async #wait(requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
-    await this.#runtime.sleep(deadline - this.#runtime.monotonic())
+    await this.#runtime.sleep(deadline - this.#runtime.running())
     return this.#failed(requests, 'open')
   }
 

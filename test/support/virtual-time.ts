@@ -6,6 +6,7 @@ export class VirtualTime {
   readonly clock = { now: () => this.#now }
   readonly runtime: Runtime = {
     monotonic: () => this.#now - start,
+    running: () => this.#now - start,
     bytes: (size) => randomBytes(size),
     random: () => 0.5,
     sleep: (milliseconds) => this.#sleep(milliseconds),

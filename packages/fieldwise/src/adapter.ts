@@ -16,6 +16,7 @@ export {
   type SessionInspection,
 } from './lib/inspection.js'
 export { assertOptions, type Refusal } from './lib/options.js'
+export { RunningClock, runningClock } from './lib/running-clock.js'
 export { isFieldName } from './lib/schema.js'
 export { canCreateUnder, createUnder, resumeFor, tokenUnder, valueOfJson } from './lib/sessions.js'
 export { type Entry, fromCaller } from './lib/stack.js'

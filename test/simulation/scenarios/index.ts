@@ -6,8 +6,9 @@ import { createAndEnd } from './create-and-end.js'
 import { eviction } from './eviction.js'
 import { headerRaces } from './header-races.js'
 import { oneField } from './one-field.js'
+import { stalls } from './stalls.js'
 
-export const scenarios: readonly Scenario[] = [oneField, absentField, continuousUse, createAndEnd, browser, headerRaces, eviction]
+export const scenarios: readonly Scenario[] = [oneField, absentField, continuousUse, createAndEnd, browser, headerRaces, eviction, stalls]
 
 export function scenarioNamed(name: string): Scenario {
   const scenario = scenarios.find((one) => one.name === name)

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Activity } from './activity.js'
 import { type Call, type Operation, perform, performAsync } from './call.js'
@@ -75,4 +76,37 @@ test('a call that has ended lets go of its signal', async () => {
     expect(listeners.size).toBe(1)
   })
   expect(listeners.size).toBe(0)
+})
+
+test('a thousand calls of one signal share one listener, without a warning, and end at once when it is aborted', async () => {
+  const warnings: Error[] = []
+  const hear = (warning: Error) => warnings.push(warning)
+  process.on('warning', hear)
+  const giving = new AbortController()
+  const never = () => new Promise<void>(() => {})
+  const calls = Array.from({ length: 1_000 }, () => performAsync(engine, operation, { signal: giving.signal }, never))
+  expect(getEventListeners(giving.signal, 'abort')).toHaveLength(1)
+  giving.abort('gave up')
+  const outcomes = await Promise.allSettled(calls)
+  expect(new Set(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason))).toEqual(new Set(['gave up']))
+  expect(getEventListeners(giving.signal, 'abort')).toEqual([])
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', hear)
+  expect(warnings).toEqual([])
+})
+
+test('a signal is listened to as long as one of its calls is under way, whichever ends first', async () => {
+  const giving = new AbortController()
+  const under = [0, 1].map(() => {
+    let end = () => {}
+    const work = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    return { end: () => end(), call: performAsync(engine, operation, { signal: giving.signal }, () => work) }
+  }) as [{ end(): void; call: Promise<void> }, { end(): void; call: Promise<void> }]
+  under[0].end()
+  await under[0].call
+  expect(getEventListeners(giving.signal, 'abort')).toHaveLength(1)
+  giving.abort('gave up')
+  await expect(under[1].call).rejects.toBe('gave up')
 })

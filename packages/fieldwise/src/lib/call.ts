@@ -7,6 +7,7 @@ import { ownError } from './own-error.js'
 import type { Receiver } from './receiver.js'
 import type { OperationOptions } from './session.js'
 import { calledAt, type Entry, fromCaller, rejectAtCaller } from './stack.js'
+import { disobey, obey } from './signals.js'
 
 /** What one call of the public surface is, for those who watch. */
 export interface Operation {
@@ -56,15 +57,17 @@ export function performAsync<T>(
 
 /** One call that is under way: counted, so that `close` waits for it, measured, and given up when its signal says so. Its first end counts. */
 export class Call<T> implements Receiver<T> {
-  /** On the monotonic clock. */
+  /** On the running clock, for its deadline. */
   readonly started: number
+  /** On the monotonic clock, for those who watch. */
+  readonly #startedAt: number
   readonly #engine: Engine
   readonly #operation: Operation
   readonly #resolve: (value: T | PromiseLike<T>) => void
   readonly #reject: (error: unknown) => void
   /** The async context of its caller, where somebody wants to be told in it. */
   readonly #context: AsyncResource | undefined
-  #stopObeying: (() => void) | undefined
+  #signal: AbortSignal | undefined
   #isOver = false
 
   constructor(
@@ -78,7 +81,8 @@ export class Call<T> implements Receiver<T> {
     this.#resolve = resolve
     this.#reject = reject
     this.#context = engine.core.telemetry.isWatched ? new AsyncResource('fieldwise') : undefined
-    this.started = engine.core.runtime.monotonic()
+    this.started = engine.core.runtime.running()
+    this.#startedAt = engine.core.runtime.monotonic()
     engine.activity.enter()
   }
 
@@ -108,14 +112,13 @@ export class Call<T> implements Receiver<T> {
 
   /** Ends with the signal's reason as soon as it is aborted. */
   obey(signal: AbortSignal): void {
-    const abort = () => this.fail(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    this.#stopObeying = () => signal.removeEventListener('abort', abort)
+    this.#signal = signal
+    obey(signal, this)
   }
 
   #end(error: unknown): void {
     this.#isOver = true
-    this.#stopObeying?.()
+    if (this.#signal) disobey(this.#signal, this)
     this.#engine.activity.leave()
     if (this.#context) this.#context.runInAsyncScope(() => this.#tell(error))
     else this.#tell(error)
@@ -124,6 +127,6 @@ export class Call<T> implements Receiver<T> {
   #tell(error: unknown): void {
     const { telemetry, runtime } = this.#engine.core
     const { name, fields, subject } = this.#operation
-    telemetry.ended(name, subject.sid, fields, this.started, runtime.monotonic(), error)
+    telemetry.ended(name, subject.sid, fields, this.#startedAt, runtime.monotonic(), error)
   }
 }

@@ -404,7 +404,7 @@ function subjectOf({ traits, wrap }: Wrapped): ContractSubject {
       return {
         store,
         clock,
-        monotonic: () => time,
+        running: () => time,
         another: async () => (traits.shared ? wrap(memory, cut) : store),
         elapse: async (milliseconds) => {
           time += milliseconds

@@ -892,7 +892,7 @@ function outageCases(): ContractCase[] {
         // Long, so that an outage may begin within the first answer and no short answer slips through whole.
         await scene.answers(scene.add('a', 'x'.repeat(100)))
         await duringEachOutage(harness, async () => {
-          const begun = harness.monotonic()
+          const begun = harness.running()
           const flights = Array.from({ length: 20 }, () => scene.answers(scene.get('a'), scene.replace('a', 'y')))
           const others = [scene.store.now(scene.sid, scene.deadline), scene.store.check(scene.deadline)]
           const outcomes = await Promise.allSettled(others)
@@ -900,7 +900,7 @@ function outageCases(): ContractCase[] {
           for (const answer of await scene.answers(scene.get('a'))) isOutage(answer)
           const [, check] = outcomes
           assert.ok(check?.status === 'rejected' && isFieldwiseError(check.reason, 'STORE_UNAVAILABLE'))
-          assert.ok(harness.monotonic() - begun < 2 * scene.store.traits.timeout + slack, 'every call ended in time')
+          assert.ok(harness.running() - begun < 2 * scene.store.traits.timeout + slack, 'every call ended in time')
         })
       },
     },
@@ -1058,8 +1058,8 @@ function isOutage(answer: StoreAnswer): void {
 }
 
 async function untilBack(scene: Scene): Promise<void> {
-  const givenUp = scene.harness.monotonic() + patience
-  while (scene.harness.monotonic() < givenUp) {
+  const givenUp = scene.harness.running() + patience
+  while (scene.harness.running() < givenUp) {
     const [answer] = await scene.answers(scene.get('none'))
     if (answer?.result === 'missing') return
     await scene.harness.elapse(50)

@@ -24,7 +24,7 @@ export interface ContractHarness {
   /** Lets time pass, for the store's items too. */
   elapse(milliseconds: number): Promise<void>
   /** The clock of the store's deadlines, as given to `store.start`. */
-  monotonic(): number
+  running(): number
   /** What time it is for the store's server. */
   readonly clock: { now(): number }
   /** The ways in which this store can be cut off, such as its server stopped, or silent. */
@@ -101,7 +101,7 @@ export class Scene {
   }
 
   get deadline(): number {
-    return this.harness.monotonic() + this.store.traits.timeout
+    return this.harness.running() + this.store.traits.timeout
   }
 
   get step(): number {

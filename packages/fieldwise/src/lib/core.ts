@@ -33,16 +33,16 @@ export interface Settings {
   mayBeAbsent(field: string): boolean
 }
 
-/** A point on the monotonic clock by which a call has to end (W9). */
+/** A point on the running clock by which a call has to end (W9, D1). */
 export type Deadline = number
 
 /** The deadline of a call that only reads. */
-export function readDeadline(core: Core, started = core.runtime.monotonic()): Deadline {
+export function readDeadline(core: Core, started = core.runtime.running()): Deadline {
   return started + core.store.traits.timeout
 }
 
 /** The deadline of a call that writes. */
-export function writeDeadline(core: Core, started = core.runtime.monotonic()): Deadline {
+export function writeDeadline(core: Core, started = core.runtime.running()): Deadline {
   return started + core.settings.patience
 }
 
@@ -60,7 +60,7 @@ export function send(
   sid: string,
   requests: readonly StoreRequest[],
   deadline: Deadline,
-  now = core.runtime.monotonic(),
+  now = core.runtime.running(),
 ): Promise<Flight> {
   if (now >= deadline)
     return Promise.resolve({ answers: requests.map(() => ({ result: 'unsent', error: late() })), at: Number.NaN })

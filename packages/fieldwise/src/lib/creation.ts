@@ -28,7 +28,7 @@ export async function createSession(core: Core, values: ReadonlyMap<string, stri
       const sid = core.store.place(uuid({ random: core.runtime.bytes(16) }))
       return await attemptCreation(core, { sid, secret: newSecret(core.runtime) }, values, options)
     } catch (error) {
-      const isFinal = attempt === mostAttempts || core.runtime.monotonic() >= options.deadline
+      const isFinal = attempt === mostAttempts || core.runtime.running() >= options.deadline
       if (isFinal || !isFieldwiseError(error, 'STORE_UNAVAILABLE')) throw error
     }
   }
@@ -65,7 +65,7 @@ async function attemptCreation(
 ): Promise<Created> {
   const { store, runtime, keys } = core
   const { sid } = token
-  const at = await store.now(sid, Math.min(options.deadline, runtime.monotonic() + store.traits.timeout))
+  const at = await store.now(sid, Math.min(options.deadline, runtime.running() + store.traits.timeout))
   const items = new Map(Array.from(values, ([field, json]) => [field, newItem(core, field, json, at)]))
   const header = newHeader(core, token, items, at, options)
   const adds = [...items].map(([field, item]) => addition(core, sid, field, keys.field(sid, field), encodeItem(item), header, at))

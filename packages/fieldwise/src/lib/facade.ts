@@ -229,7 +229,7 @@ export class SessionFacade extends Propertyless {
     const values = await this.#read(names, started)
     const others = open ? this.#visit.listed.filter((name) => !names.includes(name)) : []
     if (others.length > 0) {
-      for (const [name, json] of await this.#read(others, core.runtime.monotonic())) values.set(name, json)
+      for (const [name, json] of await this.#read(others, core.runtime.running())) values.set(name, json)
     }
     return new Map([...values].filter((entry): entry is [string, string] => entry[1] !== undefined))
   }

@@ -164,7 +164,8 @@ class FieldWrite {
   }
 
   /** Drops the edits whose callers gave up, and ends those whose time is up. False when none is left. */
-  #dropSettled(now = this.#core.runtime.monotonic()): boolean {
+  #dropSettled(): boolean {
+    const now = this.#core.runtime.running()
     for (const edit of this.#edits) {
       if (now >= edit.deadline) edit.fail(this.#explain(this.#attempts === 0 ? waitedTooLong() : this.#conflict()))
     }
@@ -381,11 +382,10 @@ class FieldWrite {
 
   /** What can be tried in one round trip, without reading first: all else is left to an attempt that reads. */
   #withoutReading(recent: Left | undefined): FirstTry | undefined {
-    const now = this.#core.runtime.monotonic()
-    if (!this.#dropSettled(now)) return undefined
+    if (!this.#dropSettled()) return undefined
     const known = this.#knownToAll()
     if (known === undefined) return undefined
-    return this.#mayBeBlind(known) ? this.#blindly(known) : recent && this.#tryOver(recent, now)
+    return this.#mayBeBlind(known) ? this.#blindly(known) : recent && this.#tryOver(recent)
   }
 
   /** Stores a value that does not depend on the one before, over whatever is there. */
@@ -400,10 +400,10 @@ class FieldWrite {
    * Changes the value that this process has last seen. Nothing that is found out over it counts unless it is stored, since only that
    * shows that it was still the value.
    */
-  #tryOver(recent: Left, now: number): FirstTry | undefined {
+  #tryOver(recent: Left): FirstTry | undefined {
     const { header, item: base, version } = recent
     if (!this.#isSteady(header, base)) return undefined
-    const at = recent.at + (now - recent.heard)
+    const at = recent.at + (this.#core.runtime.monotonic() - recent.heard)
     const json = this.#tryEdits(base.json)
     if (json === base.json) return undefined
     const item = this.#over(header, { item: base, version }, at)(json)

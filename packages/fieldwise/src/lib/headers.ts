@@ -204,7 +204,7 @@ export class Headers {
   }
 
   #dropLate(waiting: Waiting[], isOpen: boolean): Waiting[] {
-    const now = this.#core.runtime.monotonic()
+    const now = this.#core.runtime.running()
     return waiting.filter((one) => {
       if (now < one.deadline) return true
       const late = unavailable(undefined)

@@ -177,7 +177,7 @@ class Inspector {
   async #flight(names: readonly string[]): Promise<Reading> {
     const keys = [...names.map((name) => this.#keys.field(this.#sid, name)), this.#keys.header(this.#sid)]
     const requests = keys.map((key) => ({ op: 'get', key }) as const)
-    const deadline = performance.now() + this.#store.traits.timeout
+    const deadline = systemRuntime.running() + this.#store.traits.timeout
     const { answers, at } = await this.#store.flight(this.#sid, requests, deadline)
     const header = this.#found(keys.at(-1) as string, headerName, answers.at(-1) as StoreAnswer, decodeHeader)
     const items = names.map((name, index) => {

@@ -14,11 +14,11 @@ export class Patience {
   /** Waits before the next attempt. False when there is no time for one. */
   async pause(): Promise<boolean> {
     const { runtime } = this.#core
-    const left = this.#deadline - runtime.monotonic()
+    const left = this.#deadline - runtime.running()
     if (left <= 0) return false
     const ceiling = Math.min(longestPause, firstPause * 2 ** this.#pauses++)
     await runtime.sleep(Math.min(left, ceiling * runtime.random()))
-    return runtime.monotonic() < this.#deadline
+    return runtime.running() < this.#deadline
   }
 }
 

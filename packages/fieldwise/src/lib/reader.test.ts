@@ -260,7 +260,7 @@ describe('headers that were read before', () => {
     } as unknown as Core)
   })
 
-  const read = (sid: string) => reader.read(sid, [], world.time.runtime.monotonic() + 1_000, asItIs)
+  const read = (sid: string) => reader.read(sid, [], world.time.runtime.running() + 1_000, asItIs)
 
   async function readOthers(count: number): Promise<void> {
     for (let index = 0; index < count; index++) await read(`other ${opened} ${index}`)

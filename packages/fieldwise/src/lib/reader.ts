@@ -95,14 +95,14 @@ export class Reader {
     }
     if (this.#boarding.size === 0) void endOfTick.then(this.#depart)
     // A flight with another deadline may be boarding; that one goes as it is.
-    if (boarding) this.#send(boarding, this.#core.runtime.monotonic())
+    if (boarding) this.#send(boarding, this.#core.runtime.running())
     this.#boarding.set(sid, new Boarding(sid, fields, deadline, passenger))
   }
 
   readonly #depart = (): void => {
     const boarding = this.#boarding
     this.#boarding = new Map()
-    const now = this.#core.runtime.monotonic()
+    const now = this.#core.runtime.running()
     for (const one of boarding.values()) this.#send(one, now)
   }
 
@@ -124,7 +124,7 @@ export class Reader {
   /** A read whose answer was cut off changes nothing and may go out once more; a header that has changed is read as a whole. */
   #land(boarding: Boarding, flight: Flight, known: KnownHeader | undefined): void {
     if (!flight.answers.some(asksAgain)) return this.#arrive(boarding, flight, known)
-    this.#fly(boarding, undefined, this.#core.runtime.monotonic(), (second) => this.#arrive(boarding, second, undefined))
+    this.#fly(boarding, undefined, this.#core.runtime.running(), (second) => this.#arrive(boarding, second, undefined))
   }
 
   #arrive(boarding: Boarding, flight: Flight, known: KnownHeader | undefined): void {

@@ -1,26 +1,26 @@
 import { randomBytes } from 'node:crypto'
+import { runningClock } from './running-clock.js'
 
 /** Where the core takes time, chance and waiting from, so that a test can decide them. The clock of stored times is the store's. */
 export interface Runtime {
-  /** Milliseconds that only ever grow; for deadlines and for the time since something. */
+  /** Milliseconds that only ever grow; for the time since something (D4). */
   monotonic(): number
+  /** Milliseconds that only grow while this process runs; for deadlines (D1). */
+  running(): number
   /** Cryptographically strong random bytes. */
   bytes(size: number): Buffer
   /** A number in [0, 1) for jitter. */
   random(): number
-  /** Waits. A waiting that is only there to give something up (`idly`) keeps no process alive. */
+  /** Waits on the running clock. A waiting that is only there to give something up (`idly`) keeps no process alive. */
   sleep(milliseconds: number, idly?: boolean): Promise<void>
 }
 
 export const systemRuntime: Runtime = {
   monotonic: () => performance.now(),
+  running: () => runningClock.now(),
   bytes: (size) => randomBytes(size),
   random: () => Math.random(),
-  sleep: (milliseconds, idly = false) =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds)
-      if (idly) timer.unref()
-    }),
+  sleep: (milliseconds, idly = false) => runningClock.sleep(milliseconds, idly),
 }
 
 /**

@@ -42,7 +42,7 @@ export interface Store {
   /**
    * The present time of the server that holds `sid`, in milliseconds since 1970, after connecting to it where that is needed.
    *
-   * @throws {StoreUnavailableError} when that server cannot be reached by `deadline` (on {@link StoreHost.monotonic}).
+   * @throws {StoreUnavailableError} when that server cannot be reached by `deadline` (on {@link StoreHost.running}).
    */
   now(sid: string, deadline: number): Promise<number>
 
@@ -77,8 +77,16 @@ export interface StoreTraits {
 
 /** What `createSessions` offers to its store. */
 export interface StoreHost {
-  /** Milliseconds that only ever grow. All deadlines are points on it. */
-  monotonic(): number
+  /**
+   * Milliseconds that only grow while this process runs. All deadlines are points on it: what a server had no chance to answer in, because
+   * this process was stopped or too busy to listen, is not counted.
+   */
+  running(): number
+  /**
+   * Waits until so many milliseconds have passed on that clock, and what had arrived by then was read: a store that gives something up
+   * then gives up nothing that is there. Keeps no process alive.
+   */
+  sleep(milliseconds: number): Promise<void>
   /** The clock that a store without one of its own goes by. */
   readonly clock: { now(): number }
 }

@@ -25,7 +25,7 @@ export class Watch<T extends { readonly deadline: Deadline }> {
 
   async #sleepUntil(deadline: Deadline): Promise<void> {
     this.#wakeAt = deadline
-    await this.#runtime.sleep(Math.max(0, deadline - this.#runtime.monotonic()), true)
+    await this.#runtime.sleep(Math.max(0, deadline - this.#runtime.running()), true)
     // One with an earlier deadline has come since; it has its own waking.
     if (this.#wakeAt !== deadline) return
     this.#wakeAt = Number.POSITIVE_INFINITY
@@ -33,7 +33,7 @@ export class Watch<T extends { readonly deadline: Deadline }> {
   }
 
   #expireLate(): void {
-    const now = this.#runtime.monotonic()
+    const now = this.#runtime.running()
     let next = Number.POSITIVE_INFINITY
     for (const one of this.#waiting) {
       if (one.deadline > now) {

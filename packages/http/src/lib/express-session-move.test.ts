@@ -29,7 +29,7 @@ beforeEach(() => {
 /** What another web server has of the sessions that all of them share. */
 function process(): SteppingStore {
   return new SteppingStore(shared, {
-    monotonic: () => performance.now(),
+    running: () => performance.now(),
     sleep: (milliseconds) => new Promise((wake) => setTimeout(wake, milliseconds)),
   })
 }

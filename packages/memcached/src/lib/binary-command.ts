@@ -25,6 +25,7 @@ export class BinaryCommand implements Exchange {
   sentAt = 0
   settled = false
   complete = false
+  readonly isDated = false
   deadline: number
   readonly #client: MemjsClient
   readonly #command: Command

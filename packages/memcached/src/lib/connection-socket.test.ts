@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { turn } from '../../../../test/support/virtual-time.js'
+import type { Clocks } from './clocks.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import type { Bytes, Outbox } from './outbox.js'
 import { type Exchange, type Fate, type ServerFacts, type Wire, WireError } from './wire.js'
@@ -31,7 +32,15 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const monotonic = () => Date.now() - start
+const now = () => Date.now() - start
+/** Time passes for all clocks alike, and who has waited is woken when the sockets were read. */
+const clocks: Clocks = {
+  running: now,
+  monotonic: now,
+  wall: () => Date.now(),
+  sleep: (milliseconds) =>
+    new Promise((wake) => setTimeout(() => setImmediate(wake), Math.max(0, Math.ceil(milliseconds))).unref()),
+}
 
 function connection(options: Partial<ConnectionOptions> = {}): Connection {
   socket = new TestSocket()
@@ -46,9 +55,9 @@ function connection(options: Partial<ConnectionOptions> = {}): Connection {
     connectTimeout,
     timeout,
     clockOffset: undefined,
-    monotonic,
+    clocks,
     onReady: (_connection, known) => ready.push(known),
-    onEnd: (_connection, error) => ended.push(error),
+    onEnd: (_connection, makeError) => ended.push(makeError()),
     ...options,
   })
 }
@@ -130,13 +139,13 @@ describe('while it connects, a connection', () => {
 
   test('that has ended is not greeted, and does not become ready', async () => {
     const one = connection()
-    one.end(new StoreUnavailableError('enough'))
+    one.end(() => new StoreUnavailableError('enough'))
     socket.connected()
     expect(wire.greetedBy).toBeUndefined()
 
     const other = connection()
     socket.connected()
-    other.end(new StoreUnavailableError('enough'))
+    other.end(() => new StoreUnavailableError('enough'))
     wire.greeted.resolve(facts)
     await settled()
     expect([other.ready, ready]).toEqual([false, []])
@@ -151,14 +160,13 @@ describe('while it connects, a connection', () => {
     expect(ended[0]?.cause).toBeUndefined()
   })
 
-  test('ends with the error of a call of the greeting as it is', async () => {
+  test('ends with what a call of the greeting was told', async () => {
     connection()
     socket.connected()
-    const error = new StoreUnavailableError('refused')
-    wire.greeted.reject(error)
+    wire.greeted.reject(new StoreUnavailableError('refused', facts))
     await settled()
-    expect(ended).toEqual([error])
-    expect(ended[0]).toBe(error)
+    expect(complaints()).toEqual(['refused'])
+    expect(ended[0]?.cause).toBe(facts)
   })
 
   test('that is closed says what the server may be; one that was ready does not', async () => {
@@ -175,7 +183,7 @@ describe('while it connects, a connection', () => {
   test('takes what is asked for the greeting at once, and in one write with what is asked beside it', async () => {
     const one = connection()
     await pass(5)
-    const call = new Call('version')
+    const call = new Call('version', { isDated: false })
     one.ask(call)
     expect([call.calledAt, call.sentAt]).toEqual([5, 5])
     expect(socket.log).toEqual(['cork', 'write version\n latin1'])
@@ -229,6 +237,101 @@ describe('the clock of the server', () => {
     wire.time.reject(new WireError('tells no time'))
     await settled()
     expect(complaints()).toEqual(['cache-1 tells no time'])
+  })
+})
+
+describe('the clock of the server, when this process or its machine stood still,', () => {
+  const read = facts.time * 1_000
+  let lost: number
+  beforeEach(() => {
+    lost = 0
+  })
+  /** The monotonic clock loses what a sleeping machine sleeps. */
+  const asleep = () => ({ clocks: { ...clocks, running: () => now() - lost, monotonic: () => now() - lost } })
+  function sleep(milliseconds: number): void {
+    vi.setSystemTime(Date.now() + milliseconds)
+    lost += milliseconds
+  }
+
+  test('is read once more before anything is sent, where the answer of the greeting had lain unread', async () => {
+    const one = connection({ clocks: { ...clocks, running: () => Math.min(now(), 100) } })
+    socket.connected()
+    const call = new Call('a')
+    one.send(call)
+    await pass(65_000)
+    wire.greeted.resolve(facts)
+    await settled()
+    expect([one.ready, wire.timesRead]).toEqual([false, [100 + timeout]])
+    wire.time.resolve(facts.time + 65)
+    await settled()
+    await turn()
+    expect([one.ready, one.serverTime(), socket.written]).toEqual([true, read + 65_000, ['a\n']])
+  })
+
+  test('is read ahead of what is sent after the machine slept, and dates it', async () => {
+    const one = await opened(asleep())
+    await send(one, new Call('a'))
+    received('a\n')
+    sleep(3_600_000)
+    const [call, waiting] = [new Call('b'), new Call('now', { parts: [], replies: 0 })]
+    await send(one, call, waiting)
+    expect(wire.timesRead).toHaveLength(1)
+    received('b\n')
+    expect([call.outcome, waiting.outcome]).toEqual([undefined, undefined])
+    wire.time.resolve(facts.time + 3_600)
+    await settled()
+    const dated = { settled: true, at: read + 3_600_000 }
+    expect([call.outcome, waiting.outcome]).toEqual([dated, dated])
+  })
+
+  test('is read before what was under way when the machine slept is dated', async () => {
+    const one = await opened(asleep())
+    const call = new Call('a')
+    await send(one, call)
+    sleep(3_600_000)
+    received('a\n')
+    expect([call.outcome, wire.timesRead.length]).toEqual([undefined, 1])
+    wire.time.resolve(facts.time + 3_600)
+    await settled()
+    expect(call.outcome).toEqual({ settled: true, at: read + 3_600_000 })
+  })
+
+  test.each(['its deadline', 'the end of the connection'])('leaves what it could not date open at %s', async (what) => {
+    const one = await opened(asleep())
+    const call = new Call('a', { deadline: 50 })
+    await send(one, call)
+    sleep(3_600_000)
+    received('a\n')
+    if (what === 'its deadline') await pass(50)
+    else socket.emit('close')
+    expect(call.outcome?.fate).toBe('open')
+  })
+
+  test('is right after a wall clock was set, whichever way', async () => {
+    const one = await opened({ clocks: { ...clocks, wall: () => Date.now() - lost } })
+    lost = 7_200_000
+    const call = new Call('a')
+    await send(one, call)
+    wire.time.resolve(facts.time)
+    await settled()
+    received('a\n')
+    expect(call.outcome).toEqual({ settled: true, at: read })
+    expect(ended).toEqual([])
+  })
+})
+
+describe('the errors of what a connection could not do', () => {
+  test('are one for each call, so that whoever changes one changes no other', async () => {
+    const one = await opened()
+    const calls = ['a', 'b', 'c'].map((name) => new Call(name))
+    await send(one, ...calls.slice(0, 2))
+    one.send(calls[2] as Call)
+    socket.emit('close')
+    const late = new Call('late')
+    one.send(late)
+    const errors = [...calls, late].map(({ error }) => error)
+    expect(new Set(errors).size).toBe(4)
+    expect(new Set([...errors, ...ended].map((error) => error?.message)).size).toBe(1)
   })
 })
 
@@ -316,8 +419,7 @@ describe('a call', () => {
 
   test('after the end is answered with how it ended', async () => {
     const one = await opened()
-    const error = new StoreUnavailableError('enough')
-    one.end(error)
+    one.end(() => new StoreUnavailableError('enough'))
     const [sent, asked] = [new Call('a'), new Call('b')]
     await send(one, sent)
     one.ask(asked)
@@ -385,7 +487,7 @@ describe('a deadline', () => {
   })
 
   test('that is not a whole number of milliseconds is not looked at early', async () => {
-    const one = await opened({ monotonic: () => monotonic() + 0.5 })
+    const one = await opened({ clocks: { ...clocks, running: () => now() + 0.5 } })
     const call = new Call('a', { deadline: 50.25 })
     await send(one, call)
     const set = vi.spyOn(globalThis, 'setTimeout')
@@ -516,34 +618,23 @@ describe('a connection is given up', () => {
 })
 
 describe('the end', () => {
-  test('settles what is under way once, and leaves nothing that would run', async () => {
+  test('settles what is under way once, and nothing comes of it later', async () => {
     const one = await opened()
     const [sent, waiting] = [new Call('sent'), new Call('waiting')]
     await send(one, sent)
     one.send(waiting)
-    const error = new StoreUnavailableError('enough')
-    one.end(error)
-    one.end(new StoreUnavailableError('again'))
+    one.end(() => new StoreUnavailableError('enough'))
+    one.end(() => new StoreUnavailableError('again'))
     socket.emit('close')
     received('sent\n')
     expect([sent.outcome, waiting.outcome]).toEqual([
       { fate: 'open', message: 'enough' },
       { fate: 'unsent', message: 'enough' },
     ])
-    expect(ended).toEqual([error])
+    expect(complaints()).toEqual(['enough'])
+    await pass(connectTimeout)
+    expect(ended).toHaveLength(1)
     expect(socket.log.filter((entry) => entry === 'destroy')).toHaveLength(1)
-    expect(vi.getTimerCount()).toBe(0)
-  })
-
-  test('while a deadline is about to be looked at leaves nothing that would run either', async () => {
-    const one = connection()
-    vi.setSystemTime(start + 10)
-    await send(one, new Call('a', { deadline: 20 }))
-    vi.setSystemTime(start + 20)
-    vi.advanceTimersToNextTimer()
-    one.end(new StoreUnavailableError('enough'))
-    await turn()
-    expect(vi.getTimerCount()).toBe(0)
   })
 })
 
@@ -574,7 +665,6 @@ describe('what is sent', () => {
     await turn()
     expect(socket.written).toEqual(['a\nb\n'])
     socket.emit('drain')
-    expect(vi.getTimerCount()).toBe(1)
     await send(one, new Call('c'))
     expect(socket.written).toEqual(['a\nb\n', 'c\n'])
   })
@@ -692,6 +782,7 @@ interface CallOptions {
   readonly deadline?: number
   readonly parts?: readonly Bytes[]
   readonly replies?: number
+  readonly isDated?: boolean
 }
 
 /** A request that is a line, and whose reply is the same line. */
@@ -700,11 +791,15 @@ class Call implements Exchange {
   calledAt = Number.NaN
   sentAt = Number.NaN
   outcome: { readonly settled?: true; readonly at?: number; readonly fate?: Fate; readonly message?: string } | undefined
+  error: FieldwiseError | undefined
+  readonly isDated: boolean
   readonly #name: string
   readonly #parts: readonly Bytes[]
   #due: number
 
-  constructor(name: string, { deadline = Number.POSITIVE_INFINITY, parts = [`${name}\n`], replies = 1 }: CallOptions = {}) {
+  constructor(name: string, options: CallOptions = {}) {
+    const { deadline = Number.POSITIVE_INFINITY, parts = [`${name}\n`], replies = 1, isDated = true } = options
+    this.isDated = isDated
     this.#name = name
     this.#parts = parts
     this.deadline = deadline
@@ -737,7 +832,8 @@ class Call implements Exchange {
     this.outcome ??= { settled: true, at }
   }
 
-  fail(fate: Fate, { message }: FieldwiseError): void {
-    this.outcome ??= { fate, message }
+  fail(fate: Fate, error: FieldwiseError): void {
+    this.error ??= error
+    this.outcome ??= { fate, message: error.message }
   }
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Store } from 'fieldwise/store-contract'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { complaint, Flyer, told } from '../../../../test/support/flights.js'
+import { host } from '../../../../test/support/host.js'
 import { Memcached } from '../../../../test/support/memcached.js'
 import {
   type Peer,
@@ -148,7 +149,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
       else peer.socket.once('resume', () => peer.send(answer))
     })
     await session.told(session.get('w'))
-    const slow = session.fly([session.get('s')], performance.now() + 30)
+    const slow = session.fly([session.get('s')], host.running() + 30)
     const quick = session.fly([session.get('q')])
     expect((await slow).answers.map(told)).toEqual(['open STORE_UNAVAILABLE'])
     late?.()
@@ -161,7 +162,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     const { session, server } = await scene(() => {}, '2000ms')
     await session.fly([])
     const patient = session.told(session.get('a'))
-    const { answers } = await session.fly([session.get('b')], performance.now() + 1_200)
+    const { answers } = await session.fly([session.get('b')], host.running() + 1_200)
     expect(answers.map(told)).toEqual(['open STORE_UNAVAILABLE'])
     const [peer] = server.peers as [Peer]
     for (const request of peer.requests) peer.send(reply.missing(request))
@@ -186,7 +187,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
 
   test('a call whose deadline has passed before it could be sent is never sent', async () => {
     const { session, server } = await scene((request, peer) => peer.send(reply.missing(request)))
-    const { answers } = await session.fly([session.add('a')], performance.now() - 1)
+    const { answers } = await session.fly([session.add('a')], host.running() - 1)
     expect(answers.map(told)).toEqual(['unsent STORE_UNAVAILABLE'])
     await session.told(session.get('b'))
     expect(server.requests).toEqual([`get ${session.key('b')}`])
@@ -401,7 +402,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     expect((await sent).answers.map(told)).toEqual(['open CLOSED', 'open CLOSED'])
     expect((await waiting).answers.map(told)).toEqual(['unsent CLOSED'])
     expect(await session.told(session.get('d'))).toEqual(['unsent CLOSED'])
-    await expect(store.check(performance.now() + 100)).rejects.toMatchObject({ code: 'CLOSED' })
+    await expect(store.check(host.running() + 100)).rejects.toMatchObject({ code: 'CLOSED' })
     await server.peers[0]?.closed
     expect(server.peers).toHaveLength(1)
   })

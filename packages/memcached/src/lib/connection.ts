@@ -1,10 +1,14 @@
 import type { Socket } from 'node:net'
+import { clearImmediate, setImmediate } from 'node:timers'
 import { type FieldwiseError, StoreUnavailableError } from 'fieldwise'
+import type { Clocks, Moment } from './clocks.js'
+import { explainSocketError } from './dial.js'
 import { Fifo } from './fifo.js'
 import { Inbox } from './inbox.js'
 import { defaultItemSizeMax } from './item-size.js'
 import { type Bytes, Outbox } from './outbox.js'
 import { type Exchange, explainForeign, type ServerFacts, Unspoken, type Wire, WireError, type WireHost } from './wire.js'
+import { ServerClock } from './server-clock.js'
 
 export interface ConnectionOptions {
   /** Begins to connect; `connected` is called when bytes can be sent. */
@@ -13,46 +17,53 @@ export interface ConnectionOptions {
   wire(host: WireHost): Wire
   /** Who is at the other end, for messages: its label and address. */
   readonly peer: string
-  /** How long, in milliseconds, until the server must have been reached and have said what it is. */
+  /** How long, in milliseconds in which this process runs, until the server must have been reached and have said what it is. */
   readonly connectTimeout: number
-  /** How long, in milliseconds, a request that was sent may remain without its answer before the connection is given up. */
+  /** How long, in milliseconds in which this process runs, a request that was sent may remain without its answer before the connection is given up. */
   readonly timeout: number
   /** A lower bound of the server's time minus the monotonic clock, as learned over an earlier connection. */
   readonly clockOffset: number | undefined
-  monotonic(): number
+  readonly clocks: Clocks
   onReady(connection: Connection, facts: ServerFacts): void
-  onEnd(connection: Connection, error: FieldwiseError): void
+  onEnd(connection: Connection, makeError: MakeError): void
 }
+
+/** Makes the error of one of those that are told how a connection ended: each is handed one of its own. */
+export type MakeError = () => FieldwiseError
 
 /**
  * One socket to one server. Buffers, queues and deadlines belong to this one connection and end with it: any anomaly destroys it and
  * fails all that is pending. Nothing is ever sent twice.
  */
 export class Connection implements WireHost {
-  /** The server's time minus the monotonic clock. */
-  clockOffset = Number.NaN
   itemSizeMax = defaultItemSizeMax
   /** The server showed that it does not speak this protocol: by what it said, or by hanging up before it said what it is. */
   isUnspoken = false
   readonly wire: Wire
   readonly #options: ConnectionOptions
+  readonly #clocks: Clocks
+  readonly #serverClock: ServerClock
   readonly #socket: Socket
   readonly #inbox = new Inbox()
   /** Not sent yet. */
   #waiting: Exchange[] = []
   /** Sent, with replies due. */
   readonly #sent = new Fifo<Exchange>()
-  #clockReadAt = Number.NaN
+  /** Answered, but not to be dated before the server's clock is known again. */
+  #undated: Exchange[] = []
+  #isReadingClock = false
+  #facts: ServerFacts | undefined
   #ready = false
-  #ended: FieldwiseError | undefined
+  #ended: MakeError | undefined
   #flush: NodeJS.Immediate | undefined
-  #timer: NodeJS.Timeout | undefined
   #wakeAt = Number.POSITIVE_INFINITY
   readonly #connectBy: number
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    this.#connectBy = options.monotonic() + options.connectTimeout
+    this.#clocks = options.clocks
+    this.#serverClock = new ServerClock(options.clocks, options.clockOffset)
+    this.#connectBy = this.#clocks.running() + options.connectTimeout
     this.wire = options.wire(this)
     this.#socket = options.dial(() => this.#greet())
     this.#listen()
@@ -63,44 +74,49 @@ export class Connection implements WireHost {
     return this.#ready
   }
 
+  /** The server's time minus the monotonic clock. */
+  get clockOffset(): number {
+    return this.#serverClock.offset
+  }
+
   /** Sends `exchange` with all others of this turn of the event loop, in one write. */
   send(exchange: Exchange): void {
-    if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended)
+    if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended())
     if (this.#waiting.length + this.#sent.size >= longestQueue) return exchange.fail('unsent', this.#overload())
     if (this.#idle) this.#socket.ref()
-    exchange.calledAt = this.#options.monotonic()
+    exchange.calledAt = this.#clocks.running()
     exchange.deadline = Math.min(exchange.deadline, exchange.calledAt + this.#options.timeout)
     this.#waiting.push(exchange)
     this.#wake(exchange.deadline)
     if (this.#ready) this.#scheduleFlush()
   }
 
-  /** Destroys the connection and fails all that is pending. */
-  end(error: FieldwiseError): void {
+  /** Destroys the connection and fails all that is pending, each with an error of its own. */
+  end(makeError: MakeError): void {
     if (this.#ended !== undefined) return
-    this.#ended = error
-    clearTimeout(this.#timer)
+    this.#ended = makeError
     clearImmediate(this.#flush)
     this.#inbox.clear()
     this.#socket.destroy()
-    for (const exchange of this.#sent.drain()) exchange.fail('open', error)
-    for (const exchange of this.#waiting.splice(0)) exchange.fail('unsent', error)
-    this.#options.onEnd(this, error)
+    for (const exchange of this.#undated.splice(0)) exchange.fail('open', makeError())
+    for (const exchange of this.#sent.drain()) exchange.fail('open', makeError())
+    for (const exchange of this.#waiting.splice(0)) exchange.fail('unsent', makeError())
+    this.#options.onEnd(this, makeError)
   }
 
   serverTime(): number {
-    return this.#options.monotonic() + this.clockOffset
+    return this.#serverClock.now()
   }
 
   ask(exchange: Exchange): void {
-    if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended)
+    if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended())
     const out = new Outbox()
     exchange.encode(out)
-    exchange.calledAt = this.#options.monotonic()
+    exchange.calledAt = this.#clocks.running()
     this.#push(exchange, exchange.calledAt)
     // One write for all that is asked at once: a second one, to a server that has hung up, would fail before its last words are read.
     this.#socket.cork()
-    process.nextTick(() => this.#socket.uncork())
+    void endOfTick.then(() => this.#socket.uncork())
     this.#write(out)
   }
 
@@ -125,44 +141,48 @@ export class Connection implements WireHost {
     if (this.#ended !== undefined) return
     this.#socket.setNoDelay(true)
     this.#socket.setKeepAlive(true, keepAliveDelay)
+    const asked = this.#serverClock.moment()
     this.wire.greet(this.#connectBy).then(
-      (facts) => this.#open(facts),
+      (facts) => {
+        this.#facts = facts
+        this.#hearTime(facts.time, asked)
+      },
       (error) => this.#refuse(error),
     )
   }
 
   #open(facts: ServerFacts): void {
-    if (this.#ended !== undefined) return
     this.itemSizeMax = facts.itemSizeMax
-    this.#setClock(facts.time, this.#options.clockOffset)
     this.#ready = true
     this.#options.onReady(this, facts)
     if (this.#idle) this.#socket.unref()
     this.#scheduleFlush()
   }
 
-  /**
-   * The server tells its time in whole seconds, so each reading is a lower bound of it, less than a second too low. The highest of
-   * several is the best; one that is lower by a second or more shows that the clock was set or the server is another one.
-   */
-  #setClock(time: number, earlier: number | undefined): void {
-    this.#clockReadAt = this.#options.monotonic()
-    const read = time * 1_000 - this.#clockReadAt
-    this.clockOffset = earlier !== undefined && earlier > read && earlier - read < 1_000 ? earlier : read
-  }
-
-  /** Two clocks drift apart by seconds a day, and a connection may live for months. */
-  #rereadClock(now: number): void {
-    this.#clockReadAt = now
-    this.wire.readTime(now + this.#options.timeout).then(
-      (time) => this.#setClock(time, this.clockOffset),
+  #readClock(): void {
+    if (this.#isReadingClock) return
+    this.#isReadingClock = true
+    const asked = this.#serverClock.moment()
+    this.wire.readTime(this.#clocks.running() + this.#options.timeout).then(
+      (time) => {
+        this.#isReadingClock = false
+        this.#hearTime(time, asked)
+      },
       (error) => this.#refuse(error),
     )
   }
 
+  #hearTime(time: number, asked: Moment): void {
+    if (this.#ended !== undefined) return
+    if (!this.#serverClock.learn(time, asked)) return this.#readClock()
+    const now = this.serverTime()
+    for (const exchange of this.#undated.splice(0)) exchange.settle(now)
+    if (!this.#ready && this.#facts !== undefined) this.#open(this.#facts)
+  }
+
   #refuse(error: unknown): void {
     if (error instanceof WireError) this.#fail(error.message)
-    else this.end(error as FieldwiseError)
+    else this.end(() => again(error as Error))
   }
 
   #scheduleFlush(): void {
@@ -172,13 +192,14 @@ export class Connection implements WireHost {
   #sendWaiting(): void {
     this.#flush = undefined
     if (this.#ended !== undefined || this.#socket.writableNeedDrain) return
-    const now = this.#options.monotonic()
     const waiting = this.#waiting
     this.#waiting = []
+    // Ahead of all: their replies come behind its own, so that they are dated by a clock that is known.
+    if (this.#serverClock.isDue()) this.#readClock()
+    const now = this.#clocks.running()
     const out = new Outbox()
     for (const exchange of waiting) this.#encode(exchange, now, out)
     if (!out.isEmpty) this.#write(out)
-    if (now - this.#clockReadAt > clockLife) this.#rereadClock(now)
     if (this.#idle) this.#socket.unref()
   }
 
@@ -186,8 +207,13 @@ export class Connection implements WireHost {
     if (exchange.settled) return
     if (exchange.deadline <= now) return exchange.fail('unsent', this.#tooLate())
     exchange.encode(out)
-    if (exchange.complete) exchange.settle(now + this.clockOffset)
+    if (exchange.complete) this.#settle(exchange, this.serverTime())
     else this.#push(exchange, now)
+  }
+
+  #settle(exchange: Exchange, at: number): void {
+    if (exchange.isDated && this.#serverClock.isInDoubt) this.#undated.push(exchange)
+    else exchange.settle(at)
   }
 
   #push(exchange: Exchange, now: number): void {
@@ -210,6 +236,7 @@ export class Connection implements WireHost {
     if (this.#ended !== undefined) return
     const bytes = this.#inbox.add(chunk)
     if (bytes === undefined) return
+    if (this.#ready && this.#serverClock.isDue()) this.#readClock()
     try {
       this.#readReplies(bytes)
     } catch (error) {
@@ -229,29 +256,27 @@ export class Connection implements WireHost {
       start = end
       if (!exchange.complete) continue
       this.#sent.shift()
-      exchange.settle(at)
+      this.#settle(exchange, at)
     }
   }
 
-  /** Makes sure that the one timer of this connection goes off at `deadline` at the latest. */
+  /** Makes sure that the deadlines are looked at by `deadline` at the latest. Answers that have arrived by then are read first (D2). */
   #wake(deadline: number): void {
     if (deadline >= this.#wakeAt) return
-    clearTimeout(this.#timer)
     this.#wakeAt = deadline
-    const delay = Math.max(0, Math.ceil(deadline - this.#options.monotonic()))
-    // Answers that have arrived while the event loop was busy are read first: immediates run after the socket was polled.
-    this.#timer = setTimeout(() => setImmediate(() => this.#checkDeadlines()), delay)
-    this.#timer.unref()
+    void this.#clocks.sleep(deadline - this.#clocks.running()).then(() => this.#checkDeadlines(deadline))
   }
 
-  #checkDeadlines(): void {
-    if (this.#ended !== undefined) return
-    const now = this.#options.monotonic()
+  #checkDeadlines(wokenAt: number): void {
+    // One with an earlier deadline has come since; it has its own waking.
+    if (this.#ended !== undefined || this.#wakeAt !== wokenAt) return
+    const now = this.#clocks.running()
     if (!this.#ready && this.#connectBy <= now) return this.#fail(this.#silent())
     const head = this.#sent.first
     if (head !== undefined && this.#stuckAt(head) <= now) return this.#fail(`did not answer within ${this.#options.timeout} ms`)
     this.#waiting = this.#waiting.filter((exchange) => !this.#failIfLate(exchange, 'unsent', now))
     for (const exchange of this.#sent) this.#failIfLate(exchange, 'open', now)
+    this.#undated = this.#undated.filter((exchange) => !this.#failIfLate(exchange, 'open', now))
     this.#wakeForNext()
   }
 
@@ -277,6 +302,7 @@ export class Connection implements WireHost {
     if (head !== undefined) next = Math.min(next, this.#stuckAt(head))
     for (const exchange of this.#sent) if (!exchange.settled) next = Math.min(next, exchange.deadline)
     for (const exchange of this.#waiting) next = Math.min(next, exchange.deadline)
+    for (const exchange of this.#undated) next = Math.min(next, exchange.deadline)
     if (next !== Number.POSITIVE_INFINITY) this.#wake(next)
   }
 
@@ -289,7 +315,8 @@ export class Connection implements WireHost {
 
   #fail(what: string, cause?: unknown): void {
     if (cause instanceof Unspoken) this.isUnspoken = true
-    this.end(new StoreUnavailableError(`${this.#options.peer} ${what}`, cause instanceof WireError ? undefined : cause))
+    const why = cause instanceof WireError ? undefined : cause
+    this.end(() => new StoreUnavailableError(`${this.#options.peer} ${what}`, why))
   }
 
   #closedBy(): string {
@@ -313,38 +340,9 @@ export class Connection implements WireHost {
 
 const longestQueue = 10_000
 const keepAliveDelay = 30_000
-const clockLife = 600_000
+/** A microtask, which no test's timers hold back as they do `process.nextTick`. */
+const endOfTick = Promise.resolve()
 
-/** What a socket's error means, unless it just says that the connection was cut. */
-function explainSocketError(error: NodeJS.ErrnoException): string | undefined {
-  switch (error.code) {
-    case 'ECONNREFUSED':
-      return 'refuses connections: is memcached running there?'
-    case 'ENOENT':
-      return 'is not there: no socket at this path'
-    case 'EACCES':
-      return 'may not be used: this process has no right to this socket (memcached -a sets it)'
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'cannot be found: its host name does not resolve'
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return undefined
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return 'shows a TLS certificate for another host name: connect by the name that it is for, or set tls: { servername }'
-    case 'EPROTO':
-    case 'ERR_SSL_WRONG_VERSION_NUMBER':
-    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
-      return 'does not speak TLS: start it with memcached -Z, or leave out tls'
-    default:
-      return explainOtherError(error.code ?? error.name)
-  }
-}
-
-/** Node passes OpenSSL's verification results on as codes, some thirty of them. */
-function explainOtherError(code: string): string {
-  if (/CERT|CRL|SIGNATURE|ISSUER/.test(code)) {
-    return `shows a TLS certificate that is not trusted (${code}): give the authority that signed it as tls: { ca }`
-  }
-  return `cannot be reached (${code})`
+function again({ message, cause }: Error): FieldwiseError {
+  return new StoreUnavailableError(message, cause)
 }

@@ -2,6 +2,7 @@ import type { ContractHarness, Store } from 'fieldwise/store-contract'
 import { describe } from 'vitest'
 import { testContract } from '../../../../test/support/contract.js'
 import { Memcached, textCommand } from '../../../../test/support/memcached.js'
+import { host } from '../../../../test/support/host.js'
 import { memcachedStore } from '../index.js'
 import type { MemcachedOptions } from './options.js'
 
@@ -32,7 +33,7 @@ async function harnessOf(options: MemcachedOptions, flags: readonly string[]): P
   const stores: Store[] = []
   const make = (): Store => {
     const store = memcachedStore(server.address, patient(options))
-    store.start?.({ monotonic, clock: Date })
+    store.start?.(host)
     stores.push(store)
     return store
   }
@@ -40,7 +41,7 @@ async function harnessOf(options: MemcachedOptions, flags: readonly string[]): P
     store: make(),
     another: async () => make(),
     elapse: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-    monotonic,
+    running: host.running,
     clock: Date,
     outages: [
       { title: 'the server is stopped', begin: () => server.stop(), end: () => server.start() },
@@ -60,8 +61,4 @@ async function fill(server: Memcached): Promise<void> {
     const answer = await textCommand(server, `set filler${stored} 0 0 ${value.length}\r\n${value}`)
     if (!answer.startsWith('STORED')) return
   }
-}
-
-function monotonic(): number {
-  return performance.now()
 }

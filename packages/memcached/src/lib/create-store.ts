@@ -1,5 +1,7 @@
-import type { Store, StoreHost } from 'fieldwise/store-contract'
+import { runningClock } from 'fieldwise/adapter'
+import type { Store } from 'fieldwise/store-contract'
 import { BinaryWire } from './binary-wire.js'
+import { type Clocks, systemClocks } from './clocks.js'
 import { dialPlain, dialTls } from './dial.js'
 import { Fleet } from './fleet.js'
 import { MetaWire } from './meta-wire.js'
@@ -12,9 +14,12 @@ import type { Wire, WireHost } from './wire.js'
 export function createStore(servers: Servers | undefined, options: MemcachedOptions): Store {
   const settings = parseOptions(options)
   const configs = parseServers(servers ?? serversFromEnvironment(process.env), settings.timeouts)
-  let host: Pick<StoreHost, 'monotonic'> = { monotonic: () => performance.now() }
+  let host: Pick<Clocks, 'running' | 'sleep'> = {
+    running: () => runningClock.now(),
+    sleep: (milliseconds) => runningClock.sleep(milliseconds, true),
+  }
   const runtime: ServerRuntime = {
-    monotonic: () => host.monotonic(),
+    clocks: { ...systemClocks, running: () => host.running(), sleep: (milliseconds) => host.sleep(milliseconds) },
     random: Math.random,
     dial: settings.tls === undefined ? dialPlain : dialTls(settings.tls),
     ...wiresOf(settings),

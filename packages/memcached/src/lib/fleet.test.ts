@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Store } from 'fieldwise/store-contract'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { complaint, Flyer, told } from '../../../../test/support/flights.js'
+import { host } from '../../../../test/support/host.js'
 import { Memcached } from '../../../../test/support/memcached.js'
 import { type MemcachedOptions, memcachedStore, type Servers } from '../index.js'
 
@@ -92,7 +93,7 @@ describe('a fleet', () => {
     expect(homes).toEqual(uuids.map((uuid) => store.place(uuid)))
     expect(new Set(homes.map((sid) => label(sid as string)))).toEqual(new Set(['a', 'b']))
     await b.stop()
-    await expect(store.check(performance.now() + 2_000)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await expect(store.check(host.running() + 2_000)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
     expect(uuids.map((uuid) => store.home?.(uuid))).toEqual(homes)
     expect(new Set(uuids.map((uuid) => label(store.place(uuid))))).toEqual(new Set(['a']))
   })
@@ -132,13 +133,13 @@ describe('a fleet', () => {
   test('says in check which servers do not answer', async () => {
     const [a, b] = (await memcached(2)) as [Memcached, Memcached]
     const store = storeFor({ one: a.address, two: b.address })
-    await store.check(performance.now() + 2_000)
+    await store.check(host.running() + 2_000)
     await b.stop()
-    const error = await store.check(performance.now() + 2_000).catch((thrown: unknown) => thrown)
+    const error = await store.check(host.running() + 2_000).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: expect.stringMatching(/^memcached 'two' \(127/) })
     expect(String(error)).not.toContain("'one'")
     await b.start()
-    await store.check(performance.now() + 2_000)
+    await store.check(host.running() + 2_000)
   })
 
   test('refuses what names none of its servers, and asks nobody', async () => {

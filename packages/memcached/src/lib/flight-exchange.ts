@@ -10,6 +10,7 @@ export abstract class FlightExchange implements Exchange {
   calledAt = 0
   sentAt = 0
   settled = false
+  readonly isDated = true
   deadline: number
   protected readonly host: WireHost
   readonly #requests: readonly StoreRequest[]
@@ -53,7 +54,11 @@ export abstract class FlightExchange implements Exchange {
   }
 
   fail(fate: Fate, error: FieldwiseError): void {
-    if (!this.settled) this.finish({ result: fate, error }, this.host.serverTime())
+    if (this.settled) return
+    const failure: StoreAnswer = { result: fate, error }
+    // What was answered but could not be dated says nothing: the session may be past its end.
+    if (this.complete) this.#answers.fill(failure)
+    this.finish(failure, this.host.serverTime())
   }
 
   /** `keyLength` is in bytes, so it equals the number of characters exactly when the key is ASCII. */

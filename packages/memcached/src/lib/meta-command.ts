@@ -17,6 +17,7 @@ export class MetaCommand implements Exchange {
   sentAt = 0
   settled = false
   complete = false
+  readonly isDated = false
   deadline: number
   readonly #command: string
   readonly #take: TakeLine

@@ -1,7 +1,9 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { told } from '../../../../test/support/flights.js'
+import { host as processOf } from '../../../../test/support/host.js'
 import { type Peer, replies, type ScriptedRequest, ScriptedServer } from '../../../../test/support/scripted-server.js'
+import { systemClocks } from './clocks.js'
 import { dialPlain } from './dial.js'
 import { MetaWire } from './meta-wire.js'
 import { Server } from './server.js'
@@ -20,7 +22,7 @@ function scene(address: string, chance = 1) {
   const server = new Server(
     { label: 'abcd', name: `memcached 'abcd' (${address})`, address: world.address, weight: 1, ...timeouts },
     {
-      monotonic: () => world.time,
+      clocks: { ...systemClocks, ...processOf, monotonic: () => world.time, wall: () => world.time },
       random: () => chance,
       wire: (host) => new MetaWire(host, undefined),
       dial: (_address, connected) => {

@@ -1,6 +1,7 @@
-import { ClosedError, type FieldwiseError, StoreUnavailableError } from 'fieldwise'
+import { ClosedError, type FieldwiseError } from 'fieldwise'
 import type { Flight, StoreRequest } from 'fieldwise/store-contract'
-import { Connection } from './connection.js'
+import type { Clocks } from './clocks.js'
+import { Connection, type MakeError } from './connection.js'
 import type { Dial } from './dial.js'
 import { defaultItemSizeMax, largestValueIn } from './item-size.js'
 import { unsent } from './refusal.js'
@@ -9,7 +10,7 @@ import type { Done, Exchange, Fate, Wire, WireHost } from './wire.js'
 
 /** What a server needs from the program around it. */
 export interface ServerRuntime {
-  monotonic(): number
+  readonly clocks: Clocks
   /** A number in [0, 1) for jitter. */
   random(): number
   readonly dial: Dial
@@ -31,12 +32,12 @@ export class Server {
   /** Whether the connection speaks the other protocol. The one after it begins anew: the server may be another by then. */
   #speaksOther = false
   /** Why the server is known to be down. */
-  #down: FieldwiseError | undefined
+  #down: MakeError | undefined
   #failures = 0
   #retryAt = 0
   #clockOffset: number | undefined
   #itemSizeMax = defaultItemSizeMax
-  #closed: ClosedError | undefined
+  #isClosed = false
 
   constructor(config: ServerConfig, runtime: ServerRuntime) {
     this.config = config
@@ -50,7 +51,7 @@ export class Server {
 
   /** Whether a server that is down may be tried again. */
   get dueForTrial(): boolean {
-    return this.#down !== undefined && this.#connection === undefined && this.#runtime.monotonic() >= this.#retryAt
+    return this.#down !== undefined && this.#connection === undefined && this.#runtime.clocks.monotonic() >= this.#retryAt
   }
 
   flight(requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
@@ -72,13 +73,13 @@ export class Server {
 
   /** Resolves when the server answers; tries it even if it is known to be down. */
   async check(deadline: number): Promise<void> {
-    const reach = () => this.#closed ?? this.#connection ?? this.#open()
+    const reach = () => (this.#isClosed ? closed() : (this.#connection ?? this.#open()))
     await this.#send(reach, (wire, done) => wire.ping(deadline, done))
   }
 
   /** Tries the server again in the background. */
   tryAgain(): void {
-    if (this.#closed === undefined && this.dueForTrial) this.#open()
+    if (!this.#isClosed && this.dueForTrial) this.#open()
   }
 
   largestValue(keyLength: number): number {
@@ -86,8 +87,8 @@ export class Server {
   }
 
   close(): void {
-    this.#closed ??= new ClosedError('The memcached store')
-    this.#connection?.end(this.#closed)
+    this.#isClosed = true
+    this.#connection?.end(closed)
   }
 
   async #send(reach: () => Connection | FieldwiseError, exchange: (wire: Wire, done: Done) => Exchange): Promise<number> {
@@ -104,8 +105,8 @@ export class Server {
   /** The connection to use, or why there is none. Of the calls to a server that is down, one at a time is its trial. */
   #reach(): Connection | FieldwiseError {
     if (this.#connection !== undefined && (this.#down === undefined || this.#connection.ready)) return this.#connection
-    if (this.#closed !== undefined) return this.#closed
-    if (this.#down !== undefined && !this.dueForTrial) return new StoreUnavailableError(this.#down.message, this.#down.cause)
+    if (this.#isClosed) return closed()
+    if (this.#down !== undefined && !this.dueForTrial) return this.#down()
     return this.#open()
   }
 
@@ -118,9 +119,9 @@ export class Server {
       connectTimeout: config.connectTimeout,
       timeout: config.timeout,
       clockOffset,
-      monotonic: () => this.#runtime.monotonic(),
+      clocks: this.#runtime.clocks,
       onReady: (connection) => this.#markUp(connection),
-      onEnd: (connection, error) => this.#lose(connection, error),
+      onEnd: (connection, makeError) => this.#lose(connection, makeError),
     })
     return this.#connection
   }
@@ -137,16 +138,16 @@ export class Server {
     this.#itemSizeMax = connection.itemSizeMax
   }
 
-  #lose(connection: Connection, error: FieldwiseError): void {
+  #lose(connection: Connection, makeError: MakeError): void {
     if (this.#connection === connection) this.#connection = undefined
-    if (this.#passesOver(connection) || connection.ready || this.#closed !== undefined) return
-    this.#down = error
-    this.#retryAt = this.#runtime.monotonic() + this.#pause()
+    if (this.#passesOver(connection) || connection.ready || this.#isClosed) return
+    this.#down = makeError
+    this.#retryAt = this.#runtime.clocks.monotonic() + this.#pause()
   }
 
   #passesOver(connection: Connection): boolean {
     const hasOther = this.#runtime.otherwise !== undefined && !this.#speaksOther
-    this.#speaksOther = connection.isUnspoken && hasOther && this.#closed === undefined
+    this.#speaksOther = connection.isUnspoken && hasOther && !this.#isClosed
     if (this.#speaksOther) this.#passedOver.add(connection)
     return this.#speaksOther
   }
@@ -161,6 +162,10 @@ export class Server {
 
 const firstPause = 50
 
+function closed(): ClosedError {
+  return new ClosedError('The memcached store')
+}
+
 function refused(requests: readonly StoreRequest[], error: FieldwiseError): Flight {
   return { answers: requests.map(() => unsent(error)), at: Number.NaN }
 }
@@ -171,6 +176,7 @@ class Await implements Exchange {
   sentAt = 0
   settled = false
   readonly complete = true
+  readonly isDated = true
   deadline: number
   readonly #done: Done
 

@@ -10,12 +10,14 @@ export type Fate = 'unsent' | 'open'
  * first one are all read before those of the next.
  */
 export interface Exchange {
-  /** When whoever asked stops waiting, on the connection's monotonic clock. The connection brings it forward to its own timeout. */
+  /** When whoever asked stops waiting, on the connection's running clock. The connection brings it forward to its own timeout. */
   deadline: number
   /** Whether whoever asked has been answered, though replies may still come. */
   readonly settled: boolean
   /** Whether no more replies are due. */
   readonly complete: boolean
+  /** Whether whoever asked goes by the server's time at which this is settled. */
+  readonly isDated: boolean
   /** When it was handed to the connection, and when it was sent; kept by the connection. */
   calledAt: number
   sentAt: number

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { memcachedStore } from '@fieldwise/memcached'
 import type { MemcachedOptions, Servers } from '@fieldwise/memcached/servers'
 import { createSessions, isFieldwiseError, type SessionOf } from 'fieldwise'
+import { runningClock } from 'fieldwise/adapter'
 import type { Store } from 'fieldwise/store-contract'
 import * as z from 'zod'
 
@@ -135,7 +136,7 @@ async function impatient(web: Web, token: string): Promise<unknown> {
 
 /** What memcached does when its memory is full. */
 async function evict(store: Store, sid: string): Promise<unknown> {
-  return store.flight(sid, [{ op: 'delete', key: `${demoPrefix}${sid}:visits` }], performance.now() + store.traits.timeout)
+  return store.flight(sid, [{ op: 'delete', key: `${demoPrefix}${sid}:visits` }], runningClock.now() + store.traits.timeout)
 }
 
 function sidOf(token: string): string {

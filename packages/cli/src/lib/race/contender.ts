@@ -1,5 +1,6 @@
 import { memcachedStore } from '@fieldwise/memcached'
 import { createSessions } from 'fieldwise'
+import { runningClock } from 'fieldwise/adapter'
 import type { Store, StoreAnswer, StoreRequest } from 'fieldwise/store-contract'
 import * as z from 'zod'
 import type { Course } from './course.js'
@@ -60,7 +61,7 @@ export async function endNaive(store: Store, { sid, key }: Course['naive']): Pro
 }
 
 async function send(store: Store, sid: string, request: StoreRequest): Promise<StoreAnswer> {
-  const { answers } = await store.flight(sid, [request], performance.now() + store.traits.timeout)
+  const { answers } = await store.flight(sid, [request], runningClock.now() + store.traits.timeout)
   const answer = answers[0] as StoreAnswer
   if ('error' in answer) throw answer.error
   return answer

@@ -1,0 +1,127 @@
+import { performance } from 'node:perf_hooks'
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
+
+/** What a running clock is made of: the clock and the timers of this process, or those of a test. */
+export interface Clockwork {
+  /** Milliseconds that only ever grow, whether this process runs or not. */
+  monotonic(): number
+  /** Calls `ring` once, in so many milliseconds. */
+  after(milliseconds: number, ring: () => void): Alarm
+  /** Calls `ring` once the event loop has looked at its sockets again. */
+  afterPoll(ring: () => void): void
+}
+
+/** Keeps no process alive unless it is told to. */
+export interface Alarm {
+  keepAlive(): void
+  cancel(): void
+}
+
+/**
+ * A clock that stands still while this process does: while its event loop is busy, the process is stopped, or its machine frozen. Deadlines
+ * are points on it (D1), since nobody else is slow then.
+ *
+ * It beats as long as somebody waits by it. From one beat to the next it goes on by so much at most, however late the next one comes: a late
+ * one shows that the event loop did not turn.
+ */
+export class RunningClock {
+  readonly #clockwork: Clockwork
+  /** How long this process did not run while somebody waited. */
+  #lost = 0
+  /** What it does not pass before the next beat, and when that is due, on the monotonic clock. */
+  #limit = Number.POSITIVE_INFINITY
+  #due = Number.POSITIVE_INFINITY
+  #alarm: Alarm | undefined
+  #sleepers: Sleeper[] = []
+
+  constructor(clockwork: Clockwork) {
+    this.#clockwork = clockwork
+  }
+
+  /** Milliseconds that only ever grow. Whoever reads it may be about to wait, so that it beats from now on. */
+  now(): number {
+    const now = this.#clockwork.monotonic()
+    if (this.#limit === Number.POSITIVE_INFINITY) this.#beatAfter(now)
+    return Math.min(now, this.#limit) - this.#lost
+  }
+
+  /**
+   * Waits until so many milliseconds have passed on this clock, and the event loop has looked at its sockets after that (D2). One who waits
+   * only to give something up (`idly`) keeps no process alive.
+   */
+  sleep(milliseconds: number, idly: boolean): Promise<void> {
+    const at = this.now() + milliseconds
+    return new Promise((wake) => {
+      this.#sleepers.push({ at, isAwaited: !idly, wake })
+      if (at + this.#lost < this.#due) this.#setAlarm(at + this.#lost, this.#clockwork.monotonic())
+      else if (!idly) this.#alarm?.keepAlive()
+    })
+  }
+
+  #beatAfter(now: number): void {
+    this.#limit = now + longestTurn
+    this.#setAlarm(Math.min(this.#earliest + this.#lost, now + beat), now)
+  }
+
+  #setAlarm(due: number, now: number): void {
+    this.#alarm?.cancel()
+    this.#due = due
+    this.#alarm = this.#clockwork.after(Math.max(0, Math.ceil(due - now)), this.#ring)
+    if (this.#sleepers.some(isAwaited)) this.#alarm.keepAlive()
+  }
+
+  /** What has arrived while this process did not run is heard before anybody gives it up (D2). */
+  readonly #ring = (): void => {
+    this.#alarm = undefined
+    // Until the beat itself there is no earlier one.
+    this.#due = Number.NEGATIVE_INFINITY
+    this.#clockwork.afterPoll(this.#beat)
+  }
+
+  readonly #beat = (): void => {
+    const now = this.#clockwork.monotonic()
+    this.#lost += Math.max(0, now - this.#limit)
+    const running = now - this.#lost
+    const woken = this.#sleepers.filter(({ at }) => at <= running)
+    if (woken.length > 0) this.#sleepers = this.#sleepers.filter(({ at }) => at > running)
+    if (this.#sleepers.length > 0) this.#beatAfter(now)
+    else this.#limit = this.#due = Number.POSITIVE_INFINITY
+    for (const { wake } of woken) wake()
+  }
+
+  get #earliest(): number {
+    let earliest = Number.POSITIVE_INFINITY
+    for (const { at } of this.#sleepers) if (at < earliest) earliest = at
+    return earliest
+  }
+}
+
+interface Sleeper {
+  readonly at: number
+  readonly isAwaited: boolean
+  readonly wake: () => void
+}
+
+function isAwaited(sleeper: Sleeper): boolean {
+  return sleeper.isAwaited
+}
+
+/**
+ * Milliseconds from beat to beat, and how many of them count at most: so much is charged of a stall. Turns of the event loop that take no longer
+ * than a beat are none, and count in full.
+ */
+const beat = 25
+const longestTurn = 2 * beat
+
+/**
+ * The running clock of this process. There is one, so that a deadline means the same to all who share a store. Its timers are those of Node,
+ * whatever a test has put in the place of the global ones: an answer over the network does not wait for a test's clock.
+ */
+export const runningClock = new RunningClock({
+  monotonic: () => performance.now(),
+  after: (milliseconds, ring) => {
+    const timer = setTimeout(ring, milliseconds).unref()
+    return { keepAlive: () => timer.ref(), cancel: () => clearTimeout(timer) }
+  },
+  afterPoll: (ring) => void setImmediate(ring),
+})
