@@ -124,8 +124,8 @@ async function startFastify(store: object): Promise<Server> {
 }
 
 async function startKoa(store: object): Promise<Server> {
-  const { default: Koa } = await import('koa' as string)
-  const { createSession } = await import('koa-session' as string)
+  const Koa = require('koa')
+  const { createSession } = require('koa-session')
   const app = new Koa()
   app.keys = ['keyboard cat']
   app.silent = true
@@ -138,7 +138,7 @@ async function startKoa(store: object): Promise<Server> {
 }
 
 async function startNext(store: object): Promise<Server> {
-  const { default: nextSession } = await import('next-session' as string)
+  const { default: nextSession } = require('next-session')
   // By itself it lets a save that fails go unhandled, which ends the process.
   const getSession = nextSession({ store, autoCommit: false })
   return listening(async (req, res) => {
