@@ -12,6 +12,8 @@ import { isShown, isStoreFailure, serviceUnavailable } from './lib/store-failure
 import { answerThrown } from './lib/thrown.js'
 import { isResponse, withSessionHeaders } from './lib/web-response.js'
 
+export type { SetCookie }
+
 /** What {@link withSession} takes besides what all adapters take. */
 export interface WithSessionOptions<R extends Request, Rest extends unknown[]> extends SessionOptions {
   /**

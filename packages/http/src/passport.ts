@@ -34,12 +34,18 @@ export type PassportMiddleware = (req: IncomingMessage, res: ServerResponse, nex
  * strategy of OAuth a `store` for its state.
  *
  * @example
+ * import { expressSession } from '@fieldwise/http/express'
  * import { passportSession } from '@fieldwise/http/passport'
+ * import express from 'express'
+ * import { createSessions } from 'fieldwise'
  * import passport from 'passport'
+ * import { z } from 'zod'
  *
+ * const sessions = createSessions({ schema: z.object({ userId: z.string() }) })
+ * const app = express()
  * app.use(expressSession(sessions))
- * app.use(passportSession(sessions, passport, { field: 'username' }))
- * app.post('/login', passport.authenticate('local'), (_req, res) => res.redirect('/'))
+ * app.use(passportSession(sessions, passport, { field: 'userId' }))
+ * app.post('/login', passport.authenticate('local', { successRedirect: '/' }))
  */
 export function passportSession<F extends object, D extends keyof F, Field extends keyof F & string>(
   sessions: Sessions<F, D>,

@@ -164,12 +164,19 @@ export function valueOfJson<F extends object, D extends keyof F, K extends keyof
   return fromCaller(valueOfJson, () => facadeOf(sessions).valueOfJson(name, json)) as F[K]
 }
 
+/** Known to every copy of this package in one program, as bundlers make them: what is called is the object's own. */
+const brand = Symbol.for('fieldwise.sessions')
+
 class SessionsFacade {
   readonly #engine: Engine
   #closing: Promise<void> | undefined
 
   constructor(engine: Engine) {
     this.#engine = engine
+  }
+
+  get [brand](): true {
+    return true
   }
 
   create(values: Record<string, unknown> = {}, options: CreateOptions = {}): Promise<SessionFacade> {
@@ -283,7 +290,7 @@ class SessionsFacade {
 }
 
 function facadeOf(sessions: object): SessionsFacade {
-  if (sessions instanceof SessionsFacade) return sessions
+  if ((sessions as Partial<SessionsFacade> | undefined)?.[brand]) return sessions as SessionsFacade
   throw new BadArgumentError('This needs what createSessions returned')
 }
 

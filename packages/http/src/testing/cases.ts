@@ -61,6 +61,12 @@ export function routesOf(signal: Signal): Record<string, Handler> {
       await session.destroy()
       return {}
     },
+    '/logout-and-say-so': async ({ session }) => {
+      await session.destroy()
+      await session.regenerate()
+      await session.set('username', 'Goodbye')
+      return { status: 303, headers: { location: '/whoami' } }
+    },
     '/write-quietly': async ({ session }) => ({ body: await outcome(session.set('username', 'mallory')) }),
     '/busy': async ({ session }) => {
       const known = await outcome(session.get('username'))
@@ -312,6 +318,19 @@ export const cases: readonly Case[] = [
       expect(logout.setCookies).toEqual(['session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax'])
       expect(visitor.cookies.size).toBe(0)
       expect((await thief.get('/whoami')).body).toBe('undefined')
+    },
+  },
+  {
+    title: 'a message after a logout is in a new session, and the old one is dead everywhere',
+    async run({ visitor, warnings }) {
+      await visitor.get('/login')
+      const thief = visitor.clone()
+      const logout = await visitor.get('/logout-and-say-so')
+      expect(logout.setCookies).toEqual([expect.stringMatching(/^session=[^;]+; Path=\/; HttpOnly; SameSite=Lax$/)])
+      expect(sidOf(visitor.cookies.get('session'))).not.toBe(sidOf(thief.cookies.get('session')))
+      expect((await visitor.get('/whoami')).body).toBe('Goodbye')
+      expect((await thief.get('/whoami')).body).toBe('undefined')
+      expect(await warnings('FIELDWISE_ROTATE_FIRST')).toEqual([])
     },
   },
   {
