@@ -120,7 +120,7 @@ test('a session that could not be stored says so in an error of its own each tim
   refused.push(await request.save().catch((error) => error))
   for (const error of refused) expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', status: 503 })
   expect(new Set(refused).size).toBe(refused.length)
-  expect(refused[2].message).toContain('regenerate')
+  expect(refused[2].cause.message).toContain('regenerate')
 })
 
 describe("with creates: 'any'", () => {

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { turn } from '../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../test/support/world.js'
 import { Store, type StoreOptions } from './express-session.js'
+import { collectWarnings } from './testing/app.js'
 import { AppRequest, middleware } from './testing/express-session.js'
 
 const schema = z.object({ visits: z.int() }).catchall(z.json())
@@ -544,6 +545,15 @@ describe('an outage', () => {
     await expect(request.destroy()).rejects.toMatchObject({ status: 503 })
     web.store.outage = undefined
     expect(propertiesOf(await come(id))).toEqual({ user: 'ada' })
+  })
+
+  test('is told once, for as long as it lasts', async () => {
+    const warnings = collectWarnings()
+    const id = await stored({ user: 'ada' })
+    web.store.outage = 'refused'
+    for (let round = 0; round < 3; round++) await expect(AppRequest.come(store, id)).rejects.toMatchObject({ status: 503 })
+    expect(await warnings.of('FIELDWISE_OUTAGE')).toHaveLength(1)
+    warnings.stop()
   })
 
   test('does not lose what the request saves once it is over', async () => {

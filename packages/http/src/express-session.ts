@@ -11,7 +11,8 @@ import { Beginnings } from './lib/express-session-beginnings.js'
 import { begin, type Merge, type Origin, SessionCopy } from './lib/express-session-copy.js'
 import { cookieJson, dataOf, fieldName, fieldsOf, type JsonFields, plainCookie } from './lib/express-session-data.js'
 import { Move, type OldStore } from './lib/express-session-move.js'
-import { withHttpStatus } from './lib/store-failure.js'
+import { outagesOf } from './lib/outages.js'
+import { isStoreFailure, withHttpStatus } from './lib/store-failure.js'
 
 export type { OldStore }
 
@@ -119,7 +120,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
   get<T = Record<string, unknown>>(id: string): Promise<T | null>
   get<T>(id: string, callback: (error: unknown, session?: T | null) => void): void
   get(id: string, callback?: Callback<unknown>): unknown {
-    return answer(this.#get(id), callback)
+    return answer(this.#origin.sessions, this.#get(id), callback)
   }
 
   /**
@@ -132,7 +133,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
   set(id: string, session: object): Promise<void>
   set(id: string, session: object, callback: ((error?: unknown) => void) | undefined): void
   set(id: string, session: object, callback?: Callback): unknown {
-    return answer(this.#set(id, session), callback)
+    return answer(this.#origin.sessions, this.#set(id, session), callback)
   }
 
   /**
@@ -144,7 +145,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
   touch(id: string, session: object): Promise<void>
   touch(id: string, session: object, callback: ((error?: unknown) => void) | undefined): void
   touch(id: string, session: object, callback?: Callback): unknown {
-    return answer(this.#touch(id, session), callback)
+    return answer(this.#origin.sessions, this.#touch(id, session), callback)
   }
 
   /**
@@ -155,7 +156,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
   destroy(id: string): Promise<void>
   destroy(id: string, callback: ((error?: unknown) => void) | undefined): void
   destroy(id: string, callback?: Callback): unknown {
-    return answer(this.#destroy(id), callback)
+    return answer(this.#origin.sessions, this.#destroy(id), callback)
   }
 
   /** For express-session: the session of a request, made from what `get` gave. */
@@ -256,8 +257,9 @@ function isSessionOfItsRequest(session: { readonly req?: { readonly session?: ob
 type Callback<T = void> = (error: unknown, result?: T) => void
 
 /** Calls back or, without a callback, gives a promise. Whatever else stands in the callback's place (a lifetime, in Koa) is none. */
-function answer<T>(work: Promise<T>, callback: Callback<T> | undefined): Promise<T> | undefined {
+function answer<T>(sessions: object, work: Promise<T>, callback: Callback<T> | undefined): Promise<T> | undefined {
   const done = work.catch((error) => {
+    if (isStoreFailure(error)) outagesOf(sessions).failed(error)
     throw withHttpStatus(error)
   })
   if (typeof callback !== 'function') {

@@ -301,7 +301,11 @@ function createCore(runtime: Runtime, options: SessionsOptions<z.ZodObject>): Co
   const prefix = options.prefix ?? ''
   const sealer = options.sealing !== undefined ? createSealer({ ...options.sealing, prefix }, runtime) : noSealing
   const store = options.store ?? memoryStore()
-  store.start?.({ clock: options.clock ?? Date, running: runtime.running, sleep: (milliseconds) => runtime.sleep(milliseconds, true) })
+  store.start?.({
+    clock: options.clock ?? Date,
+    running: runtime.running,
+    sleep: (milliseconds) => runtime.sleep(milliseconds, true),
+  })
   retain(store)
   const telemetry = new Telemetry(store.name, prefix)
   return { store, runtime, schema, sealer, keys: new Keys(prefix), ids: new WriteIds(runtime), settings, telemetry }
