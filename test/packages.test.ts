@@ -161,11 +161,11 @@ describe('the core', () => {
     const folder = join(project('npm').folder, 'node_modules/fieldwise')
     const files = filesBelow(folder).map((path) => ({ path, size: statSync(join(folder, path)).size }))
     const sizeOf = (pattern: RegExp) => sum(files.filter(({ path }) => pattern.test(path)).map(({ size }) => size))
-    const guides = sizeOf(/^guides\//)
-    const whole = sizeOf(/./) - guides
+    const documents = sizeOf(/\.md$/)
+    const whole = sizeOf(/./) - documents
     const cases = sizeOf(/store-contract\.js$|contract-(cases|harness)\.d\.ts$/)
     report(
-      `installed size of the core: ${kilobytes(whole)}, ${kilobytes(cases)} of it the cases for stores; code ${kilobytes(sizeOf(/\.js$/))}, types ${kilobytes(sizeOf(/\.d\.ts$/))}; guides besides ${kilobytes(guides)}`,
+      `installed size of the core: ${kilobytes(whole)}, ${kilobytes(cases)} of it the cases for stores; code ${kilobytes(sizeOf(/\.js$/))}, types ${kilobytes(sizeOf(/\.d\.ts$/))}; documents besides ${kilobytes(documents)}`,
     )
     expect(whole).toBeLessThan(180_000)
   })
