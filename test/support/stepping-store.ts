@@ -87,7 +87,7 @@ export class SteppingStore implements Store {
     })
   }
 
-  check(deadline: number): Promise<void> {
+  check(deadline: number, _least?: 'all' | 'one'): Promise<void> {
     return this.outage === undefined ? this.#inner.check(deadline) : Promise.reject(cut())
   }
 

@@ -38,7 +38,7 @@ export type { Defaulted, Fields, NumberFields, Read, Updated, Updates } from './
 export { type MemoryStoreOptions, memoryStore } from './lib/memory-store.js'
 export type { SealingOptions } from './lib/sealing.js'
 export type { CreateOptions, LifetimeOptions, OperationOptions, RegenerateOptions, Session } from './lib/session.js'
-export { createSessions, type OpenOptions, type SessionOf, type Sessions } from './lib/sessions.js'
+export { type CheckOptions, createSessions, type OpenOptions, type SessionOf, type Sessions } from './lib/sessions.js'
 export type { Lost, SessionsOptions } from './lib/settings.js'
 export type { SessionsStats } from './lib/stats.js'
 export type { Store } from './lib/store.js'

@@ -150,6 +150,20 @@ describe('what happens to a session', () => {
     expect(heard.map(({ event }) => event)).toEqual([about(), about()])
   })
 
+  test('is told: a token whose server is none of the store, and in development warned of, once', async () => {
+    listen('fieldwise:misrouted')
+    const said: string[] = []
+    const warn = (warning: Error & { code?: string }) => said.push(`${warning.code} ${warning.message}`)
+    process.on('warning', warn)
+    const elsewhere = `${session.id}~vz1a`
+    for (let times = 0; times < 2; times++) expect(await web.sessions.open(`${elsewhere}.${'A'.repeat(43)}`)).toBeNull()
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', warn)
+    expect(heard).toEqual(Array(2).fill({ name: 'fieldwise:misrouted', event: { ...about(elsewhere), server: 'vz1a' } }))
+    expect(said).toEqual([expect.stringMatching(/^FIELDWISE_MISROUTED A token names the server 'vz1a'.*write the same list/)])
+    expect(said[0]).not.toContain('AAAA')
+  })
+
   test('is told: an item that was evicted', async () => {
     listen('fieldwise:lost')
     await world.evict(`shop:${session.id}:note`)

@@ -33,6 +33,11 @@ export interface FieldwiseEvents {
   'fieldwise:lost': FieldEvent
   /** Somebody came with the id of a living session and a secret that is not its own. */
   'fieldwise:forged': SessionEvent
+  /**
+   * Somebody came with a token whose server is none of this store's: its session is not found here. Where that is not one from an attacker,
+   * processes have different lists of servers, or write one in different ways.
+   */
+  'fieldwise:misrouted': SessionEvent
   /** Somebody came with the secret from before a rotation that happened less than 60 s ago. */
   'fieldwise:superseded': SessionEvent
   /** A call ended in `STORE_UNAVAILABLE`. */
@@ -118,6 +123,7 @@ export const channels = {
   ended: channelOf('fieldwise:ended'),
   lost: channelOf('fieldwise:lost'),
   forged: channelOf('fieldwise:forged'),
+  misrouted: channelOf('fieldwise:misrouted'),
   superseded: channelOf('fieldwise:superseded'),
   unavailable: channelOf('fieldwise:unavailable'),
   unknown: channelOf('fieldwise:unknown'),

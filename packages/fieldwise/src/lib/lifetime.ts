@@ -12,7 +12,7 @@ const second = 1_000
 
 /**
  * The life to give a header: its idle time, a tenth more so that most requests need no touch, and two seconds for memcached's clock of
- * whole seconds (L2), but never far beyond the session's absolute end.
+ * whole seconds (L2), but never far beyond the session's absolute end. memcached takes whole seconds, so it lives up to one more.
  */
 export function headerLife(header: Header, now: number): number {
   const idle = header.idle + touchMargin(header.idle) + 2 * second

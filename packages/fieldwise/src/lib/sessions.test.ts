@@ -418,6 +418,23 @@ describe('check', () => {
     web.store.outage = 'refused'
     await expect(web.sessions.check()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
   })
+
+  test('asks for all servers, or for one that takes new sessions', async () => {
+    const asked: unknown[] = []
+    const check = web.store.check.bind(web.store)
+    web.store.check = (deadline, least) => {
+      asked.push(least)
+      return check(deadline)
+    }
+    await web.sessions.check()
+    await web.sessions.check({ least: 'one' })
+    await web.sessions.check({ least: undefined })
+    expect(asked).toEqual(['all', 'one', 'all'])
+  })
+
+  test.each([{ least: 'some' }, { lest: 'one' }, 'one', null])('refuses %j', async (options) => {
+    await expect(web.sessions.check(options as never)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+  })
 })
 
 describe('close', () => {

@@ -29,6 +29,15 @@ export interface OpenOptions<F extends object> extends OperationOptions {
   readonly preload?: readonly (keyof F & string)[]
 }
 
+/** For `check`. */
+export interface CheckOptions {
+  /**
+   * Whether all servers have to answer, or one that takes new sessions is enough. Default `'all'`. Take `'one'` for the readiness of a web
+   * server: while one of several memcached servers is down, new sessions go to the others, and no web server is better off than another.
+   */
+  readonly least?: 'all' | 'one' | undefined
+}
+
 /** All sessions of one application. Made by {@link createSessions}. */
 export interface Sessions<F extends object, D extends keyof F = never> extends AsyncDisposable {
   /**
@@ -55,8 +64,15 @@ export interface Sessions<F extends object, D extends keyof F = never> extends A
   /** Ends a session by its id, without its token: for "log out everywhere". Ending what is not there is fine. */
   revoke(sid: string, options?: OperationOptions): Promise<void>
 
-  /** Resolves when every server answers. @throws `STORE_UNAVAILABLE` naming those that do not. */
-  check(): Promise<void>
+  /**
+   * Resolves when every server answers, or with `least: 'one'` when a new session could be stored on one of them.
+   *
+   * @throws `STORE_UNAVAILABLE` naming those that do not answer.
+   *
+   * @example
+   * await sessions.check({ least: 'one' })
+   */
+  check(options?: CheckOptions): Promise<void>
 
   /**
    * What has been done since the beginning, and how long it took. What happens to single sessions is told on channels of
@@ -249,9 +265,11 @@ class SessionsFacade {
     })
   }
 
-  check(): Promise<void> {
-    const { core } = this.#engine
-    return this.#performAsync('check', [], undefined, nobody, ({ started }) => core.store.check(readDeadline(core, started)))
+  check(options: CheckOptions = {}): Promise<void> {
+    return this.#performAsync('check', [], undefined, nobody, ({ started }) => {
+      const { core } = this.#engine
+      return core.store.check(readDeadline(core, started), leastOf(options))
+    })
   }
 
   stats(): SessionsStats {
@@ -323,6 +341,12 @@ function encodeAll(core: Core, values: Record<string, unknown>): Map<string, str
 
 function tokensOf(texts: readonly string[]): Token[] {
   return texts.map(parseToken).filter((token) => token !== undefined)
+}
+
+function leastOf(options: CheckOptions): 'all' | 'one' {
+  const { least = 'all', ...unknown } = typeof options === 'object' && options !== null ? options : { unknown: options }
+  if (Object.keys(unknown).length === 0 && (least === 'all' || least === 'one')) return least
+  throw new BadArgumentError("check takes { least: 'one' } or { least: 'all' }")
 }
 
 const nobody = { sid: undefined }

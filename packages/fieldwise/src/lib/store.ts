@@ -54,8 +54,12 @@ export interface Store {
    */
   flight(sid: string, requests: readonly StoreRequest[], deadline: number): Promise<Flight>
 
-  /** Resolves when every server answers. @throws {StoreUnavailableError} naming those that do not. */
-  check(deadline: number): Promise<void>
+  /**
+   * Resolves when every server answers, or with `'one'` when one does that takes new sessions.
+   *
+   * @throws {StoreUnavailableError} naming those that do not.
+   */
+  check(deadline: number, least?: 'all' | 'one'): Promise<void>
 
   /** Ends all connections. Flights that are under way are answered `open` or `unsent`. Afterwards nothing keeps the process alive. */
   close(): Promise<void>

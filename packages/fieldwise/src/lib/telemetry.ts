@@ -1,6 +1,7 @@
 import type { Channel } from 'node:diagnostics_channel'
 import { FieldwiseError } from './errors.js'
 import { channels, type FieldEvent, type OperationEvent, type OperationName, type SessionEvent } from './events.js'
+import { warnOfMisrouted } from './misrouted.js'
 import { Latencies, type SessionsStats } from './stats.js'
 import type { Flight } from './store.js'
 
@@ -100,6 +101,11 @@ export class Telemetry {
 
   forged(sid: string): void {
     this.#tell(channels.forged, sid)
+  }
+
+  misrouted(sid: string): void {
+    warnOfMisrouted(sid.split('~')[1])
+    this.#tell(channels.misrouted, sid)
   }
 
   superseded(sid: string): void {

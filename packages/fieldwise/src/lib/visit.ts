@@ -52,7 +52,7 @@ export class Visit {
     this.#engine = engine
     this.#host = host
     this.#arrived = engine.core.runtime.monotonic() - (host?.waited?.() ?? 0)
-    this.#tokens = tokens.filter((token) => engine.core.store.holds(token.sid))
+    this.#tokens = tokens.filter(({ sid }) => isHeld(engine, sid))
     this.#state = this.#tokens.length > 0 ? 'unopened' : 'new'
   }
 
@@ -581,4 +581,10 @@ function rotated(header: Header, secret: Secret, terms: Terms, at: number): Head
     idle: terms.lifetime?.idle ?? header.idle,
     deadline: terms.lifetime?.absolute === undefined ? header.deadline : Math.floor(at + terms.lifetime.absolute),
   }
+}
+
+function isHeld({ core }: Engine, sid: string): boolean {
+  const isHere = core.store.holds(sid)
+  if (!isHere) core.telemetry.misrouted(sid)
+  return isHere
 }

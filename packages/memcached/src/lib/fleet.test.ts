@@ -138,8 +138,21 @@ describe('a fleet', () => {
     const error = await store.check(host.running() + 2_000).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: expect.stringMatching(/^memcached 'two' \(127/) })
     expect(String(error)).not.toContain("'one'")
+    // One that takes new sessions is enough to be ready.
+    await store.check(performance.now() + 2_000, 'one')
     await b.start()
     await store.check(host.running() + 2_000)
+  })
+
+  test('is not ready while only a server answers that takes no new sessions', async () => {
+    const [a, b] = (await memcached(2)) as [Memcached, Memcached]
+    const store = storeFor({ one: `tcp://${a.address}?weight=0`, two: b.address })
+    await store.check(performance.now() + 2_000, 'one')
+    await b.stop()
+    await expect(store.check(performance.now() + 2_000, 'one')).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: expect.stringContaining("'two'"),
+    })
   })
 
   test('refuses what names none of its servers, and asks nobody', async () => {

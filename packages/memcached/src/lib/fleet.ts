@@ -58,7 +58,8 @@ export class Fleet implements Store {
     return Promise.resolve({ answers: requests.map(() => unsent(notHeld())), at: Number.NaN })
   }
 
-  async check(deadline: number): Promise<void> {
+  async check(deadline: number, least: 'all' | 'one' = 'all'): Promise<void> {
+    if (least === 'one' && (await this.#anyTakes(deadline))) return
     const results = await Promise.allSettled(this.#servers.map((server) => server.check(deadline)))
     const errors = results.filter((result) => result.status === 'rejected').map((result) => result.reason as FieldwiseError)
     const closed = errors.find((error) => isFieldwiseError(error, 'CLOSED'))
@@ -68,6 +69,14 @@ export class Fleet implements Store {
 
   async close(): Promise<void> {
     for (const server of this.#servers) server.close()
+  }
+
+  /** As soon as one server answers that takes new sessions; the others are not waited for. */
+  #anyTakes(deadline: number): Promise<boolean> {
+    return Promise.any(this.#takers.map((server) => server.check(deadline))).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** The servers that new sessions may be placed on. */
