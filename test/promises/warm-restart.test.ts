@@ -29,7 +29,7 @@ test('sessions survive a restart by the script of the guide, three times in a ro
       expect(await session.increment('visits')).toBe(restarts)
     }
   } finally {
-    process.kill(Number(readFileSync(pidFile, 'latin1')), 'SIGKILL')
+    if (existsSync(pidFile)) process.kill(Number(readFileSync(pidFile, 'latin1')), 'SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   }
 })
@@ -47,5 +47,5 @@ function here(script: string, folder: string, port: number): string {
   return script
     .replaceAll('/run/memcached.pid', join(folder, 'pid'))
     .replaceAll('/dev/shm/memcached.store', join(folder, 'store'))
-    .replaceAll('-m 1024 -l 10.0.0.5 -p 11211', `-m 16 -l 127.0.0.1 -p ${port} -U 0${asRoot}`)
+    .replaceAll('-m 1024 -l 10.0.0.5 -p 11211', `-m 64 -l 127.0.0.1 -p ${port} -U 0${asRoot}`)
 }

@@ -4,7 +4,7 @@ import type { SessionState } from './visit.js'
 
 /** How long a session lives. What is left out stays as it is. */
 export interface LifetimeOptions {
-  /** How long it lives without being used. Kept at least as asked, and at most a tenth (1 s at least) and 2 s longer. Default `'30m'`. */
+  /** How long it lives without being used. Kept at least as asked, and at most a tenth (1 s at least) and 3 s longer. Default `'30m'`. */
   readonly idle?: Duration
   /** How long it lives, used or not, on the memcached server's clock, which tells seconds: two processes differ by one at most. Default `'12h'`. */
   readonly absolute?: Duration
