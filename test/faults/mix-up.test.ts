@@ -298,6 +298,7 @@ function forgedReply(protocol: Protocol, opaque: number): Buffer {
     key: '',
     opaque,
     word: '0x00',
+    line: '',
     version: undefined,
     exptime: undefined,
     value: Buffer.alloc(0),

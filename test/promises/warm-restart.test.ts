@@ -22,14 +22,19 @@ test('sessions survive a restart by the script of the guide, three times in a ro
     await sh(start)
     const store = memcachedStore(`127.0.0.1:${port}`, { timeout: '5s', retryInterval: '50ms' })
     await using sessions = createSessions({ schema: z.object({ visits: z.int().default(0) }), store })
+    // The daemon returns before it listens.
+    const isUp = () => expect.poll(() => sessions.check().then(() => 'up', String), { timeout: 20_000 }).toBe('up')
+    await isUp()
     const session = await sessions.create({ visits: 0 })
     for (let restarts = 1; restarts <= 3; restarts++) {
       await sh(restart)
-      await expect.poll(() => sessions.check().then(() => 'up', String), { timeout: 10_000 }).toBe('up')
+      await isUp()
       expect(await session.increment('visits')).toBe(restarts)
     }
   } finally {
-    if (existsSync(pidFile)) process.kill(Number(readFileSync(pidFile, 'latin1')), 'SIGKILL')
+    // Written by the daemon, some time after the script that starts it has ended.
+    await expect.poll(() => existsSync(pidFile), { timeout: 20_000 }).toBe(true)
+    process.kill(Number(readFileSync(pidFile, 'latin1')), 'SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   }
 })

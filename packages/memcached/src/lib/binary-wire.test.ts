@@ -61,6 +61,7 @@ function replyTo(bytes: Buffer, index: number, reply: BinaryReply): Buffer {
     exptime: undefined,
     value,
     word: String(opcode),
+    line: '',
     opaque,
   } as const
   return binaryReply(request, reply)

@@ -10,7 +10,7 @@ import { type Exchange, type Fate, type ServerFacts, type Wire, WireError } from
 
 /** One connection over a socket, a protocol and a time of the test's own. */
 
-const facts: ServerFacts = { version: '1.6.18', itemSizeMax: 4_096_000, time: 1_700_000_000 }
+const facts: ServerFacts = { version: '1.6.18', itemSizeMax: 4_096_000, time: 1_700_000_000, evicts: true }
 const connectTimeout = 1_000
 const timeout = 400
 

@@ -34,7 +34,10 @@ export interface Refusal {
 export function refusalOf(asker: Asker, { hosts, remote }: Guard): Refusal | undefined {
   if (asker.method !== 'GET' && asker.method !== 'HEAD') return { status: 405, says: 'There is nothing to change here.' }
   if (!remote && !isFromHere(asker)) {
-    return { status: 403, says: 'The inspector answers to this machine only, and through no proxy; the option remote opens it to others.' }
+    return {
+      status: 403,
+      says: 'The inspector answers to this machine only, and through no proxy; the option remote opens it to others.',
+    }
   }
   // A page of another site can give its own name the address 127.0.0.1 and would then be the same origin (DNS rebinding). It cannot
   // choose what the browser writes into the Host header.
