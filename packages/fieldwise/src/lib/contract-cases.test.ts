@@ -58,6 +58,8 @@ interface Defect {
   answers?(answers: StoreAnswer[]): StoreAnswer[]
   flight?(flight: Flight): Flight
   life?(life: number): number
+  /** What becomes of an item that it has no memory to replace, and what it says of that. */
+  readonly full?: { readonly drops: boolean; readonly says: 'unsent' | 'lost' }
   store?(store: Store): Partial<Store>
   /** How a request is answered while the store is cut off, and whether it is carried out all the same. */
   outage?: {
@@ -306,6 +308,18 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
       noticed: 'while the store is cut off every call ends in time, flights by answers, the others by STORE_UNAVAILABLE',
     },
     {
+      what: 'keeps to itself that it has deleted what it had no memory to replace',
+      defect: { full: { drops: true, says: 'unsent' } },
+      noticed:
+        'a write that is refused for lack of memory stores nothing, and is told apart by whether the old value is still there',
+    },
+    {
+      what: 'calls lost what it has kept',
+      defect: { full: { drops: false, says: 'lost' } },
+      noticed:
+        'a write that is refused for lack of memory stores nothing, and is told apart by whether the old value is still there',
+    },
+    {
       what: 'calls unsent what it has sent',
       defect: { outage: { carriesOut: true } },
       noticed: 'what is cut off in flight is answered, and what is answered unsent is never carried out',
@@ -319,7 +333,7 @@ function coarse(defect: Defect): ContractSubject {
   return subjectOf({ traits, defect, wrap: (store, cut) => coarseStore(store, traits, defect, cut) })
 }
 
-function coarseStore(memory: Store, traits: StoreTraits, defect: Defect, cut: { off: boolean }): Store {
+function coarseStore(memory: Store, traits: StoreTraits, defect: Defect, cut: Cut): Store {
   const unavailable = () => new StoreUnavailableError('The store is cut off')
   const bare = (sid: string) => sid.replace(/~a$/, '')
   const base: Store = {
@@ -333,6 +347,7 @@ function coarseStore(memory: Store, traits: StoreTraits, defect: Defect, cut: { 
       return memory.now(sid, deadline)
     },
     async flight(sid, requests, deadline) {
+      if (cut.full) return carryOutWithoutMemory(memory, bare(sid), requests, defect)
       if (!cut.off) return carryOut(memory, bare(sid), requests, deadline, defect)
       if (defect.outage?.carriesOut === true) await carryOut(memory, bare(sid), requests, deadline, defect)
       const outage = defect.outage?.answer ?? ((): StoreAnswer => ({ result: 'unsent', error: unavailable() }))
@@ -345,6 +360,24 @@ function coarseStore(memory: Store, traits: StoreTraits, defect: Defect, cut: { 
     close: () => memory.close(),
   }
   return { ...base, ...defect.store?.(base) }
+}
+
+/** Every write is refused, and what is there stays. */
+async function carryOutWithoutMemory(
+  memory: Store,
+  sid: string,
+  requests: readonly StoreRequest[],
+  { full = { drops: false, says: 'unsent' } }: Defect,
+): Promise<Flight> {
+  const answers: StoreAnswer[] = []
+  for (const request of requests) {
+    const isWrite = 'value' in request
+    const asked: readonly StoreRequest[] = !isWrite ? [request] : full.drops ? [{ op: 'delete', key: request.key }] : []
+    const flight = await memory.flight(sid, asked, Number.POSITIVE_INFINITY)
+    if (isWrite) answers.push({ result: full.says, error: new StoreUnavailableError('no memory') })
+    else answers.push(withoutLife(flight.answers[0] as StoreAnswer))
+  }
+  return { answers, at: Number.NaN }
 }
 
 async function carryOut(
@@ -375,10 +408,15 @@ async function carryOut(
   return defect.flight?.(seen) ?? seen
 }
 
+interface Cut {
+  off: boolean
+  full: boolean
+}
+
 interface Wrapped {
   readonly traits: StoreTraits
   readonly defect?: Defect
-  wrap(store: Store, cut: { off: boolean }): Store
+  wrap(store: Store, cut: Cut): Store
 }
 
 function subjectOf({ traits, wrap }: Wrapped): ContractSubject {
@@ -386,10 +424,11 @@ function subjectOf({ traits, wrap }: Wrapped): ContractSubject {
     traits,
     skipsTime: true,
     breaks: traits.shared,
+    exhausts: traits.shared,
     async make(): Promise<ContractHarness> {
       let time = Date.UTC(2026, 0, 1)
       const clock = { now: () => time }
-      const cut = { off: false }
+      const cut = { off: false, full: false }
       const memory = memoryStore({ clock })
       const store = wrap(memory, cut)
       const outage: Outage = {
@@ -408,6 +447,9 @@ function subjectOf({ traits, wrap }: Wrapped): ContractSubject {
         another: async () => (traits.shared ? wrap(memory, cut) : store),
         elapse: async (milliseconds) => {
           time += milliseconds
+        },
+        exhaust: async () => {
+          cut.full = true
         },
         ...(traits.shared ? { outages: [outage] } : {}),
         end: () => memory.close(),
