@@ -669,4 +669,25 @@ export const mutants: readonly Mutant[] = [
     ],
     scenarios: ['create-and-end'],
   },
+  {
+    rule: 'D1',
+    what: 'time in which the process does not run is charged',
+    replacements: [
+      { file: 'running-clock.ts', from: 'return Math.min(now, this.#limit) - this.#lost', to: 'return now' },
+      { file: 'running-clock.ts', from: 'this.#lost += Math.max(0, now - this.#limit)', to: 'this.#lost = 0' },
+    ],
+    scenarios: ['stalls'],
+  },
+  {
+    rule: 'D3',
+    what: 'calls go by another clock than the store',
+    replacements: [
+      {
+        file: 'call.ts',
+        from: 'this.started = engine.core.runtime.running()',
+        to: 'this.started = engine.core.runtime.monotonic()',
+      },
+    ],
+    scenarios: ['stalls'],
+  },
 ]

@@ -8,7 +8,16 @@ import { headerRaces } from './header-races.js'
 import { oneField } from './one-field.js'
 import { stalls } from './stalls.js'
 
-export const scenarios: readonly Scenario[] = [oneField, absentField, continuousUse, createAndEnd, browser, headerRaces, eviction, stalls]
+export const scenarios: readonly Scenario[] = [
+  oneField,
+  absentField,
+  continuousUse,
+  createAndEnd,
+  browser,
+  headerRaces,
+  eviction,
+  stalls,
+]
 
 export function scenarioNamed(name: string): Scenario {
   const scenario = scenarios.find((one) => one.name === name)

@@ -1,6 +1,6 @@
 import { checkCounter, checkDeadlines, checkField } from '../checker.js'
-import { calm } from '../network.js'
 import { type History, onField } from '../history.js'
+import { calm } from '../network.js'
 import type { Random } from '../random.js'
 import type { Scenario } from '../scenario.js'
 import { defaultDeadlines, type SimulatedSession, sessionsOn, Visitor } from '../visitor.js'
@@ -26,7 +26,9 @@ export const stalls: Scenario = {
     await clearUp(world)
     const visits = onField(history.operations, 'visits')
     return [
-      ...history.operations.filter(({ outcome }) => outcome !== 'ok').map(({ id, kind, code }) => `false outage: #${id} ${kind} ended with ${code}`),
+      ...history.operations
+        .filter(({ outcome }) => outcome !== 'ok')
+        .map(({ id, kind, code }) => `false outage: #${id} ${kind} ended with ${code}`),
       ...checkField(onField(history.operations, 'a'), []),
       ...checkCounter(visits, visits.filter(({ kind }) => kind === 'increment').length),
       ...checkDeadlines(history.operations, defaultDeadlines),

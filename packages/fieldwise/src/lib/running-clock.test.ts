@@ -83,18 +83,21 @@ describe('the running clock', () => {
     expect(waiting.isOver).toBe(true)
   })
 
-  test.each([600, 5_000, 3_600_000])('does not charge a stall of %i ms, save for what is left until the next beat', async (length) => {
-    const waiting = watch(clock.sleep(500, true))
-    await process.run(100)
-    process.stall(length)
-    await process.turnOnce()
-    expect(waiting.isOver).toBe(false)
-    expect(clock.now()).toBeLessThanOrEqual(150)
-    await process.run(349)
-    expect(waiting.isOver).toBe(false)
-    await process.run(51)
-    expect(waiting.isOver).toBe(true)
-  })
+  test.each([600, 5_000, 3_600_000])(
+    'does not charge a stall of %i ms, save for what is left until the next beat',
+    async (length) => {
+      const waiting = watch(clock.sleep(500, true))
+      await process.run(100)
+      process.stall(length)
+      await process.turnOnce()
+      expect(waiting.isOver).toBe(false)
+      expect(clock.now()).toBeLessThanOrEqual(150)
+      await process.run(349)
+      expect(waiting.isOver).toBe(false)
+      await process.run(51)
+      expect(waiting.isOver).toBe(true)
+    },
+  )
 
   test('stands still for who reads it before the beat that comes late: right after the stall, by a call that was made before it', () => {
     const made = clock.now()

@@ -1,8 +1,8 @@
 import type { ContractHarness, Store } from 'fieldwise/store-contract'
 import { describe } from 'vitest'
 import { testContract } from '../../../../test/support/contract.js'
-import { Memcached, textCommand } from '../../../../test/support/memcached.js'
 import { host } from '../../../../test/support/host.js'
+import { Memcached, textCommand } from '../../../../test/support/memcached.js'
 import { memcachedStore } from '../index.js'
 import type { MemcachedOptions } from './options.js'
 
