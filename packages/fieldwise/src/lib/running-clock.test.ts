@@ -12,7 +12,7 @@ class Clockwork {
   after = (milliseconds: number, ring: () => void) => {
     const alarm = { at: this.now + milliseconds, ring, isKept: false }
     this.alarms.add(alarm)
-    return { keepAlive: () => void (alarm.isKept = true), cancel: () => void this.alarms.delete(alarm) }
+    return { keepAlive: () => Object.assign(alarm, { isKept: true }), cancel: () => this.alarms.delete(alarm) }
   }
   afterPoll = (ring: () => void) => void this.polls.push(ring)
 
@@ -158,13 +158,13 @@ describe('the running clock', () => {
     expect(process.alarms.size).toBe(1)
     await process.run(100)
     expect(process.alarms.size).toBe(0)
-    clock.sleep(60, true)
+    void clock.sleep(60, true)
     await process.run(100)
     expect(process.alarms.size).toBe(0)
   })
 
   test('keeps the process alive for who waits to go on, and not for who waits to give up', async () => {
-    clock.sleep(100, true)
+    void clock.sleep(100, true)
     expect([...process.alarms].map(({ isKept }) => isKept)).toEqual([false])
     const pause = clock.sleep(60, false)
     await process.run(30)

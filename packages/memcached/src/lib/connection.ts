@@ -57,6 +57,8 @@ export class Connection implements WireHost {
   #ended: MakeError | undefined
   #flush: NodeJS.Immediate | undefined
   #wakeAt = Number.POSITIVE_INFINITY
+  /** What a waiting holds, so that it keeps nothing of a connection that has ended. */
+  readonly #living: { connection: Connection | undefined } = { connection: this }
   readonly #connectBy: number
 
   constructor(options: ConnectionOptions) {
@@ -95,6 +97,7 @@ export class Connection implements WireHost {
   end(makeError: MakeError): void {
     if (this.#ended !== undefined) return
     this.#ended = makeError
+    this.#living.connection = undefined
     clearImmediate(this.#flush)
     this.#inbox.clear()
     this.#socket.destroy()
@@ -264,12 +267,15 @@ export class Connection implements WireHost {
   #wake(deadline: number): void {
     if (deadline >= this.#wakeAt) return
     this.#wakeAt = deadline
-    void this.#clocks.sleep(deadline - this.#clocks.running()).then(() => this.#checkDeadlines(deadline))
+    const living = this.#living
+    void this.#clocks.sleep(deadline - this.#clocks.running()).then(() => {
+      if (living.connection !== undefined) living.connection.#checkDeadlines(deadline)
+    })
   }
 
   #checkDeadlines(wokenAt: number): void {
     // One with an earlier deadline has come since; it has its own waking.
-    if (this.#ended !== undefined || this.#wakeAt !== wokenAt) return
+    if (this.#wakeAt !== wokenAt) return
     const now = this.#clocks.running()
     if (!this.#ready && this.#connectBy <= now) return this.#fail(this.#silent())
     const head = this.#sent.first
