@@ -32,7 +32,10 @@ export class RunningClock {
   #limit = Number.POSITIVE_INFINITY
   #due = Number.POSITIVE_INFINITY
   #alarm: Alarm | undefined
-  #sleepers: Sleeper[] = []
+  /** In the order in which they are to be woken. There may be thousands, and a beat touches those alone whose time has come. */
+  readonly #sleepers: Sleeper[] = []
+  /** How many of them keep the process alive. */
+  #awaited = 0
 
   constructor(clockwork: Clockwork) {
     this.#clockwork = clockwork
@@ -52,7 +55,8 @@ export class RunningClock {
   sleep(milliseconds: number, idly: boolean): Promise<void> {
     const at = this.now() + milliseconds
     return new Promise((wake) => {
-      this.#sleepers.push({ at, isAwaited: !idly, wake })
+      this.#sleepers.splice(this.#firstAfter(at), 0, { at, isAwaited: !idly, wake })
+      if (!idly) this.#awaited++
       if (at + this.#lost < this.#due) this.#setAlarm(at + this.#lost, this.#clockwork.monotonic())
       else if (!idly) this.#alarm?.keepAlive()
     })
@@ -60,14 +64,15 @@ export class RunningClock {
 
   #beatAfter(now: number): void {
     this.#limit = now + longestTurn
-    this.#setAlarm(Math.min(this.#earliest + this.#lost, now + beat), now)
+    const first = this.#sleepers[0]
+    this.#setAlarm(first ? Math.min(first.at + this.#lost, now + beat) : now + beat, now)
   }
 
   #setAlarm(due: number, now: number): void {
     this.#alarm?.cancel()
     this.#due = due
     this.#alarm = this.#clockwork.after(Math.max(0, Math.ceil(due - now)), this.#ring)
-    if (this.#sleepers.some(isAwaited)) this.#alarm.keepAlive()
+    if (this.#awaited > 0) this.#alarm.keepAlive()
   }
 
   /** What has arrived while this process did not run is heard before anybody gives it up (D2). */
@@ -81,18 +86,22 @@ export class RunningClock {
   readonly #beat = (): void => {
     const now = this.#clockwork.monotonic()
     this.#lost += Math.max(0, now - this.#limit)
-    const running = now - this.#lost
-    const woken = this.#sleepers.filter(({ at }) => at <= running)
-    if (woken.length > 0) this.#sleepers = this.#sleepers.filter(({ at }) => at > running)
+    const woken = this.#sleepers.splice(0, this.#firstAfter(now - this.#lost))
+    for (const { isAwaited } of woken) if (isAwaited) this.#awaited--
     if (this.#sleepers.length > 0) this.#beatAfter(now)
     else this.#limit = this.#due = Number.POSITIVE_INFINITY
     for (const { wake } of woken) wake()
   }
 
-  get #earliest(): number {
-    let earliest = Number.POSITIVE_INFINITY
-    for (const { at } of this.#sleepers) if (at < earliest) earliest = at
-    return earliest
+  /** The place of the first sleeper that is to be woken after `at`. */
+  #firstAfter(at: number): number {
+    let [from, to] = [0, this.#sleepers.length]
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if ((this.#sleepers[middle] as Sleeper).at <= at) from = middle + 1
+      else to = middle
+    }
+    return from
   }
 }
 
@@ -100,10 +109,6 @@ interface Sleeper {
   readonly at: number
   readonly isAwaited: boolean
   readonly wake: () => void
-}
-
-function isAwaited(sleeper: Sleeper): boolean {
-  return sleeper.isAwaited
 }
 
 /**

@@ -225,6 +225,7 @@ describe('the clock of the server', () => {
     wire.time = new Told()
     await pass(600_001)
     await send(one, new Call('d'))
+    received('d\n')
     wire.time.resolve(facts.time + 1_300)
     await settled()
     expect(one.clockOffset).toBe(read + 1_300_000 - 1_200_002)
@@ -234,6 +235,7 @@ describe('the clock of the server', () => {
     const one = await opened()
     await pass(600_001)
     await send(one, new Call('a'))
+    received('a\n')
     wire.time.reject(new WireError('tells no time'))
     await settled()
     expect(complaints()).toEqual(['cache-1 tells no time'])
@@ -268,7 +270,7 @@ describe('the clock of the server, when this process or its machine stood still,
     expect([one.ready, one.serverTime(), socket.written]).toEqual([true, read + 65_000, ['a\n']])
   })
 
-  test('is read ahead of what is sent after the machine slept, and dates it', async () => {
+  test('is read before what was sent after the machine slept is dated, and before it is told', async () => {
     const one = await opened(asleep())
     await send(one, new Call('a'))
     received('a\n')
@@ -312,9 +314,9 @@ describe('the clock of the server, when this process or its machine stood still,
     lost = 7_200_000
     const call = new Call('a')
     await send(one, call)
+    received('a\n')
     wire.time.resolve(facts.time)
     await settled()
-    received('a\n')
     expect(call.outcome).toEqual({ settled: true, at: read })
     expect(ended).toEqual([])
   })

@@ -197,8 +197,6 @@ export class Connection implements WireHost {
     if (this.#ended !== undefined || this.#socket.writableNeedDrain) return
     const waiting = this.#waiting
     this.#waiting = []
-    // Ahead of all: their replies come behind its own, so that they are dated by a clock that is known.
-    if (this.#serverClock.isDue()) this.#readClock()
     const now = this.#clocks.running()
     const out = new Outbox()
     for (const exchange of waiting) this.#encode(exchange, now, out)
@@ -210,8 +208,15 @@ export class Connection implements WireHost {
     if (exchange.settled) return
     if (exchange.deadline <= now) return exchange.fail('unsent', this.#tooLate())
     exchange.encode(out)
-    if (exchange.complete) this.#settle(exchange, this.serverTime())
+    if (exchange.complete) this.#settle(exchange, this.#date())
     else this.#push(exchange, now)
+  }
+
+  /** The server's time, for what is answered now. Where it is in doubt, it is asked for, and the answers wait for it. */
+  #date(): number {
+    const now = this.#clocks.monotonic()
+    if (this.#ready && this.#serverClock.isDue(now)) this.#readClock()
+    return now + this.clockOffset
   }
 
   #settle(exchange: Exchange, at: number): void {
@@ -239,7 +244,6 @@ export class Connection implements WireHost {
     if (this.#ended !== undefined) return
     const bytes = this.#inbox.add(chunk)
     if (bytes === undefined) return
-    if (this.#ready && this.#serverClock.isDue()) this.#readClock()
     try {
       this.#readReplies(bytes)
     } catch (error) {
@@ -249,7 +253,7 @@ export class Connection implements WireHost {
   }
 
   #readReplies(bytes: Buffer): void {
-    const at = this.serverTime()
+    const at = this.#date()
     let start = 0
     while (start < bytes.length) {
       const exchange = this.#sent.first

@@ -35,10 +35,9 @@ export class ServerClock {
 
   /**
    * Whether it is to be read again: two clocks drift apart by seconds a day, and a connection may live for months. Where the wall clock and the
-   * monotonic clock have parted, one was set, or the other has stood still while this machine slept.
+   * monotonic clock have parted, one was set, or the other has stood still while this machine slept. `monotonic` is the present.
    */
-  isDue(): boolean {
-    const monotonic = this.#clocks.monotonic()
+  isDue(monotonic: number): boolean {
     if (Math.abs(this.#clocks.wall() - monotonic - this.#apart) > tolerance) this.#isInDoubt = true
     return this.#isInDoubt || monotonic - this.#readAt > longestLife
   }
