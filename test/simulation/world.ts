@@ -167,7 +167,11 @@ export class Host implements Endpoint {
   #toldClock(monotonic: () => number): Pick<RunningClock, 'now' | 'sleep'> {
     const now = () => monotonic() - this.#stood
     const sleepUntil = async (at: number): Promise<void> => {
-      while (now() < at - 1e-6) await new Promise<void>((wake) => void this.world.scheduler.after(at - now(), wake, this))
+      // At least a little: a step too small for the scheduler's numbers would never end.
+      while (now() < at) {
+        const left = Math.max(at - now(), 0.001)
+        await new Promise<void>((wake) => void this.world.scheduler.after(left, wake, this))
+      }
     }
     return { now, sleep: (milliseconds) => sleepUntil(now() + milliseconds) }
   }
