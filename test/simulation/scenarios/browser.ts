@@ -65,6 +65,8 @@ interface Request {
 /** For how long an old secret is a superseded one, and what two processes' readings of the server's clock may differ by. */
 const supersededFor = 60_000
 const clockSlack = 2_500
+/** The patience of a call, and the flight in which it ends. */
+const longestCall = 2_500
 
 async function begin(world: World, history: History): Promise<Scene> {
   const { random } = world
@@ -192,17 +194,20 @@ function rotationsOf(cookie: string, scene: Scene): Rotation[] {
 }
 
 function checkRequest(request: Request, scene: Scene): string[] {
-  return [...checkVerified(request), ...checkOld(request, scene)]
+  return [...checkVerified(request, scene), ...checkOld(request, scene)]
 }
 
-/** Whoever was verified before a rotation goes on. */
-function checkVerified(request: Request): string[] {
+/** Whoever was verified before a rotation goes on for as long as a call may take; but does not change the secret a second time. */
+function checkVerified(request: Request, scene: Scene): string[] {
   const first = request.operations.findIndex(
     (operation) => operation.outcome === 'ok' && operation.session === sidOf(request.cookie),
   )
   const later = first === -1 ? [] : request.operations.slice(first + 1)
   const refused = later.find((operation) => operation.reason === 'superseded')
-  return refused ? [`interrupted: #${refused.id} was superseded in a request that had been verified`] : []
+  if (refused === undefined || later.some((operation) => operation.kind === 'regenerate')) return []
+  const rotations = scene.requests.flatMap(({ operations }) => operations).filter(({ kind }) => kind === 'regenerate')
+  const isDue = rotations.some(({ beganAt }) => beganAt + longestCall <= refused.endedAt)
+  return isDue ? [] : [`interrupted: #${refused.id} was superseded in a request that had been verified`]
 }
 
 /** What a request with an old cookie may do: nothing; for a minute it sets no cookie either; afterwards it begins anew. */

@@ -5,8 +5,12 @@ import { continuousUse } from './continuous-use.js'
 import { createAndEnd } from './create-and-end.js'
 import { eviction } from './eviction.js'
 import { headerRaces } from './header-races.js'
+import { lastMoment } from './last-moment.js'
+import { longerLife } from './longer-life.js'
 import { oneField } from './one-field.js'
+import { plantedToken } from './planted-token.js'
 import { stalls } from './stalls.js'
+import { stolenToken } from './stolen-token.js'
 
 export const scenarios: readonly Scenario[] = [
   oneField,
@@ -17,6 +21,10 @@ export const scenarios: readonly Scenario[] = [
   headerRaces,
   eviction,
   stalls,
+  plantedToken,
+  stolenToken,
+  lastMoment,
+  longerLife,
 ]
 
 export function scenarioNamed(name: string): Scenario {

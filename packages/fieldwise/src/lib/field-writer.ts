@@ -353,8 +353,7 @@ class FieldWrite {
     const seen = headerIn(reading).value
     try {
       const value = await this.#headers.change(this.#sid, listing, this.#deadline, this.#what, reading)
-      // As in a write without reading: the item has to live as long as the session asks for by now.
-      if (idleOfFields(value) > idleOfFields(seen)) await this.#touch(value)
+      await this.#keepAsLongAs(value, seen)
       if (this.left) this.left = { ...this.left, header: value }
       return { ...reading, header: reading.header && { ...reading.header, value } }
     } catch (error) {
@@ -440,7 +439,7 @@ class FieldWrite {
     if (answer.result === 'lost') return this.#settleLost(answer.error)
     if (answer.result === 'open') {
       this.#open = first.open
-      return first.request.version ? false : this.#findOut()
+      return first.request.version ? false : this.#findOut(first)
     }
     if (answer.result === 'conflict') this.#noteConflict()
     if (answer.result !== 'stored') return false
@@ -460,8 +459,7 @@ class FieldWrite {
   async #catchUp(first: FirstTry, seen: Reading | undefined, version: Version | undefined): Promise<boolean> {
     const reading = seen ?? (await this.#readHeader())
     const header = headerIn(reading).value
-    // The session was given a longer life since the caller saw it: this item has to live as long.
-    if (idleOfFields(header) > idleOfFields(first.known)) await this.#touch(header)
+    await this.#keepAsLongAs(header, first.known)
     return this.#succeedOver(reading, first, version)
   }
 
@@ -474,26 +472,34 @@ class FieldWrite {
   }
 
   /** A blind write whose answer was lost is never sent again: its id is there, or nobody can tell (W6). */
-  async #findOut(): Promise<boolean> {
+  async #findOut({ known }: FirstTry): Promise<boolean> {
     const patience = new Patience(this.#core, this.#deadline)
     do {
       const reading = await this.#read()
       if (reading === undefined) continue
-      headerIn(reading)
+      const header = headerIn(reading).value
       const stored = this.#stored(reading)
-      if (stored.item && remembers(stored.item, this.#id)) return this.#finishFound(reading, stored, reading.at)
-      break
+      if (!stored.item || !remembers(stored.item, this.#id)) break
+      await this.#keepAsLongAs(header, known)
+      return this.#finishFound(reading, stored, reading.at)
     } while (await patience.pause())
     throw new OutcomeUnknownError(this.#what)
   }
 
-  async #touch(header: Header): Promise<void> {
+  /**
+   * Where fields are to live longer than the header said that the item was stored by, it is given that life (L6).
+   *
+   * @throws {OutcomeUnknownError} when the store did not confirm it: the item is stored, but nobody can tell for how long.
+   */
+  async #keepAsLongAs(header: Header, known: Header): Promise<void> {
+    if (idleOfFields(header) <= idleOfFields(known)) return
     const request: StoreRequest = { op: 'touch', key: this.#key, life: this.#life(header) }
     const patience = new Patience(this.#core, this.#deadline)
     do {
       const { answers } = await send(this.#core, this.#sid, [request], this.#deadline)
       if (answers[0]?.result === 'done' || answers[0]?.result === 'missing') return
     } while (await patience.pause())
+    throw new OutcomeUnknownError(this.#what)
   }
 
   #seal(item: Item): Buffer {

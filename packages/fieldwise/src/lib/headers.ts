@@ -1,5 +1,5 @@
 import { type Core, type Deadline, readDeadline, send } from './core.js'
-import { BadArgumentError, isFieldwiseError, OutcomeUnknownError, SessionGoneError, ValueTooLargeError } from './errors.js'
+import { BadArgumentError, isFieldwiseError, OutcomeUnknownError, SessionGoneError, StoreUnavailableError, ValueTooLargeError } from './errors.js'
 import { encodeHeader, type Header, headerName, mostFields } from './header.js'
 import { headerLife } from './lifetime.js'
 import { Patience } from './patience.js'
@@ -94,7 +94,7 @@ export class Headers {
       if (isEnded && gone.field !== undefined) this.#core.telemetry.lost(reading.sid, gone.field)
       return gone
     } catch (error) {
-      return unavailable(error)
+      return new StoreUnavailableError('This session is over, but the store did not confirm its end', error)
     }
   }
 

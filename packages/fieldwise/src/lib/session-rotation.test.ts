@@ -95,6 +95,19 @@ describe('a regenerate that finds the secret of another one (T1)', () => {
     expect(await attacker.getMany(['username', 'role'])).toEqual({ username: 'ada', role: 'guest' })
   })
 
+  test('fails it too where the request had not been verified before', async () => {
+    const other = world.process(schema)
+    const victim = other.sessions.resume(old)
+    other.store.holding = true
+    const login = Promise.allSettled([victim.regenerate(), victim.set('username', 'victim')])
+    await (await world.next(other, 'get @')).deliver()
+    await session.regenerate()
+    await other.store.release()
+    other.store.holding = false
+    expect(await world.time.run(login)).toMatchObject([{ reason: superseded }, { reason: superseded }])
+    expect(await session.get('username')).toBe('ada')
+  })
+
   test('whose outcome is open fails what was asked for behind it too', async () => {
     const login = await verified()
     web.store.outage = 'refused'

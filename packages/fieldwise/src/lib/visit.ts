@@ -158,11 +158,11 @@ export class Visit {
    * is being changed wait for the outcome, and fail with it: they may be meant for nobody but the owner of the new one (T1).
    */
   async #writeWhenStored(edits: readonly Edit[], deadline: Deadline): Promise<void> {
+    await this.#rotation
     while (this.#state === 'new') {
       if (this.#creation !== undefined) await this.#creation.catch(() => {})
       else return this.#createBy(edits, deadline)
     }
-    await this.#rotation
     await this.#submitAll(edits)
   }
 
@@ -190,18 +190,21 @@ export class Visit {
     return true
   }
 
-  /** Changes the secret. A session that is still new is stored by it. */
-  async regenerate(terms: Terms, deadline: Deadline): Promise<void> {
+  /** Changes the secret. A session that is still new is stored by it. Two calls at once are one change. */
+  regenerate(terms: Terms, deadline: Deadline): Promise<void> {
+    this.#rotation ??= this.#regenerate(terms, deadline).finally(() => {
+      this.#rotation = undefined
+    })
+    return this.#rotation
+  }
+
+  async #regenerate(terms: Terms, deadline: Deadline): Promise<void> {
     if (this.#state === 'unopened') await this.#opened([], deadline)
     while (this.#state === 'new') {
       if (this.#creation !== undefined) await this.#creation.catch(() => {})
       else return this.#creating(this.create(new Map(), terms, deadline))
     }
-    if (this.#rotation !== undefined) return this.#rotation
-    this.#rotation = this.#rotate(terms, deadline).finally(() => {
-      this.#rotation = undefined
-    })
-    return this.#rotation
+    await this.#rotate(terms, deadline)
   }
 
   /** Changes how long the session lives unused. No input or output where it is that long already. */
@@ -316,11 +319,13 @@ export class Visit {
 
   /** The token was right, but the absolute end has passed: it opens nothing, once nothing can bring the session back (L5). */
   #leave(reading: Reading, { deadline, taker }: Look): void {
-    this.#endOver(new EndOfSession(reading, new SessionGoneError('expired')), deadline).then((ended) => {
-      if (!isFieldwiseError(ended, 'SESSION_GONE')) return taker.fail(ended)
-      if (this.#state === 'unopened') this.#state = 'new'
-      taker.succeed(undefined)
-    })
+    this.#endOver(new EndOfSession(reading, new SessionGoneError('expired')), deadline)
+      .then((ended) => {
+        if (!isFieldwiseError(ended, 'SESSION_GONE')) return taker.fail(ended)
+        if (this.#state === 'unopened') this.#state = 'new'
+        taker.succeed(undefined)
+      })
+      .catch((error) => taker.fail(error))
   }
 
   async #settle(reading: Reading, { fields, deadline }: Look): Promise<Reading> {
