@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { turn } from '../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../test/support/world.js'
 import type { Duration } from './duration.js'
+import { keepFor } from './facade.js'
 import type { TokenChange } from './host.js'
 import { resumeFor } from './sessions.js'
 
@@ -15,6 +16,8 @@ beforeEach(() => {
   world = new World()
   web = world.process(schema, { expires: { otp: '5m', tries: '1h' } })
 })
+
+type Visited = Awaited<ReturnType<typeof web.sessions.create>>
 
 const opened = (session: { token: string | undefined }) => web.sessions.open(session.token as string)
 
@@ -105,6 +108,65 @@ describe('absolute lifetime', () => {
     const session = await web.sessions.open(made.token as string, { preload: ['username'] })
     await world.time.advance(later)
     await expect(session?.get('username')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'expired' })
+  })
+
+  describe('is told of once the header is deleted (L5)', () => {
+    async function untilPast() {
+      const session = await web.sessions.create({ username: 'ada' }, { lifetime: { idle: '1h', absolute: '1h' } })
+      const other = world.process(schema)
+      const login = await other.sessions.open(session.token as string)
+      await world.time.advance(hour - 500)
+      other.store.holding = true
+      const rotating = login?.regenerate({ lifetime: { absolute: '12h' } })
+      rotating?.catch(() => {})
+      await (await world.next(other, 'get @')).deliver()
+      const late = (await world.next(other, 'replace @')).delay()
+      await other.store.release()
+      other.store.outage = 'refused'
+      await world.time.advance(500)
+      return { session, late }
+    }
+
+    test.each([
+      ['a read', (one: Visited) => one.get('username')],
+      ['a change', (one: Visited) => one.update('username', () => 'bob')],
+      ['a blind write', (one: Visited) => one.set('username', 'bob')],
+      ['a rotation', (one: Visited) => one.regenerate()],
+    ])('by %s: a late packet of a rotation with a longer lifetime brings nothing back', async (_what, call) => {
+      const { session, late } = await untilPast()
+      await expect(call(session)).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'expired' })
+      await late()
+      expect(await world.stored(`${session.id}:@`)).toBeUndefined()
+      expect(await opened(session)).toBeNull()
+    })
+
+    test('by open, and by a resumed token, which begins anew', async () => {
+      const { session, late } = await untilPast()
+      expect(await opened(session)).toBeNull()
+      const resumed = web.sessions.resume(session.token)
+      await resumed.set('username', 'bob')
+      await late()
+      expect(resumed.id).not.toBe(session.id)
+      expect(await world.stored(`${session.id}:@`)).toBeUndefined()
+    })
+
+    test('but not for a secret that is not its own: nothing is deleted', async () => {
+      const { session } = await untilPast()
+      web.store.takeLog()
+      expect(await web.sessions.open(`${session.id}.${'A'.repeat(43)}`)).toBeNull()
+      expect(web.store.takeLog()).toEqual(['get @'])
+    })
+
+    test('and is STORE_UNAVAILABLE as long as that is not confirmed', async () => {
+      const { session } = await untilPast()
+      web.store.holding = true
+      const reading = expect(session.get('username')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+      await (await world.next(web, 'get username')).deliver()
+      ;(await world.next(web, 'delete @')).refuse()
+      await web.store.release()
+      await world.time.run(reading)
+      await expect(session.get('username')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'expired' })
+    })
   })
 
   test('may be far beyond the idle time, and beyond 30 days', async () => {
@@ -213,6 +275,94 @@ describe('the terms of one session', () => {
     await world.time.run(write as Promise<number>)
     await world.time.advance(6 * hour)
     expect(await session.getAll()).toMatchObject({ username: 'ada', visits: 2 })
+  })
+
+  describe.each(['regenerate', 'keepFor'] as const)('a longer idle time by %s', (by) => {
+    const lengthen = (session: Awaited<ReturnType<typeof web.sessions.create>>) =>
+      by === 'regenerate' ? session.regenerate({ lifetime: { idle: '6h' } }) : keepFor(session, '6h')
+    const create = () => web.sessions.create({ username: 'ada', visits: 1 }, { lifetime: { idle: '1m' } })
+    const livesOf = (session: Awaited<ReturnType<typeof create>>) =>
+      Promise.all(['username', 'visits'].map(async (field) => (await world.life(`${session.id}:${field}`)) as number))
+
+    test('is given to the fields first, and promised behind them', async () => {
+      const session = await create()
+      web.store.holding = true
+      const asked = lengthen(session)
+      await (await world.next(web, 'get @')).deliver()
+      await (await world.next(web, 'replace @')).deliver()
+      expect(await world.life(`${session.id}:@`)).toBeLessThan(2 * minute)
+      await (await world.next(web, 'get username')).deliver()
+      await (await world.next(web, 'replace username')).deliver()
+      for (const life of await livesOf(session)) expect(life).toBeGreaterThan(18 * hour)
+      expect(await world.life(`${session.id}:@`)).toBeLessThan(2 * minute)
+      await web.store.release()
+      web.store.holding = false
+      await world.time.run(asked)
+      expect(await world.life(`${session.id}:@`)).toBeGreaterThan(6 * hour)
+    })
+
+    test('that the fields cannot be given is not promised: it says so, and the session goes on as it was', async () => {
+      const session = await create()
+      const token = session.token as string
+      web.store.holding = true
+      const asked = expect(lengthen(session)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+      await (await world.next(web, 'get @')).deliver()
+      await (await world.next(web, 'replace @')).deliver()
+      web.store.outage = 'refused'
+      await web.store.release()
+      await world.time.run(asked)
+      web.store.outage = undefined
+      expect(await world.life(`${session.id}:@`)).toBeLessThan(2 * minute)
+      expect(await (await web.sessions.open(token))?.get('username')).toBe('ada')
+    })
+
+    test('is tried again where the connection is cut in the middle of it', async () => {
+      const session = await create()
+      web.store.holding = true
+      const asked = lengthen(session)
+      await (await world.next(web, 'get @')).deliver()
+      await (await world.next(web, 'replace @')).deliver()
+      ;(await world.next(web, 'get username')).refuse()
+      await (await world.next(web, 'get username')).deliver()
+      ;(await world.next(web, 'replace username')).loseRequest()
+      await (await world.next(web, 'get username')).deliver()
+      await web.store.release()
+      web.store.holding = false
+      await world.time.run(asked)
+      for (const life of await livesOf(session)) expect(life).toBeGreaterThan(18 * hour)
+      await world.time.advance(6 * hour)
+      expect(await session.getAll()).toMatchObject({ username: 'ada', visits: 1 })
+    })
+
+    test('cut off behind its promise, or its process killed there, loses nothing', async () => {
+      const session = await create()
+      web.store.holding = true
+      lengthen(session).catch(() => {})
+      for (const step of ['get @', 'replace @', 'get username', 'replace username', 'get @', 'replace @']) {
+        await (await world.next(web, step)).deliver()
+      }
+      const other = world.process(schema)
+      await world.time.advance(6 * hour)
+      for (const key of ['@', 'username', 'visits']) expect(await world.stored(`${session.id}:${key}`)).toBeDefined()
+      await other.sessions.close()
+    })
+
+    test('counts for a field that is stored for the first time meanwhile', async () => {
+      const session = await create()
+      const slow = world.process(schema)
+      const writer = await slow.sessions.open(session.token as string)
+      slow.store.holding = true
+      const write = writer?.set('tries', 1)
+      await (await world.next(slow, 'get tries')).deliver()
+      await (await world.next(slow, 'add tries')).deliver()
+      const listing = await world.next(slow, 'replace @')
+      await lengthen(session)
+      await listing.deliver()
+      await slow.store.release()
+      slow.store.holding = false
+      await world.time.run(write as Promise<void>)
+      expect(await world.life(`${session.id}:tries`)).toBeGreaterThan(18 * hour)
+    })
   })
 
   test('a shorter idle time ends the session sooner', async () => {
