@@ -38,7 +38,7 @@ export interface FieldwiseEvents {
    * processes have different lists of servers, or write one in different ways.
    */
   'fieldwise:misrouted': SessionEvent
-  /** Somebody came with the secret from before a rotation that happened less than 60 s ago. */
+  /** Somebody came with the secret from before a rotation that happened less than 60 s ago, or was cut off by one that somebody else made. */
   'fieldwise:superseded': SessionEvent
   /** A call ended in `STORE_UNAVAILABLE`. */
   'fieldwise:unavailable': SessionEvent

@@ -601,6 +601,28 @@ describe('preload', () => {
     await expect(late?.get('username')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'destroyed' })
   })
 
+  test('keeps a copy of its fields, not the bytes that came from the network with them', async () => {
+    const chunks: Buffer[] = []
+    const flight = web.store.flight.bind(web.store)
+    web.store.flight = async (...request) => {
+      const landed = await flight(...request)
+      const answers = landed.answers.map((answer) => {
+        if (answer.result !== 'found') return answer
+        const chunk = Buffer.concat([Buffer.alloc(70_000), answer.value])
+        chunks.push(chunk)
+        return { ...answer, value: chunk.subarray(70_000) }
+      })
+      return { ...landed, answers }
+    }
+    const opened = await web.sessions.open(session.token as string, { preload: ['username'] })
+    expect(chunks).toHaveLength(2)
+    for (const chunk of chunks) chunk.fill(0)
+    expect(await opened?.get('username')).toBe('ada')
+    expect(opened?.id).toBe(session.id)
+    await opened?.regenerate()
+    expect(opened?.state).toBe('stored')
+  })
+
   test('serves nothing once its secret was found to be superseded', async () => {
     const opened = await web.sessions.open(session.token as string, { preload: ['username'] })
     await session.regenerate()

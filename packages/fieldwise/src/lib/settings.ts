@@ -10,7 +10,7 @@ import type { CompiledSchema } from './schema.js'
 import type { SealingOptions } from './sealing.js'
 import type { LifetimeOptions, RegenerateOptions } from './session.js'
 import type { Store } from './store.js'
-import type { Terms } from './visit.js'
+import type { Terms } from './terms.js'
 
 /** What an evicted field means: the end of its session, or a field that is unset. */
 export type Lost = 'end' | 'absent'

@@ -1,32 +1,22 @@
 import { type Deadline, readDeadline, writeDeadline } from './core.js'
 import { type Created, createSession, createSessionUnder, type NewSession } from './creation.js'
-import { type Author, Edit, type Left, type Stored } from './edit.js'
+import { Edit, type Left, type Stored } from './edit.js'
 import type { Engine } from './engine.js'
 import { isFieldwiseError, SessionGoneError } from './errors.js'
 import type { Header } from './header.js'
 import type { HeaderChange } from './headers.js'
 import { Hold } from './hold.js'
 import type { SessionHost } from './host.js'
-import type { Lifetime } from './lifetime.js'
 import { asItIs, EndOfSession, headerIn, type Reading } from './reader.js'
 import type { Receiver } from './receiver.js'
 import { type Recognition, recognise } from './recognition.js'
 import { assertGrace, assertLifetime } from './settings.js'
-import { formatToken, newSecret, type Secret, sameHash, type Token } from './token.js'
+import { assertTerms, rotated, type Terms } from './terms.js'
+import { formatToken, newSecret, sameHash, type Token } from './token.js'
+import { Change, Look } from './visit-receivers.js'
 
 /** `unopened`: a token that nobody has verified yet. `new`: nothing is stored. `gone`: it was there, and has ended. */
 export type SessionState = 'unopened' | 'new' | 'stored' | 'gone'
-
-/**
- * What `regenerate` and `create` may ask for, in milliseconds.
- *
- * @internal
- */
-export interface Terms {
-  readonly lifetime?: Partial<Lifetime> | undefined
-  readonly persist?: boolean | undefined
-  readonly grace?: number | undefined
-}
 
 /**
  * One request's visit to a session: which session it is, whether its token was verified, and how it ended. Nothing is written, deleted or
@@ -495,70 +485,6 @@ export class Visit {
   }
 }
 
-/** One reading on its way to its taker, by way of the session that it is of. */
-class Look implements Receiver<Reading> {
-  readonly #visit: Visit
-  /** Whom the reading is to verify. */
-  readonly token: Token | undefined
-  readonly fields: readonly string[]
-  readonly deadline: Deadline
-  readonly taker: Receiver<Reading | undefined>
-
-  constructor(
-    visit: Visit,
-    token: Token | undefined,
-    fields: readonly string[],
-    deadline: Deadline,
-    taker: Receiver<Reading | undefined>,
-  ) {
-    this.#visit = visit
-    this.token = token
-    this.fields = fields
-    this.deadline = deadline
-    this.taker = taker
-  }
-
-  succeed(reading: Reading): void {
-    this.#visit.look(reading, this)
-  }
-
-  fail(error: unknown): void {
-    this.taker.fail(error)
-  }
-}
-
-/** One change on its way back, by way of the session that it was made in. */
-class Change implements Author {
-  readonly #visit: Visit
-  readonly #done: Receiver<void>
-
-  constructor(visit: Visit, done: Receiver<void>) {
-    this.#visit = visit
-    this.#done = done
-  }
-
-  get known(): Header | undefined {
-    return this.#visit.known
-  }
-
-  admits(reading: Reading): boolean {
-    return this.#visit.admits(reading)
-  }
-
-  succeed(stored: Stored): void {
-    try {
-      this.#visit.written(stored)
-      this.#done.succeed()
-    } catch (error) {
-      this.#done.fail(error)
-    }
-  }
-
-  fail(error: unknown): void {
-    this.#done.fail(this.#visit.failed(error))
-  }
-}
-
 /** What a reading says of a token. `over`: it is the right one, of a session whose absolute end has passed. */
 type Verdict = Recognition | 'over'
 
@@ -568,25 +494,6 @@ function isLight({ item }: Left): boolean {
 }
 
 const mostLight = 16_384
-
-/** What is left out stays as it is, so what is asked for has to fit the session's own lifetime. @throws {BadConfigError} */
-function assertTerms(header: Header, terms: Terms): void {
-  const idle = terms.lifetime?.idle ?? header.idle
-  assertLifetime({ idle, absolute: terms.lifetime?.absolute ?? header.deadline - header.created })
-  assertGrace(terms.grace, idle)
-}
-
-function rotated(header: Header, secret: Secret, terms: Terms, at: number): Header {
-  return {
-    ...header,
-    hash: secret.hash,
-    rotated: Math.floor(at),
-    previous: terms.grace ? { hash: header.hash, until: Math.floor(at + terms.grace) } : undefined,
-    persist: terms.persist ?? header.persist,
-    idle: terms.lifetime?.idle ?? header.idle,
-    deadline: terms.lifetime?.absolute === undefined ? header.deadline : Math.floor(at + terms.lifetime.absolute),
-  }
-}
 
 function isHeld({ core }: Engine, sid: string): boolean {
   const isHere = core.store.holds(sid)
