@@ -38,9 +38,12 @@ interface Scene {
   readonly sockets: Operation[][]
   /** What the owner did with the newest secret. */
   readonly owned: Operation[]
+  /** Those that were made, and perhaps a last one of which nobody can tell. */
   readonly rotations: Operation[]
   /** Nobody can tell which secret is the newest. */
   isUnknown: boolean
+  /** The secret is changed no more. */
+  isDone: boolean
 }
 
 /** A call and the flight in which it ends; and what two processes' readings of the server's clock may add. */
@@ -57,7 +60,7 @@ async function begin(world: World, history: History): Promise<Scene> {
   for (const field of ['a', 'b'] as const) await visitor.set(field)
   const grace = random.pick([0, 0, 1_000, 8_000])
   const [sid, token] = [session.id as string, session.token as string]
-  return { sid, token, hosts, systems, grace, sockets: [], owned: [], rotations: [], isUnknown: false }
+  return { sid, token, hosts, systems, grace, sockets: [], owned: [], rotations: [], isUnknown: false, isDone: false }
 }
 
 /** One socket: used once at its beginning as often as not, and then every now and then for half a minute. */
@@ -69,7 +72,8 @@ async function holdOn(world: World, history: History, scene: Scene): Promise<voi
   if (random.chance(0.7)) did.push(await visitor.get('a'))
   for (let left = 3 + random.below(5); left > 0 && !host.crashed; left--) {
     await world.sleep(random.pick([100, 1_500, 4_000, 12_000]) * random.next())
-    const isOver = scene.rotations.some((one) => world.now > one.endedAt + Math.max(scene.grace, longestCall) + clockSlack)
+    const isOver =
+      scene.isDone && scene.rotations.every((one) => world.now > one.endedAt + Math.max(scene.grace, longestCall) + clockSlack)
     const call = random.weighted({
       get: 3,
       set: 3,
@@ -92,14 +96,15 @@ async function own(world: World, history: History, scene: Scene): Promise<void> 
   await world.sleep(random.pick([10, 1_000, 6_000]) * random.next())
   for (let left = random.pick([1, 1, 2, 6]); left > 0 && !host.crashed && !scene.isUnknown; left--) {
     const rotation = await visitor.regenerate(scene.grace > 0 ? { grace: `${scene.grace}ms` } : {})
-    if (rotation.outcome === 'ok') scene.rotations.push(rotation)
     scene.isUnknown = rotation.outcome === 'unknown'
+    if (rotation.outcome === 'ok' || scene.isUnknown) scene.rotations.push(rotation)
     scene.owned.push(rotation)
     for (let writes = random.below(3); writes > 0; writes--) {
       scene.owned.push(await (random.chance(0.5) ? visitor.set('a') : visitor.update('b')))
       await world.sleep(random.pick([1, 500, 2_000]) * random.next())
     }
   }
+  scene.isDone = scene.rotations.length > 0 && !scene.isUnknown
 }
 
 function request(world: World, history: History, { hosts, systems, token }: Scene): { visitor: Visitor; host: Host } {
@@ -126,10 +131,10 @@ function checkSocket(did: readonly Operation[], scene: Scene): string[] {
 
 /** Of several rotations the one counts that a socket sees first: there may have been others before it by then. */
 function endOf(did: readonly Operation[], { rotations, grace }: Scene): number {
-  const [first] = rotations
+  const first = rotations.find((one) => one.outcome === 'ok')
   const seeing = first && did.find((one) => one.outcome === 'ok' && one.beganAt > first.endedAt)
   const seen = seeing && rotations.findLast((one) => one.beganAt < seeing.endedAt)
-  return seen ? seen.endedAt + Math.max(longestCall, grace) : Number.POSITIVE_INFINITY
+  return seen?.outcome === 'ok' ? seen.endedAt + Math.max(longestCall, grace) : Number.POSITIVE_INFINITY
 }
 
 async function lookAtTheEnd(world: World, history: History, scene: Scene): Promise<string[]> {
