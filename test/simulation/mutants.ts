@@ -479,6 +479,15 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['header-races'],
   },
   {
+    rule: 'W9',
+    what: 'the deadline of a change does not run while it waits for a new secret',
+    replacements: [
+      { file: 'visit.ts', from: 'return Promise.race([rotation, late])', to: 'late.catch(() => {})\n    return rotation' },
+    ],
+    scenarios: ['header-races'],
+    heldBy: 'session-rotation.test.ts, “ends what waits for it when that has no more time”',
+  },
+  {
     rule: 'W10',
     what: 'the size of a header is not checked before sending',
     replacements: [{ file: 'headers.ts', from: `if (size > limit) throw new ValueTooLargeError('header', size, limit)`, to: '' }],
@@ -637,7 +646,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a write that is asked for while the secret is being changed does not wait for the outcome',
     replacements: [
       { file: 'visit.ts', from: `=== 'stored' && this.#rotation === undefined`, to: `=== 'stored'` },
-      { file: 'visit.ts', from: '    await this.#rotation\n', to: '' },
+      { file: 'visit.ts', from: 'if (this.#rotation !== undefined) await', to: 'if (false) await' },
     ],
     scenarios: ['planted-token'],
   },
@@ -716,11 +725,25 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'hold.ts',
-        from: 'return this.#core.runtime.monotonic() - this.#heard < longestCall(this.#core)',
+        from: 'return this.#core.runtime.monotonic() - this.#asked < longestCall(this.#core)',
         to: 'return true',
       },
     ],
     scenarios: ['stolen-token'],
+  },
+  {
+    rule: 'T5',
+    what: 'how lately a header was seen counts from hearing the answer, not from asking',
+    replacements: [
+      {
+        file: 'hold.ts',
+        from: 'return this.#core.runtime.monotonic() - this.#asked < longestCall(this.#core)',
+        to: 'return this.#core.runtime.monotonic() - this.#heard < longestCall(this.#core)',
+      },
+    ],
+    scenarios: ['stolen-token'],
+    heldBy:
+      'session-rotation.test.ts, “is not taken for one that has seen the header lately, where its process stood still over the answer”',
   },
   {
     rule: 'T5',

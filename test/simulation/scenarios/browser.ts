@@ -22,6 +22,7 @@ export const browser: Scenario = {
     return [
       ...(await lookAtTheEnd(world, history, scene)),
       ...scene.requests.flatMap((request) => checkRequest(request, scene)),
+      ...scene.refused.flatMap((asked) => checkRefused(asked, history)),
       ...listFields.flatMap((field) => checkField(onField(onSession(history.operations, scene.sid), field))),
       ...checkDeadlines(history.operations, defaultDeadlines),
     ]
@@ -37,6 +38,8 @@ interface Scene {
   readonly requests: Request[]
   /** The rotations that were acknowledged, in order. */
   readonly rotations: Rotation[]
+  /** Rotations of open outcome that were asked for again, and found another secret. */
+  readonly refused: (readonly [first: Operation, last: Operation])[]
   /** How long the secret before works on after a login, in whole seconds. */
   readonly grace: number
   /** An answer with a newer cookie was lost or came very late, or nobody can tell whether there is a newer one. */
@@ -76,7 +79,7 @@ async function begin(world: World, history: History): Promise<Scene> {
   const session = (systems[0] as SimulatedSessions).resume()
   await new Visitor(hosts[0] as Host, history, session).set('a')
   const visitor = { sid: session.id as string, jar: { cookie: session.token as string }, isCookieLost: false }
-  return { hosts, systems, requests: [], rotations: [], ...visitor, grace: random.pick([0, 0, 0, 10]) }
+  return { hosts, systems, requests: [], rotations: [], refused: [], ...visitor, grace: random.pick([0, 0, 0, 10]) }
 }
 
 async function clickAround(world: World, history: History, scene: Scene): Promise<void> {
@@ -151,6 +154,7 @@ async function logIn(scene: Scene, request: Request, visitor: Visitor): Promise<
   const first = await visitor.regenerate(options)
   const last = first.outcome === 'unknown' ? await visitor.regenerate(options) : first
   if (first.outcome === 'unknown' && last.outcome !== 'ok') scene.isCookieLost = true
+  if (last.reason === 'superseded' && first !== last) scene.refused.push([first, last])
   if (last.outcome === 'ok' && request.setCookie && sidOf(request.setCookie) === sidOf(request.cookie)) {
     scene.rotations.push({ old: request.cookie, beganAt: first.beganAt, endedAt: last.endedAt, ended: last.ended })
   }
@@ -208,6 +212,13 @@ function checkVerified(request: Request, scene: Scene): string[] {
   const rotations = scene.requests.flatMap(({ operations }) => operations).filter(({ kind }) => kind === 'regenerate')
   const isDue = rotations.some(({ beganAt }) => beganAt + longestCall <= refused.endedAt)
   return isDue ? [] : [`interrupted: #${refused.id} was superseded in a request that had been verified`]
+}
+
+/** A rotation that is asked for again is refused by those of others, never by its own. */
+function checkRefused([first, last]: Scene['refused'][number], { operations }: History): string[] {
+  const others = operations.filter((one) => one.kind === 'regenerate' && one !== first && one !== last)
+  const isOthers = others.some((one) => one.outcome !== 'gone' && one.outcome !== 'failed' && one.beganAt < last.endedAt)
+  return isOthers ? [] : [`logged out: #${last.id} was refused by what #${first.id} had stored`]
 }
 
 /** What a request with an old cookie may do: nothing; for a minute it sets no cookie either; afterwards it begins anew. */

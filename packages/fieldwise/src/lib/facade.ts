@@ -239,7 +239,7 @@ export class SessionFacade extends Propertyless {
     if (reading === undefined) return undefined
     this.#preloaded?.delete(name)
     if (this.state !== 'stored' || this.#visit.isOver) return undefined
-    if (this.#engine.core.runtime.monotonic() - reading.heard >= longestPreload) return undefined
+    if (this.#engine.core.runtime.monotonic() - reading.asked >= longestPreload) return undefined
     this.#engine.core.telemetry.hit()
     return reading
   }

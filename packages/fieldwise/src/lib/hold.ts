@@ -19,15 +19,18 @@ export class Hold {
   /** The server's time when the header was seen, and the monotonic clock then. */
   #at: number
   #heard: number
+  /** The monotonic clock when it was asked for. */
+  #asked: number
   /** On the server's clock. The first rotation that was seen counts: those that follow give no more time. */
   #cutOffAt: number
 
-  constructor(core: Core, token: Token, header: Header, at: number, heard = core.runtime.monotonic()) {
+  constructor(core: Core, token: Token, header: Header, { at, heard, asked }: Sight) {
     this.#core = core
     this.#token = token
     this.#header = header
     this.#at = at
     this.#heard = heard
+    this.#asked = asked
     this.#cutOffAt = this.#cutOffBy(header)
   }
 
@@ -54,21 +57,22 @@ export class Hold {
   }
 
   /**
-   * Whether the header was seen so lately that a rotation since then cannot have cut this token off: then something may be written or
+   * Whether the header was asked for so lately that a rotation since then cannot have cut this token off: then something may be written or
    * ended without reading first.
    */
   get isFresh(): boolean {
-    return this.#core.runtime.monotonic() - this.#heard < longestCall(this.#core)
+    return this.#core.runtime.monotonic() - this.#asked < longestCall(this.#core)
   }
 
   /** Takes note of the header of a reading. One that was heard before the last is no news. */
-  see(header: Header, at: number, heard: number): void {
+  see(header: Header, { at, heard, asked }: Sight): void {
     if (heard < this.#heard) return
     // The very same object as long as nobody has changed it.
     if (header !== this.#header) this.#cutOffAt = Math.min(this.#cutOffAt, this.#cutOffBy(header))
     this.#header = header
     this.#at = at
     this.#heard = heard
+    this.#asked = asked
   }
 
   /** Whether the token is good for what a reading shows. */
@@ -89,7 +93,7 @@ export class Hold {
       this.pending = undefined
     }
     const at = Math.max(this.serverTime, header.rotated)
-    this.see(header, at, this.#core.runtime.monotonic())
+    this.see(header, { at, heard: this.#core.runtime.monotonic(), asked: this.#asked })
   }
 
   #cutOffBy(header: Header): number {
@@ -97,5 +101,8 @@ export class Hold {
     return cutOffAt(header, this.#token.secret.hash, longestCall(this.#core) + this.#core.store.traits.lifeStep)
   }
 }
+
+/** When a header was seen. */
+type Sight = Pick<Reading, 'at' | 'heard' | 'asked'>
 
 const never = Number.POSITIVE_INFINITY

@@ -21,6 +21,11 @@ export interface Reading {
   readonly at: number
   /** The monotonic clock then. */
   readonly heard: number
+  /**
+   * The same clock when it was asked for. How old it is counts from here: a process that was stopped in between hears an answer that was
+   * given long ago.
+   */
+  readonly asked: number
 }
 
 export interface FoundHeader {
@@ -108,7 +113,8 @@ export class Reader {
 
   #send(boarding: Boarding, now: number): void {
     const known = this.#headers.find(boarding.sid)
-    this.#fly(boarding, known, now, (flight) => this.#land(boarding, flight, known))
+    const asked = this.#core.runtime.monotonic()
+    this.#fly(boarding, known, now, (flight) => this.#land(boarding, flight, known, asked))
   }
 
   /** A store that throws, against its contract, must not leave those waiting whose reads leave in the same tick. */
@@ -122,14 +128,16 @@ export class Reader {
   }
 
   /** A read whose answer was cut off changes nothing and may go out once more; a header that has changed is read as a whole. */
-  #land(boarding: Boarding, flight: Flight, known: KnownHeader | undefined): void {
-    if (!flight.answers.some(asksAgain)) return this.#arrive(boarding, flight, known)
-    this.#fly(boarding, undefined, this.#core.runtime.running(), (second) => this.#arrive(boarding, second, undefined))
+  #land(boarding: Boarding, flight: Flight, known: KnownHeader | undefined, asked: number): void {
+    if (!flight.answers.some(asksAgain)) return this.#arrive(boarding, flight, known, asked)
+    const { runtime } = this.#core
+    const again = runtime.monotonic()
+    this.#fly(boarding, undefined, runtime.running(), (second) => this.#arrive(boarding, second, undefined, again))
   }
 
-  #arrive(boarding: Boarding, flight: Flight, known: KnownHeader | undefined): void {
+  #arrive(boarding: Boarding, flight: Flight, known: KnownHeader | undefined, asked: number): void {
     try {
-      boarding.land(this.#understand(boarding.sid, boarding.fields, flight, known))
+      boarding.land(this.#understand(boarding.sid, boarding.fields, flight, asked, known))
     } catch (error) {
       boarding.fail(error)
     }
@@ -165,7 +173,8 @@ export class Reader {
   /** Sends a write with the header's reading behind it. */
   readAfter(sid: string, write: StoreRequest, deadline: Deadline): Promise<Written> {
     const known = this.#headers.find(sid)
-    const land = (flight: Flight) => this.#landAfter(sid, flight, known, deadline)
+    const asked = this.#core.runtime.monotonic()
+    const land = (flight: Flight) => this.#landAfter(sid, flight, known, deadline, asked)
     return send(this.#core, sid, [write, this.#headerRequest(sid, known)], deadline).then(land)
   }
 
@@ -174,13 +183,15 @@ export class Reader {
     { answers, at }: Flight,
     known: KnownHeader | undefined,
     deadline: Deadline,
+    asked: number,
   ): Written | Promise<Written> {
     const answer = answers[0] as StoreAnswer
     const header = answers[1] as StoreAnswer
     if (header.result === 'changed') {
       return this.#readHeader(sid, this.#headerRequest(sid, undefined), deadline).then((reading) => ({ answer, reading }))
     }
-    return { answer, reading: isAnswered(header) ? this.#understand(sid, [], { answers: [header], at }, known) : undefined }
+    const isRead = isAnswered(header)
+    return { answer, reading: isRead ? this.#understand(sid, [], { answers: [header], at }, asked, known) : undefined }
   }
 
   /** Gives the header another life and reads it, in one command. Undefined where no answer came. */
@@ -189,8 +200,9 @@ export class Reader {
   }
 
   async #readHeader(sid: string, request: StoreRequest, deadline: Deadline): Promise<Reading | undefined> {
+    const asked = this.#core.runtime.monotonic()
     const flight = await send(this.#core, sid, [request], deadline)
-    return flight.answers.every(isAnswered) ? this.#understand(sid, [], flight) : undefined
+    return flight.answers.every(isAnswered) ? this.#understand(sid, [], flight, asked) : undefined
   }
 
   /** A header that this process has changed: its next reading begins anew. */
@@ -198,7 +210,7 @@ export class Reader {
     this.#headers.forget(sid)
   }
 
-  #understand(sid: string, fields: readonly string[], flight: Flight, known?: KnownHeader): Reading {
+  #understand(sid: string, fields: readonly string[], flight: Flight, asked: number, known?: KnownHeader): Reading {
     const { answers, at } = flight
     const items = new Array<FoundItem | undefined>(fields.length)
     for (let index = 0; index < fields.length; index++) {
@@ -208,7 +220,7 @@ export class Reader {
     const stored = this.#headerOf(sid, answers[fields.length] as StoreAnswer, known)
     const isOver = stored !== undefined && isPast(stored.value, at)
     const [header, over] = isOver ? [undefined, stored.value] : [stored, undefined]
-    return { sid, header, over, fields, items, at, heard: this.#core.runtime.monotonic() }
+    return { sid, header, over, fields, items, at, heard: this.#core.runtime.monotonic(), asked }
   }
 
   #headerOf(sid: string, answer: StoreAnswer, known: KnownHeader | undefined): FoundHeader | undefined {

@@ -119,6 +119,27 @@ describe('a regenerate that finds the secret of another one (T1)', () => {
     expect(await session.get('username')).toBe('ada')
   })
 
+  test('ends what waits for it when that has no more time', async () => {
+    const other = world.process(schema)
+    const login = other.sessions.resume(old)
+    other.store.holding = true
+    const began = world.time.clock.now()
+    const write = expect(login.set('username', 'victim')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    const reading = await world.next(other, 'get username')
+    await world.time.advance(400)
+    const rotation = login.regenerate()
+    await reading.deliver()
+    while (!String(await world.next(other, '@')).includes('replace')) await (await world.next(other, 'get @')).deliver()
+    const swap = await world.next(other, 'replace @')
+    await world.time.run(write)
+    expect(world.time.clock.now() - began).toBe(2_000)
+    await swap.deliver()
+    await other.store.release()
+    other.store.holding = false
+    await world.time.run(rotation)
+    expect(await login.get('username')).toBe('ada')
+  })
+
   test('lets what was asked for behind a rotation go to its owner', async () => {
     const login = await verified()
     await Promise.all([login.regenerate(), login.set('username', 'ada lovelace'), login.increment('visits')])
@@ -171,6 +192,30 @@ describe('a request that was verified before somebody else’s rotation (T5)', (
     await world.time.advance(20 * minute)
     await expect(socket.set('username', 'eve')).rejects.toMatchObject(superseded)
     await expect(idle.destroy()).rejects.toMatchObject(superseded)
+    expect(await session.get('username')).toBe('ada')
+  })
+
+  test('is not taken for one that has seen the header lately, where its process stood still over the answer', async () => {
+    const other = world.process(schema)
+    const socket = await verified(other)
+    let goOn = () => {}
+    const standstill = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const flight = other.store.flight.bind(other.store)
+    other.store.flight = async (...sent) => {
+      const landed = await flight(...sent)
+      await standstill
+      return { ...landed, at: world.time.clock.now() }
+    }
+    const reading = socket.get('username')
+    await turn()
+    await session.regenerate()
+    await world.time.advance(20 * second)
+    goOn()
+    expect(await reading).toBe('ada')
+    await expect(socket.set('username', 'eve')).rejects.toMatchObject(superseded)
+    await expect(socket.destroy()).rejects.toMatchObject(superseded)
     expect(await session.get('username')).toBe('ada')
   })
 

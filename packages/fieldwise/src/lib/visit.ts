@@ -2,7 +2,7 @@ import { type Deadline, readDeadline, writeDeadline } from './core.js'
 import { type Created, createSession, createSessionUnder, type NewSession } from './creation.js'
 import { Edit, type Left, type Stored } from './edit.js'
 import type { Engine } from './engine.js'
-import { isFieldwiseError, SessionGoneError } from './errors.js'
+import { isFieldwiseError, SessionGoneError, StoreUnavailableError } from './errors.js'
 import type { Header } from './header.js'
 import type { HeaderChange } from './headers.js'
 import { Hold } from './hold.js'
@@ -148,7 +148,7 @@ export class Visit {
    * is being changed wait for the outcome, and fail with it: they may be meant for nobody but the owner of the new one (T1).
    */
   async #writeWhenStored(edits: readonly Edit[], deadline: Deadline): Promise<void> {
-    await this.#rotation
+    if (this.#rotation !== undefined) await this.#outcomeOf(this.#rotation, deadline)
     while (this.#state === 'new') {
       if (this.#creation !== undefined) await this.#creation.catch(() => {})
       else return this.#createBy(edits, deadline)
@@ -156,9 +156,21 @@ export class Visit {
     await this.#submitAll(edits)
   }
 
+  /** Waits for a rotation, but no longer than the call has time (W9): it may have begun before. */
+  #outcomeOf(rotation: Promise<void>, deadline: Deadline): Promise<void> {
+    const { runtime } = this.#engine.core
+    const late = runtime.sleep(Math.max(0, deadline - runtime.running()), true).then(() => {
+      throw new StoreUnavailableError(
+        'This change had to wait for a new secret of its session, and its time ran out before it was sent',
+      )
+    })
+    return Promise.race([rotation, late])
+  }
+
   /** Stores this session now, with the JSON given for each field. */
   async create(values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<void> {
-    this.#begin(await createSession(this.#engine.core, values, this.#newSession(terms, deadline)))
+    const asked = this.#engine.core.runtime.monotonic()
+    this.#begin(await createSession(this.#engine.core, values, this.#newSession(terms, deadline)), asked)
   }
 
   /**
@@ -167,9 +179,10 @@ export class Visit {
    */
   async createUnder(token: Token, values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<boolean> {
     const { core, headers } = this.#engine
+    const asked = core.runtime.monotonic()
     const created = await createSessionUnder(core, token, this.#newSession(terms, deadline))
     if (created === undefined) return false
-    this.#begin(created)
+    this.#begin(created, asked)
     const edits = Array.from(values, ([field, json]) => new Edit(field, writeDeadline(core), true, () => json))
     try {
       await this.#submitAll(edits)
@@ -291,7 +304,7 @@ export class Visit {
     if (verdict === 'stranger') this.#state = 'new'
     if (verdict !== 'owner') return verdict
     this.#state = 'stored'
-    this.#held = new Hold(this.#engine.core, token, headerIn(reading).value, reading.at, reading.heard)
+    this.#held = new Hold(this.#engine.core, token, headerIn(reading).value, reading)
     return verdict
   }
 
@@ -334,7 +347,7 @@ export class Visit {
   #see(reading: Reading): Reading {
     const header = this.#headerIn(reading)
     if (this.#held?.admits(reading) === false) throw this.#cutOff()
-    this.#held?.see(header, reading.at, reading.heard)
+    this.#held?.see(header, reading)
     this.#engine.renewals.consider(reading, this)
     return reading
   }
@@ -360,8 +373,8 @@ export class Visit {
     return { lifetime, persist: terms.persist ?? false, deadline }
   }
 
-  #begin({ token, header, at }: Created): void {
-    this.#held = new Hold(this.#engine.core, token, header, at)
+  #begin({ token, header, at }: Created, asked: number): void {
+    this.#held = new Hold(this.#engine.core, token, header, { at, heard: this.#engine.core.runtime.monotonic(), asked })
     this.#state = 'stored'
     this.#engine.renewals.noteLife(token.sid, header, at)
     this.#engine.core.telemetry.created(token.sid)
