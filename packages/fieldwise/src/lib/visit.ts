@@ -233,12 +233,14 @@ export class Visit {
   }
 
   async #endStored(deadline: Deadline): Promise<void> {
-    if (this.#held?.isFresh === false) await this.reading([], deadline)
-    const { token, header } = this.#expectHeld()
+    const held = this.#expectHeld()
+    const { sid } = held.token
+    const { core, headers, reader } = this.#engine
+    if (!held.isFresh && !held.admits(await reader.read(sid, [], deadline, asItIs))) throw this.#cutOff()
     this.#host?.beforeChange()
-    await this.#engine.headers.end(token.sid, header.manifest.keys(), deadline)
+    await headers.end(sid, held.header.manifest.keys(), deadline)
     this.#end(new SessionGoneError('destroyed'))
-    this.#engine.core.telemetry.sessionEnded(token.sid)
+    core.telemetry.sessionEnded(sid)
     this.#host?.changed({ type: 'ended' })
   }
 
