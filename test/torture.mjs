@@ -2,6 +2,7 @@
 //   pnpm torture              all of it
 //   pnpm torture fleet seal   the test files whose path holds one of these words
 //   pnpm torture simulation   the simulated histories alone
+//   pnpm torture linearizability   real processes that stop, restart and evict
 // FIELDWISE_SEED repeats a run; without it one is drawn. FIELDWISE_SIZE is 10 for what is promised, 1 for what the suite runs.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'

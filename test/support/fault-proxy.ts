@@ -418,7 +418,7 @@ interface Due {
 }
 
 /** What the network does to a link, drawn from a seed. `often` is how many bytes pass, more or less, before something happens. */
-export function drawFault(link: Link, chance: Chance, often: number): void {
+export function drawFault(link: Link, chance: Pick<Chance, 'next' | 'below' | 'pick'>, often: number): void {
   const after = Math.floor(-Math.log(1 - chance.next()) * often)
   link.trap(chance.pick(directions), after, chance.pick(acts))
   const pipe = link[chance.pick(directions)]

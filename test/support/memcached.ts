@@ -148,7 +148,7 @@ async function untilListening(server: ChildProcess, options: MemcachedOptions, f
   server.once('error', (error) => {
     failure = new Error(`memcached could not be started; install it with "apt-get install memcached": ${error.message}`)
   })
-  const giveUp = performance.now() + 10_000
+  const giveUp = performance.now() + 30_000
   while (performance.now() < giveUp) {
     if (failure !== undefined) throw failure
     if (server.exitCode !== null || server.signalCode !== null) throw new Error(`memcached ended at once: ${complaint}`)
@@ -157,7 +157,7 @@ async function untilListening(server: ChildProcess, options: MemcachedOptions, f
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
   server.kill('SIGKILL')
-  throw new Error(`memcached did not listen within 10 s: ${complaint}`)
+  throw new Error(`memcached did not listen within 30 s: ${complaint}`)
 }
 
 function listeningAt(options: MemcachedOptions, folder: string): ListeningAt | undefined {
