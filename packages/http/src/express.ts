@@ -26,10 +26,10 @@ export type SessionMiddleware = (req: SessionRequest, res: ServerResponse, next:
 /** What the middleware needs of Express's `req`. */
 export interface SessionRequest extends IncomingMessage {
   /** Whether the visitor came over HTTPS: Express heeds its setting `trust proxy`. */
-  readonly secure?: boolean
-  readonly hostname?: string
+  readonly secure?: boolean | undefined
+  readonly hostname?: string | undefined
   /** The URL before routers have taken their parts off. */
-  readonly originalUrl?: string
+  readonly originalUrl?: string | undefined
 }
 
 /**

@@ -24,19 +24,19 @@ import { wallClock } from './lib/wall-clock.js'
 /** For {@link instrumentFieldwise}. */
 export interface InstrumentationOptions {
   /** Where spans go. Default: the global one. */
-  readonly tracerProvider?: TracerProvider
+  readonly tracerProvider?: TracerProvider | undefined
   /** Where metrics go. Default: the global one at the time of the call, so start the SDK first. */
-  readonly meterProvider?: MeterProvider
+  readonly meterProvider?: MeterProvider | undefined
   /** Puts the session's public id into spans, as `session.id`. It opens nothing, but it tells one visitor from another. Default: false. */
-  readonly sessionId?: boolean
+  readonly sessionId?: boolean | undefined
   /** Where the memcached server of a label is, for `server.address` and `server.port`. Default: left out, since a label shows no address. */
-  readonly serverOf?: (label: string) => ServerAddress | undefined
+  readonly serverOf?: ((label: string) => ServerAddress | undefined) | undefined
 }
 
 /** A host name, an IP address, or the path of a unix socket, which has no port. */
 export interface ServerAddress {
   readonly address: string
-  readonly port?: number
+  readonly port?: number | undefined
 }
 
 /**

@@ -28,7 +28,7 @@ export interface ContractHarness {
   /** What time it is for the store's server. */
   readonly clock: { now(): number }
   /** The ways in which this store can be cut off, such as its server stopped, or silent. */
-  readonly outages?: readonly Outage[]
+  readonly outages?: readonly Outage[] | undefined
   /** Uses the memory of the store's server up: from now on it refuses items for lack of it. What it holds, it keeps. */
   exhaust?(): Promise<void>
   /** Closes all stores that were made, and stops what was started for them. */
@@ -123,7 +123,7 @@ export class Scene {
     assert.deepEqual((await this.answers(...requests)).map(told), expected)
   }
 
-  async read(name: string): Promise<{ value: Buffer; version: Version; life?: number }> {
+  async read(name: string): Promise<{ value: Buffer; version: Version; life?: number | undefined }> {
     const [answer] = await this.answers(this.get(name))
     assert.ok(answer?.result === 'found', `'${name}' is found, not ${told(answer)}`)
     return answer

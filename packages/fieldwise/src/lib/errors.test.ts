@@ -87,10 +87,12 @@ describe('causes', () => {
   })
 })
 
-test('FIELD_INVALID says where and what, without the value', () => {
+test('FIELD_INVALID says where and what was expected, without the value', () => {
   const error = new FieldInvalidError('cart', [
-    { code: 'invalid_type', path: [0, 'sku'] },
+    { code: 'invalid_type', path: [0, 'sku'], expected: 'string' },
     { code: 'too_big', path: [] },
   ])
-  expect(error.message).toBe("The value of field 'cart' does not fit its schema: invalid_type at 0.sku; too_big")
+  expect(error.message).toBe(
+    "The value of field 'cart' does not fit its schema: invalid_type at 0.sku (expected string); too_big",
+  )
 })

@@ -60,6 +60,8 @@ export class SessionGoneError extends FieldwiseError {
 /** What is wrong at one place of a value: the issue's code and the path to it, without the value. */
 export interface FieldIssue {
   readonly code: string
+  /** For `invalid_type`: the type that the schema has there, such as `'string'`. */
+  readonly expected?: string | undefined
   /** Property names and array indexes from the field's value inwards; keys of records read `*`, since they are data. */
   readonly path: readonly (string | number)[]
 }
@@ -221,7 +223,9 @@ function goneMessage(reason: GoneReason, field: string | undefined): string {
 }
 
 function describeIssue(issue: FieldIssue): string {
-  return issue.path.length === 0 ? issue.code : `${issue.code} at ${issue.path.join('.')}`
+  const where = issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`
+  const expected = issue.expected === undefined ? '' : ` (expected ${issue.expected})`
+  return `${issue.code}${where}${expected}`
 }
 
 function withCause(cause: unknown): ErrorOptions | undefined {

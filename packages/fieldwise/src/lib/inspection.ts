@@ -15,11 +15,11 @@ import { type Birth, writeIdText } from './write-ids.js'
 /** For {@link inspectSession}: how the application keeps its sessions. */
 export interface InspectionOptions {
   /** The `prefix` of the application's `createSessions`. */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** Its `sealing`; items that are not sealed are shown too. Without it, sealed items are listed as `'unreadable'`. */
-  readonly sealing?: Pick<SealingOptions, 'keys'>
+  readonly sealing?: Pick<SealingOptions, 'keys'> | undefined
   /** Also gives the values, as JSON. Default `false`. */
-  readonly values?: boolean
+  readonly values?: boolean | undefined
 }
 
 /** What is stored of one session, as it was read. Times are the store's, in milliseconds since 1970. */

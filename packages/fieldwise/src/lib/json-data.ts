@@ -36,6 +36,19 @@ export function copyOfJson(value: unknown, depth = 0): unknown {
   }
 }
 
+/** @throws {NotJsonError} for a value that holds an own property `__proto__`, however deep in lists and plain objects. */
+export function assertNoProto(value: unknown, depth = 0): void {
+  if (typeof value !== 'object' || value === null) return
+  if (depth > deepest) throw new NotJsonError('too_deep')
+  if (!Array.isArray(value) && !isPlain(value)) return
+  for (const key of Object.keys(value)) {
+    if (key === '__proto__') throw new NotJsonError('not_json')
+    const inner = (value as Record<string, unknown>)[key]
+    if (typeof inner === 'object' && inner !== null)
+      inside(Array.isArray(value) ? Number(key) : key, () => assertNoProto(inner, depth + 1))
+  }
+}
+
 function copyOfArray(array: readonly unknown[], depth: number): unknown[] {
   if (Object.keys(array).length !== array.length || hasToJson(array)) throw new NotJsonError('not_json')
   const copy: unknown[] = []
@@ -55,9 +68,12 @@ function copyOfObject(object: object, depth: number): Record<string, unknown> {
 }
 
 function at(key: string | number, value: unknown, depth: number): unknown {
-  if (typeof value === 'string') return value
+  return typeof value === 'string' ? value : inside(key, () => copyOfJson(value, depth + 1))
+}
+
+function inside<T>(key: string | number, work: () => T): T {
   try {
-    return copyOfJson(value, depth + 1)
+    return work()
   } catch (error) {
     if (error instanceof NotJsonError) error.path.unshift(key)
     throw error

@@ -6,12 +6,12 @@ import type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits, 
 /** The options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
   /** The clock that lives are measured by. Default: the clock of the first `createSessions` that uses this store. */
-  readonly clock?: { now(): number }
+  readonly clock?: { now(): number } | undefined
   /**
    * How many bytes the store may hold; default 64 MiB. Counted are keys and values, 200 bytes an item and 400 bytes a session for
    * what Node needs around them. The least recently used sessions give way, each as a whole.
    */
-  readonly limit?: number
+  readonly limit?: number | undefined
 }
 
 /**

@@ -29,7 +29,7 @@ describe('a compiled schema', () => {
     expect(open.names).toEqual(['username'])
     expect(open.field('visits').encode(1)).toBe('1')
     expect(open.field('visits').name).toBe('visits')
-    expect(issuesOf(() => open.field('visits').encode('1'))).toEqual([{ code: 'invalid_type', path: [] }])
+    expect(issuesOf(() => open.field('visits').encode('1'))).toEqual([{ code: 'invalid_type', path: [], expected: 'number' }])
     expect(open.field('username').encode('ada')).toBe('"ada"')
     for (const name of badNames) expect(() => open.field(name as string), String(name)).toThrow(BadArgumentError)
   })
@@ -121,9 +121,11 @@ describe('writing', () => {
   })
 
   test('refuses a wrong value where the schema has a .catch()', () => {
-    expect(issuesOf(() => fieldOf(z.int().catch(0)).encode('x'))).toEqual([{ code: 'invalid_type', path: [] }])
+    expect(issuesOf(() => fieldOf(z.int().catch(0)).encode('x'))).toEqual([
+      { code: 'invalid_type', path: [], expected: 'number' },
+    ])
     expect(issuesOf(() => fieldOf(z.object({ n: z.array(z.int().catch(0)) })).encode({ n: [1, 'x'] }))).toEqual([
-      { code: 'invalid_type', path: ['n', 1] },
+      { code: 'invalid_type', path: ['n', 1], expected: 'number' },
     ])
   })
 
@@ -249,6 +251,22 @@ describe('what JSON would change without a word is refused on writing:', () => {
     )
   })
 
+  test.each<[string, z.ZodType]>([
+    ['a record', z.record(z.string(), z.any())],
+    ['a loose record', z.looseRecord(z.string(), z.any())],
+    ['a loose object', z.looseObject({})],
+    ['an object with a catchall', z.object({}).catchall(z.any())],
+    ['an intersection with a record', z.object({}).and(z.record(z.string(), z.any()))],
+    ['JSON', z.json()],
+    ['a record with a codec', z.record(z.string(), z.union([dateCodec, z.record(z.string(), z.any())]))],
+  ])('a key __proto__ in %s, which zod would drop without a word', (_name, schema) => {
+    const field = fieldOf(z.object({ list: z.array(schema) }))
+    const polluted = JSON.parse('{"__proto__":{"a":1}}')
+    expect(issuesOf(() => field.encode({ list: [polluted] }))).toEqual([{ code: 'not_json', path: ['list', 0] }])
+    expect(codesOf(() => field.encode({ list: [{ a: polluted }] }))).toEqual(['not_json'])
+    expect(codesOf(() => field.decode('{"list":[{"__proto__":{"a":1}}]}'))).toEqual(['not_json'])
+  })
+
   test('any JSON data is accepted, save a key __proto__', () => {
     fc.assert(
       fc.property(withoutProto, (value) => {
@@ -273,7 +291,7 @@ describe('reading', () => {
 
   test('refuses a stored value that does not fit any more', () => {
     expect(issuesOf(() => fieldOf(z.object({ a: z.string(), b: z.int() })).decode('{"a":"x"}'))).toEqual([
-      { code: 'invalid_type', path: ['b'] },
+      { code: 'invalid_type', path: ['b'], expected: 'number' },
     ])
   })
 
@@ -304,6 +322,10 @@ describe('what is refused is told by codes and paths alone:', () => {
     custom: z
       .string()
       .superRefine((text, context) => context.addIssue({ code: 'custom', message: text, path: [text], params: { text } })),
+    claimed: z.string().check((payload) => {
+      // biome-ignore lint/suspicious/noExplicitAny: what a check may raise, whatever its types say
+      payload.issues.push({ code: 'invalid_type', expected: canary, input: canary } as any)
+    }),
     thrown: z.string().refine((text) => {
       throw new Error(text)
     }),
@@ -322,15 +344,16 @@ describe('what is refused is told by codes and paths alone:', () => {
   test.each<[string, unknown, readonly FieldIssue[]]>([
     ['name', canary, [{ code: 'too_big', path: [] }]],
     ['kind', canary, [{ code: 'invalid_value', path: [] }]],
-    ['when', canary, [{ code: 'invalid_type', path: [] }]],
-    ['byDate', new Map([[canary, canary]]), [{ code: 'invalid_type', path: [0, 1] }]],
-    ['list', [{ price: 1 }, { price: canary }], [{ code: 'invalid_type', path: [1, 'price'] }]],
+    ['when', canary, [{ code: 'invalid_type', path: [], expected: 'date' }]],
+    ['byDate', new Map([[canary, canary]]), [{ code: 'invalid_type', path: [0, 1], expected: 'number' }]],
+    ['list', [{ price: 1 }, { price: canary }], [{ code: 'invalid_type', path: [1, 'price'], expected: 'number' }]],
     ['prices', { [canary]: 1 }, [{ code: 'invalid_key', path: ['*'] }]],
-    ['prices', { 123: canary }, [{ code: 'invalid_type', path: ['*'] }]],
-    ['rest', { known: canary }, [{ code: 'invalid_type', path: ['known'] }]],
-    ['rest', { known: 1, [canary]: canary }, [{ code: 'invalid_type', path: ['*'] }]],
+    ['prices', { 123: canary }, [{ code: 'invalid_type', path: ['*'], expected: 'number' }]],
+    ['rest', { known: canary }, [{ code: 'invalid_type', path: ['known'], expected: 'number' }]],
+    ['rest', { known: 1, [canary]: canary }, [{ code: 'invalid_type', path: ['*'], expected: 'number' }]],
     ['any', { [canary]: [canary, { [canary]: 1n }] }, [{ code: 'not_json', path: ['*', 1, '*'] }]],
     ['custom', canary, [{ code: 'custom', path: ['*'] }]],
+    ['claimed', canary, [{ code: 'invalid_type', path: [] }]],
     ['thrown', canary, [{ code: 'exception', path: [] }]],
     ['unread', canary, [{ code: 'exception', path: [] }]],
     ['strict', { [canary]: canary }, [{ code: 'unrecognized_keys', path: [] }]],

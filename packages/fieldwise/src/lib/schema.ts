@@ -2,7 +2,7 @@ import type * as z from 'zod'
 import * as core from 'zod/v4/core'
 import { BadArgumentError, BadConfigError, FieldInvalidError, type FieldIssue } from './errors.js'
 import { maskedPath } from './issue-path.js'
-import { copyOfJson, NotJsonError } from './json-data.js'
+import { assertNoProto, copyOfJson, NotJsonError } from './json-data.js'
 import { type StoredForm, storedForm } from './storable.js'
 
 /**
@@ -155,6 +155,7 @@ class SchemaField implements CompiledField {
     if (value === undefined) throw this.#invalid('invalid_type')
     const { schema, form, write } = this.#plan
     try {
+      if (form.keyed) assertNoProto(value)
       const data = this.#passed(write(schema, value))
       const json = jsonOf(form.plain ? data : copyOfJson(data))
       if (form.unsteady && this.#again(json) !== json) throw this.#invalid('unstable')
@@ -195,7 +196,7 @@ class SchemaField implements CompiledField {
     const issues = result.error.issues.slice(0, mostIssues)
     throw new FieldInvalidError(
       this.name,
-      issues.map(({ code, path }) => ({ code, path: maskedPath(this.#plan.schema, path) })),
+      issues.map((issue) => issueOf(this.#plan.schema, issue)),
     )
   }
 
@@ -203,8 +204,8 @@ class SchemaField implements CompiledField {
     const { form } = this.#plan
     const data = dataOf(json)
     if (data === undefined) throw this.#invalid('invalid_json')
-    // What zod looks into it copies, without `__proto__`. What it does not look into is looked into here.
-    return (form.plain && !form.caught) || !mayHoldProto(json) ? data : copyOfJson(data)
+    // What zod looks into it copies, without `__proto__`. What it does not look into, or takes any key in, is looked into here.
+    return (form.plain && !form.caught && !form.keyed) || !mayHoldProto(json) ? data : copyOfJson(data)
   }
 
   /** What reading and writing `json` once more comes to. */
@@ -240,6 +241,19 @@ class SchemaField implements CompiledField {
 }
 
 const mostIssues = 20
+
+function issueOf(schema: core.$ZodType, issue: core.$ZodIssue): FieldIssue {
+  const path = maskedPath(schema, issue.path)
+  // A check of the app's own may raise such an issue too, and put anything there.
+  const isType = issue.code === 'invalid_type' && typeNames.has(issue.expected)
+  return { code: issue.code, path, ...(isType && { expected: issue.expected }) }
+}
+
+const typeNames: ReadonlySet<string> = new Set(
+  'string number int boolean bigint symbol null undefined void never nan array object tuple record map set date file function promise'.split(
+    ' ',
+  ),
+)
 
 function jsonOf(data: unknown): string {
   const json = JSON.stringify(data) as string | undefined

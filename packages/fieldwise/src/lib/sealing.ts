@@ -29,7 +29,7 @@ export interface SealingOptions {
    * Accept values that are not sealed, for the time after sealing was turned on for living sessions. Default `false`: as long as it
    * is `true`, whoever can write to the store can put plain values of their own there.
    */
-  readonly acceptUnsealed?: boolean
+  readonly acceptUnsealed?: boolean | undefined
 }
 
 /**

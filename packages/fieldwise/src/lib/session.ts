@@ -5,27 +5,27 @@ import type { SessionState } from './visit.js'
 /** How long a session lives. What is left out stays as it is. */
 export interface LifetimeOptions {
   /** How long it lives without being used. Kept at least as asked, and at most a tenth (1 s at least) and 3 s longer. Default `'30m'`. */
-  readonly idle?: Duration
+  readonly idle?: Duration | undefined
   /** How long it lives, used or not, on the memcached server's clock, which tells seconds: two processes differ by one at most. Default `'12h'`. */
-  readonly absolute?: Duration
+  readonly absolute?: Duration | undefined
 }
 
 /** For every operation. An aborted call rejects with the signal's reason; a write that had left by then may still be stored. */
 export interface OperationOptions {
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** For `create`. */
 export interface CreateOptions extends OperationOptions {
-  readonly lifetime?: LifetimeOptions
+  readonly lifetime?: LifetimeOptions | undefined
   /** Keep the cookie beyond the end of the browser's run ("remember me"). Default false. */
-  readonly persist?: boolean
+  readonly persist?: boolean | undefined
 }
 
 /** For `regenerate`. What is left out stays as it is. */
 export interface RegenerateOptions extends CreateOptions {
   /** How long the secret before works on, for requests that are under way. Default: not at all. */
-  readonly grace?: Duration
+  readonly grace?: Duration | undefined
 }
 
 /**

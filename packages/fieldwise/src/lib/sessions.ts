@@ -26,7 +26,7 @@ import { WriteIds } from './write-ids.js'
 /** For `open`. */
 export interface OpenOptions<F extends object> extends OperationOptions {
   /** Fields to read in the same round trip; the first `get` of each is then served without another. */
-  readonly preload?: readonly (keyof F & string)[]
+  readonly preload?: readonly (keyof F & string)[] | undefined
 }
 
 /** For `check`. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { World } from '../../../../test/support/world.js'
 import { type BadConfigError, isFieldwiseError } from './errors.js'
+import { memoryStore } from './memory-store.js'
 import { createSessions } from './sessions.js'
 import type { SessionsOptions } from './settings.js'
 
@@ -64,6 +65,14 @@ const bad: [what: string, options: object, says: RegExp][] = [
   ],
   ['a key of 31 bytes', { sealing: { keys: [randomBytes(31).toString('base64url')] } }, /has 31 bytes; 32 are the least/],
   ['a passphrase for a key', { sealing: { keys: ['correct-horse-battery-staple-correct-horse-battery'] } }, /Make a key with/],
+  ['an address where a store belongs', { store: '127.0.0.1:11211' }, /write memcachedStore\('127\.0\.0\.1:11211'\)/],
+  ['what is no store', { store: {} }, /store is a store, such as memcachedStore\('127\.0\.0\.1:11211'\) or memoryStore\(\)/],
+  ['a clock that tells no time', { clock: {} }, /clock is an object with now\(\)/],
+  ['sealing that is switched off by false', { sealing: false }, /sealing takes an object with keys, acceptUnsealed/],
+  ['a misspelt part of sealing', { sealing: { keys: [], acceptUnsealled: true } }, /no option 'acceptUnsealled'; it has keys/],
+  ['unsealed values accepted by a word', { sealing: { keys: [], acceptUnsealed: 'no' } }, /acceptUnsealed is true or false/],
+  ['a misspelt part of retry', { retry: { attempt: 3 } }, /retry has no option 'attempt'; it has attempts, deadline/],
+  ['a misspelt part of lifetime', { lifetime: { idel: '5m' } }, /lifetime has no option 'idel'; it has idle, absolute/],
   ['an option that there is not', { lifetimes: {} }, /no option 'lifetimes'; it has schema, store, lifetime/],
 ]
 
@@ -76,6 +85,19 @@ describe('BAD_CONFIG says what to write instead', () => {
     expect(refusalOf(() => createSessions(undefined as never)).message).toContain('schema')
     expect(refusalOf(() => createSessions({} as never)).message).toContain('schema')
     expect(refusalOf(() => createSessions({ schema: { username: z.string() } } as never)).message).toContain('z.object')
+  })
+
+  test('shows no more than an address of what stands where a store belongs', () => {
+    const { message } = refusalOf(() => make({ store: 'memcached://ada:hunter2@cache' }))
+    expect(message).toContain("memcachedStore('…')")
+    expect(message).not.toContain('hunter2')
+  })
+
+  test('by memoryStore too', () => {
+    expect(refusalOf(() => memoryStore({ limt: 5 } as never)).message).toBe(
+      "memoryStore has no option 'limt'; it has clock, limit",
+    )
+    expect(refusalOf(() => memoryStore(5 as never)).message).toContain('memoryStore takes an object')
   })
 
   test('never shows a key', () => {

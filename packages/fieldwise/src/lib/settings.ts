@@ -20,21 +20,21 @@ export interface SessionsOptions<S extends z.ZodObject> {
   /** One property a field. What must change together belongs in one field. */
   readonly schema: S
   /** Where sessions live. Default: `memoryStore()`. */
-  readonly store?: Store
+  readonly store?: Store | undefined
   /** Default: 30 minutes idle, 12 hours in all. */
-  readonly lifetime?: LifetimeOptions
+  readonly lifetime?: LifetimeOptions | undefined
   /** A field's own life, from its last write; afterwards it is unset. */
-  readonly expires?: { readonly [K in keyof Fields<S> & string]?: Duration }
+  readonly expires?: { readonly [K in keyof Fields<S> & string]?: Duration | undefined } | undefined
   /** Encrypts what is stored. */
-  readonly sealing?: SealingOptions
+  readonly sealing?: SealingOptions | undefined
   /** Stands before every key, so that several applications can share a memcached: `'shop:'`. */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** The bounds of one writing call: how many attempts, and how long in all. Default: 32 attempts, `'2s'`. */
-  readonly retry?: { readonly attempts?: number; readonly deadline?: Duration }
+  readonly retry?: { readonly attempts?: number | undefined; readonly deadline?: Duration | undefined } | undefined
   /** What an evicted field means, for all fields or for each. Default: `'end'`. */
-  readonly lost?: Lost | { readonly [K in keyof Fields<S> & string]?: Lost }
+  readonly lost?: Lost | { readonly [K in keyof Fields<S> & string]?: Lost | undefined } | undefined
   /** For tests: the clock of a store that has none of its own, such as the memory store. Milliseconds since 1970. */
-  readonly clock?: { now(): number }
+  readonly clock?: { now(): number } | undefined
 }
 
 const defaultLifetime: Lifetime = { idle: 30 * 60_000, absolute: 12 * 3_600_000 }
@@ -150,7 +150,7 @@ function assertMethod(option: string, value: object | undefined, method: string,
 function parseExpires(options: SessionsOptions<z.ZodObject>['expires'], schema: CompiledSchema): ReadonlyMap<string, number> {
   if (options !== undefined) assertRecord('expires', options)
   return new Map(
-    Object.entries(options ?? {}).map(([field, duration]) => {
+    given(options ?? {}).map(([field, duration]) => {
       assertField('expires', field, schema)
       return [field, length(`expires.${field}`, duration, BadConfigError)]
     }),
@@ -164,12 +164,17 @@ function parseLost(options: SessionsOptions<z.ZodObject>['lost'], schema: Compil
   }
   assertRecord('lost', options)
   const absent = new Set<string>()
-  for (const [field, lost] of Object.entries(options)) {
+  for (const [field, lost] of given(options)) {
     assertField('lost', field, schema)
     assertLost(`lost.${field}`, lost)
     if (lost === 'absent') absent.add(field)
   }
   return (field) => absent.has(field)
+}
+
+/** What is `undefined` is left out. */
+function given(options: object): [field: string, value: unknown][] {
+  return Object.entries(options).filter(([, value]) => value !== undefined)
 }
 
 function assertRecord(option: string, value: unknown): void {

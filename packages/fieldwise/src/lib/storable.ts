@@ -12,6 +12,8 @@ export interface StoredForm {
   readonly caught: boolean
   /** zod may hand out one and the same object in two values: a default or `.catch()` value inside. */
   readonly shared: boolean
+  /** Its values hold keys that are data: zod would drop a key `__proto__` without a word. */
+  readonly keyed: boolean
   /** Reading may find something else than what was written, or nothing at all; only trying shows it. */
   readonly unsteady: boolean
 }
@@ -23,7 +25,7 @@ export interface StoredForm {
  * instead.
  */
 export function storedForm(field: string, schema: core.$ZodType): StoredForm {
-  const form = { coded: false, plain: true, caught: false, shared: false, unsteady: false }
+  const form = { coded: false, plain: true, caught: false, shared: false, keyed: false, unsteady: false }
   if (hasOuter(schema, (part) => part._zod.def.type === 'never')) refuse(field, '', 'z.never() has no values')
   const queue: Place[] = [{ schema, side: 'stored', outer: true, path: '' }]
   const seen = new Set<string>()
@@ -79,6 +81,7 @@ function inOf(schema: core.$ZodType): core.$ZodType {
 function observe(form: Mutable<StoredForm>, { schema, side, outer }: Place): void {
   const { def } = (schema as core.$ZodTypes)._zod
   if (isCodec(schema)) form.coded = true
+  if (def.type === 'record' || (def.type === 'object' && def.catchall !== undefined)) form.keyed = true
   if (def.type === 'catch') {
     form.caught = true
     form.shared = true

@@ -110,7 +110,13 @@ export type StoreRequest =
   /** Stores only if nothing is there. */
   | { readonly op: 'add'; readonly key: string; readonly value: Buffer; readonly life: number }
   /** Stores only if something is there: the very version given, or, without a version, whatever it is. */
-  | { readonly op: 'replace'; readonly key: string; readonly value: Buffer; readonly life: number; readonly version?: Version }
+  | {
+      readonly op: 'replace'
+      readonly key: string
+      readonly value: Buffer
+      readonly life: number
+      readonly version?: Version | undefined
+    }
   | { readonly op: 'delete'; readonly key: string }
   /** Sets the remaining life of an item. Changes neither its value nor its version. */
   | { readonly op: 'touch'; readonly key: string; readonly life: number }
@@ -118,13 +124,13 @@ export type StoreRequest =
 /** The answer to one request. */
 export type StoreAnswer =
   /** `get`, `renew`: the item. `life` is its remaining life in milliseconds, where the store reports it. */
-  | { readonly result: 'found'; readonly value: Buffer; readonly version: Version; readonly life?: number }
+  | { readonly result: 'found'; readonly value: Buffer; readonly version: Version; readonly life?: number | undefined }
   /** `get` with `known`: the item is there, and it is that very version. `life` as above. */
-  | { readonly result: 'same'; readonly life?: number }
+  | { readonly result: 'same'; readonly life?: number | undefined }
   /** `get` with `known`: the item is there in another version. A `get` without `known` tells which. */
   | { readonly result: 'changed' }
   /** `add`, `replace`: done. `version` is that of what was just stored, where the store can tell: it saves the next writer a reading. */
-  | { readonly result: 'stored'; readonly version?: Version }
+  | { readonly result: 'stored'; readonly version?: Version | undefined }
   /** `delete`, `touch`: done. */
   | { readonly result: 'done' }
   /** `get`, `renew`, `replace`, `delete`, `touch`: nothing is there. */

@@ -4,6 +4,7 @@ import {
   createSessions,
   type Duration,
   dateCodec,
+  type FieldIssue,
   type FieldwiseError,
   isFieldwiseError,
   memoryStore,
@@ -248,9 +249,7 @@ describe('errors', () => {
       expectTypeOf(error.field).toEqualTypeOf<string | undefined>()
     }
     if (isFieldwiseError(error, 'FIELD_INVALID')) {
-      expectTypeOf(error.issues).toEqualTypeOf<
-        readonly { readonly code: string; readonly path: readonly (string | number)[] }[]
-      >()
+      expectTypeOf(error.issues).toEqualTypeOf<readonly FieldIssue[]>()
     }
     if (isFieldwiseError(error, 'VALUE_TOO_LARGE')) expectTypeOf(error.limit).toBeNumber()
     // @ts-expect-error no such code

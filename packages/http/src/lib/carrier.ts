@@ -7,7 +7,7 @@ import { type Outages, outagesOf } from './outages.js'
 
 /** What every adapter takes besides the sessions. */
 export interface SessionOptions {
-  readonly cookie?: CookieOptions
+  readonly cookie?: CookieOptions | undefined
 }
 
 /** What all adapters are made of: it carries the token in with a request, and its cookie out with the response. */

@@ -24,20 +24,20 @@ export interface SetCookie {
 /** The session's cookie. Every part has a default that is right for one host over HTTPS. It is always HttpOnly. */
 export interface CookieOptions {
   /** Default: `__Host-session`; `__Secure-session` with a `domain` or a `path`; `session` without `secure`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** The domain whose hosts share the session, such as `example.com`. Default: none, so that the one host that set the cookie gets it back. */
-  readonly domain?: string
+  readonly domain?: string | undefined
   /** Default: `/`. */
-  readonly path?: string
+  readonly path?: string | undefined
   /**
    * Whether browsers send the cookie over HTTPS only. Default: true; while `NODE_ENV` is not `production`, a request over plain HTTP
    * gets a cookie without it.
    */
-  readonly secure?: boolean
+  readonly secure?: boolean | undefined
   /** Which requests from other sites carry the cookie. Default: `lax`; `none` with `partitioned`. */
-  readonly sameSite?: 'strict' | 'lax' | 'none'
+  readonly sameSite?: 'strict' | 'lax' | 'none' | undefined
   /** One cookie jar for each top-level site that embeds this one in a frame. Default: false. */
-  readonly partitioned?: boolean
+  readonly partitioned?: boolean | undefined
 }
 
 /** Which cookie a request over HTTPS carries, and which one over plain HTTP. They are one and the same outside development. */

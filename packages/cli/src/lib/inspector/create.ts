@@ -14,17 +14,17 @@ import { Site } from './site.js'
 /** For `inspector`. */
 export interface InspectorOptions {
   /** The path of the page, as browsers ask for it. Default: `/fieldwise`. */
-  readonly path?: string
+  readonly path?: string | undefined
   /** The memcached servers to ask for their statistics, in any form that `memcachedStore` takes. Default: none are asked. */
-  readonly servers?: Servers
+  readonly servers?: Servers | undefined
   /** How to speak to those servers: the options that `memcachedStore` was given. */
-  readonly memcached?: MemcachedOptions
+  readonly memcached?: MemcachedOptions | undefined
   /** Host names besides `localhost`, `*.localhost` and loopback addresses that the page may be asked for by. Default: none. */
-  readonly hosts?: readonly string[]
+  readonly hosts?: readonly string[] | undefined
   /** Lets other machines look too. Default: false. */
-  readonly remote?: boolean
+  readonly remote?: boolean | undefined
   /** Allows it with `NODE_ENV=production`, where it is refused otherwise. Default: false. */
-  readonly production?: boolean
+  readonly production?: boolean | undefined
 }
 
 /** A page to mount, in either form. */
