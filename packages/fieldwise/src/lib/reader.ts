@@ -1,6 +1,7 @@
 import { type Core, type Deadline, isPast, send } from './core.js'
 import { isFieldwiseError, SessionGoneError, StoreUnavailableError } from './errors.js'
 import { decodeHeader, type Header, headerName } from './header.js'
+import { HeaderCache, type KnownHeader, mostAsked } from './header-cache.js'
 import { decodeItem, hasOtherBirth, type Item, jsonOf } from './item.js'
 import type { Receiver } from './receiver.js'
 import type { Flight, StoreAnswer, StoreRequest, Version } from './store.js'
@@ -357,71 +358,6 @@ function landOne(passenger: Receiver<Reading>, reading: Reading): void {
     passenger.fail(error)
   }
 }
-
-/**
- * Remembers the headers that were read last, so that each version of one is sent, opened and taken apart once. Two generations: when the
- * young one is full it becomes the old one, and what was not asked for since is forgotten with the one before. No entry is ever moved to
- * keep an order, which would cost more than what is saved as soon as most reads are of sessions that are not here.
- */
-class HeaderCache {
-  readonly #core: Core
-  #young = new Map<string, KnownHeader>()
-  #old = new Map<string, KnownHeader>()
-
-  constructor(core: Core) {
-    this.#core = core
-  }
-
-  /** What was read last. It may have changed since. */
-  find(sid: string): KnownHeader | undefined {
-    const young = this.#young.get(sid)
-    if (young !== undefined) return young
-    const old = this.#old.get(sid)
-    if (old !== undefined) this.#remember(sid, old)
-    return old
-  }
-
-  learn(sid: string, bytes: Buffer, version: Version): Header {
-    const before = this.find(sid)
-    const isSame = before?.bytes.equals(bytes) === true
-    const keepsVersion = this.#core.store.traits.comparesVersions
-    if (isSame && !keepsVersion) return before.header
-    // A copy, since the bytes are a part of what came from the network together.
-    const own = isSame ? before.bytes : Buffer.from(bytes)
-    const header = isSame ? before.header : decodeHeader(this.#core.sealer.open(sid, headerName, own))
-    const known = keepsVersion ? version : undefined
-    const request: StoreRequest = { op: 'get', key: this.#core.keys.header(sid), known }
-    this.#remember(sid, { bytes: own, header, version: known, request, asked: before?.asked ?? new Map() })
-    return header
-  }
-
-  forget(sid: string): void {
-    this.#young.delete(sid)
-    this.#old.delete(sid)
-  }
-
-  #remember(sid: string, known: KnownHeader): void {
-    if (this.#young.size >= generation) {
-      this.#old = this.#young
-      this.#young = new Map()
-    }
-    this.#young.set(sid, known)
-  }
-}
-
-interface KnownHeader {
-  readonly bytes: Buffer
-  readonly header: Header
-  /** Where the store can tell by it whether the header is still the same. */
-  readonly version: Version | undefined
-  /** Asks for the header the next time. */
-  readonly request: StoreRequest
-  /** The requests for the first few fields that were asked for: a key that is used again is joined and hashed only once. */
-  readonly asked: Map<string, StoreRequest>
-}
-
-const generation = 2_048
-const mostAsked = 4
 
 /**
  * It has turned out that a session has to end: a listed field is gone, or its absolute end has passed. Internal; callers see `SESSION_GONE`

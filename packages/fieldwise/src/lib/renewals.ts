@@ -26,8 +26,8 @@ export class Renewals {
   readonly #activity: Activity
   readonly #touching = new Set<string>()
   readonly #renewing = new Set<string>()
-  /** The headers that this process has stored or touched with a full life, and when: for stores that do not report lives. */
-  readonly #lives = new Map<string, { readonly header: Header; readonly at: number }>()
+  /** The lives of the headers that this process has stored or touched, and when: for stores that do not report lives. */
+  readonly #lives = new Map<string, { readonly life: number; readonly at: number }>()
 
   constructor(core: Core, reader: Reader, headers: Headers, activity: Activity) {
     this.#core = core
@@ -51,14 +51,14 @@ export class Renewals {
   noteLife(sid: string, header: Header, at: number): void {
     if (this.#core.store.traits.reportsLife) return
     this.#lives.delete(sid)
-    this.#lives.set(sid, { header, at })
+    this.#lives.set(sid, { life: headerLife(header, at), at })
     if (this.#lives.size > mostLives) this.#lives.delete(this.#lives.keys().next().value as string)
   }
 
   /** Until when the header lives at least. Another process may have given it a shorter life since the note was made. */
   #notedUntil(sid: string, header: Header): number {
     const noted = this.#lives.get(sid)
-    return noted ? noted.at + Math.min(headerLife(noted.header, noted.at), headerLife(header, noted.at)) : 0
+    return noted ? noted.at + Math.min(noted.life, headerLife(header, noted.at)) : 0
   }
 
   /**
