@@ -42,7 +42,11 @@ class PublicTypes {
   #visit(node: ts.Node): void {
     if (ts.isBlock(node) || (ts.isClassElement(node) && node.name !== undefined && ts.isPrivateIdentifier(node.name))) return
     if ((ts.isPropertySignature(node) || ts.isMappedTypeNode(node)) && node.questionToken) this.#check(node)
-    const name = ts.isTypeReferenceNode(node) ? node.typeName : ts.isExpressionWithTypeArguments(node) ? node.expression : undefined
+    const name = ts.isTypeReferenceNode(node)
+      ? node.typeName
+      : ts.isExpressionWithTypeArguments(node)
+        ? node.expression
+        : undefined
     const symbol = name && this.#checker.getSymbolAtLocation(name)
     if (symbol) this.#visitSymbol(symbol)
     ts.forEachChild(node, (child) => this.#visit(child))

@@ -63,12 +63,18 @@ function pack(source: string, folder: string): string {
   return join(tarballs, readdirSync(tarballs)[0] as string)
 }
 
-/** What a user of every entry installs besides: the peers, and types for the types. */
+/** What a user of every entry installs besides: the peers, types for the types, and the TypeScript that Nest 10 is built with. */
 function companions(): Record<string, string> {
   const packages = publishedPackages()
   const peers = packages.flatMap(({ manifest }) => Object.entries(manifest.peerDependencies ?? {}))
   const theirs = peers.filter(([name]) => !packages.some(({ manifest }) => manifest.name === name))
-  return { ...Object.fromEntries(theirs), '@types/node': '^20.0.0', '@types/express': '^5.0.0' }
+  return {
+    ...Object.fromEntries(theirs),
+    '@types/node': '^20.0.0',
+    '@types/express': '^5.0.0',
+    '@types/express-session': '^1.18.0',
+    typescript5: 'npm:typescript@~5.9.0',
+  }
 }
 
 function overrides(ours: Readonly<Record<string, string>>): string {

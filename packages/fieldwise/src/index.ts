@@ -34,10 +34,27 @@ export type {
   SessionEvent,
   WriteEvent,
 } from './lib/events.js'
-export type { Defaulted, Fields, NumberFields, Read, Updated, Updates } from './lib/fields.js'
+export type {
+  Defaulted,
+  Fields,
+  NumberFields,
+  Read,
+  SetArguments,
+  Updated,
+  UpdatedValue,
+  UpdateResult,
+  Updates,
+} from './lib/fields.js'
 export { type MemoryStoreOptions, memoryStore } from './lib/memory-store.js'
 export type { SealingOptions } from './lib/sealing.js'
-export type { CreateOptions, LifetimeOptions, OperationOptions, RegenerateOptions, Session } from './lib/session.js'
+export type {
+  CreateOptions,
+  LifetimeOptions,
+  OperationOptions,
+  RegenerateOptions,
+  Session,
+  StoredSession,
+} from './lib/session.js'
 export { type CheckOptions, createSessions, type OpenOptions, type SessionOf, type Sessions } from './lib/sessions.js'
 export type { Lost, SessionsOptions } from './lib/settings.js'
 export type { SessionsStats } from './lib/stats.js'

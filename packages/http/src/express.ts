@@ -6,17 +6,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Sessions } from 'fieldwise'
 import onHeaders from 'on-headers'
-import type { RegisteredSession } from './index.js'
+import type { RequestSession } from './index.js'
 import { Carrier, type SessionOptions } from './lib/carrier.js'
 import type { Wire } from './lib/exchange.js'
 import { nodeHeaders, pathOf } from './lib/node-response.js'
 
 declare global {
   namespace Express {
-    interface Request {
-      /** The visitor's session. No I/O before it is used; typed by the `Register` interface of `@fieldwise/http`. */
-      readonly session: RegisteredSession
-    }
+    interface Request extends RequestSession {}
   }
 }
 

@@ -1,4 +1,4 @@
-import { createSessions } from 'fieldwise'
+import { createSessions, type SessionOf } from 'fieldwise'
 import type { Addresses } from '../lib/addresses.js'
 import { measure } from '../lib/meter.js'
 import { type Protocol, patientRetry, patientStore } from '../lib/store.js'
@@ -13,7 +13,7 @@ export async function openFieldwise({ memcached }: Addresses, protocol: Protocol
   const sessions = createSessions({ schema, store: patientStore(memcached, protocol), retry: patientRetry })
   const opened = await Promise.all(Array.from({ length: population }, () => sessions.create({ profile, note, visits: 0 })))
   const tokens = opened.map((session) => session.token)
-  type MySession = (typeof opened)[number]
+  type MySession = SessionOf<typeof sessions>
   const operations: Record<Kind, (session: MySession) => Promise<unknown>> = {
     'get text': async (session) => expectFound(await session.get('note')),
     'get object': async (session) => expectFound(await session.get('profile')),

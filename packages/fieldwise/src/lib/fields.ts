@@ -24,6 +24,19 @@ export type Updated<V> = unknown extends V ? Data : [V] extends [object | null] 
 /** {@link Updated} for each field. Methods index this type, so that a session of more fields fits where fewer are asked for. */
 export type Updates<F> = { [K in keyof F]: Updated<F[K]> }
 
+/**
+ * What the function of `update` returns. A promise is compared with a text that says what is wrong, which then stands in the compiler's
+ * message.
+ */
+export type UpdateResult<R, Allowed> =
+  R extends PromiseLike<unknown> ? 'the function of update is synchronous: await before it' : [R] extends [Allowed] ? R : Allowed
+
+/** What `update` resolves with: the new value; where nothing was returned, the old one as it is now. */
+export type UpdatedValue<R, New, Old> = unknown extends R ? New : void extends R ? Old : New
+
+/** What `set` takes after the name of a field, or after an object of values. */
+export type SetArguments<F, What, Options> = [What] extends [keyof F] ? [value: F[What], options?: Options] : [options?: Options]
+
 /** The names of the fields that `increment` takes. */
 export type NumberFields<F> = keyof { [K in keyof F as IsNumber<F[K]> extends true ? K : never]: true } & string
 

@@ -64,10 +64,10 @@ describe('remembered headers take at most 8 MiB, of whatever size they are:', ()
   })
 })
 
-test('the headers of 1,500 ordinary sessions are remembered at once', () => {
+test('the headers of 1,400 ordinary sessions are remembered at once', () => {
   const bytes = headerOf(5)
   const cache = new HeaderCache(core)
-  const sids = Array.from({ length: 1_500 }, (_, index) => `session ${index}`)
+  const sids = Array.from({ length: 1_400 }, (_, index) => `session ${index}`)
   for (const sid of sids) cache.learn(sid, bytes, {})
   expect(sids.filter((sid) => cache.find(sid) === undefined)).toEqual([])
 })

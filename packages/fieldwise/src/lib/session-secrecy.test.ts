@@ -297,7 +297,7 @@ describe('prototype pollution', () => {
           checkPlain(await session.getMany([field]).catch(ignore))
           checkPlain(await session.take(field).catch(ignore))
         }
-        await session.set(value()).catch(ignore)
+        await session.set(value() as object).catch(ignore)
         await web.sessions.create(value()).catch(ignore)
         await web.sessions.create({}, value()).catch(ignore)
         await session.regenerate(value()).catch(ignore)

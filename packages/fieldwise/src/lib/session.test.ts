@@ -147,8 +147,8 @@ describe('set', () => {
     await expect(session.set({ username: 'bob', visits: 1.5, profile: { name: 'too long', tags: [] } })).rejects.toMatchObject({
       code: 'FIELD_INVALID',
     })
-    await expect(session.set({ username: 'bob', user: 'x' } as never)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
-    await expect(session.set({ username: 'bob', visits: undefined } as never)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+    await expect(session.set({ username: 'bob', user: 'x' } as object)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+    await expect(session.set({ username: 'bob', visits: undefined } as object)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
     expect(web.store.log).toEqual([])
     expect(await session.get('username')).toBe('ada')
   })
@@ -206,7 +206,7 @@ describe('set', () => {
     ['a number', 5],
     ['a symbol', Symbol('username')],
   ])('of %s is BAD_ARGUMENT', async (_what, values) => {
-    await expect(session.set(values as never)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+    await expect(session.set(values as object)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
     expect(web.store.log).toEqual([])
   })
 })

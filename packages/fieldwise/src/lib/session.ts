@@ -1,5 +1,5 @@
 import type { Duration } from './duration.js'
-import type { NumberFields, Read, Updates } from './fields.js'
+import type { NumberFields, Read, SetArguments, UpdatedValue, UpdateResult, Updates } from './fields.js'
 import type { SessionState } from './visit.js'
 
 /** How long a session lives. What is left out stays as it is. */
@@ -71,13 +71,15 @@ export interface Session<F extends object, D extends keyof F = never> {
   has(name: keyof F & string, options?: OperationOptions): Promise<boolean>
 
   /**
-   * Stores a value, whatever was there. The last writer wins, for this field alone. In a new session it creates the session.
+   * Stores a value, whatever was there: `set('username', 'ada')`. The last writer wins, for this field alone. In a new session it creates
+   * the session.
+   *
+   * Or several values: `set({ username: 'ada', visits: 1 })`. All are validated before any is sent. Not atomic across fields: what changes
+   * together is one field.
    *
    * @throws `FIELD_INVALID` (nothing is stored), `VALUE_TOO_LARGE` (the old value is intact), `OUTCOME_UNKNOWN`, `UPDATE_CONFLICT`.
    */
-  set<K extends keyof F & string>(name: K, value: F[K], options?: OperationOptions): Promise<void>
-  /** Stores several values. All are validated before any is sent. Not atomic across fields: what changes together is one field. */
-  set(values: Partial<F>, options?: OperationOptions): Promise<void>
+  set<T extends (keyof F & string) | Partial<F>>(nameOrValues: T, ...rest: SetArguments<F, T, OperationOptions>): Promise<void>
 
   /**
    * Changes a field atomically: `change` gets the present value and returns the new one. It must be synchronous and may run several
@@ -90,13 +92,11 @@ export interface Session<F extends object, D extends keyof F = never> {
    * @example
    * await session.update('cart', (cart) => { cart.push('tea') })
    */
-  update<K extends keyof F & string>(name: K, change: (value: Read<F, D>[K]) => F[K], options?: OperationOptions): Promise<F[K]>
-  /** The same where `change` may return nothing, having changed an object or array in place. */
-  update<K extends keyof F & string>(
+  update<K extends keyof F & string, R>(
     name: K,
-    change: (value: Read<F, D>[K]) => Updates<F>[K],
+    change: (value: Read<F, D>[K]) => Updates<F>[K] | UpdateResult<R, Updates<F>[K]>,
     options?: OperationOptions,
-  ): Promise<Read<F, D>[K]>
+  ): Promise<UpdatedValue<R, F[K], Read<F, D>[K]>>
 
   /** Adds to a number atomically; an unset field without a default counts as 0. Resolves with the new number. */
   increment(name: NumberFields<F>, by?: number, options?: OperationOptions): Promise<number>
@@ -124,4 +124,18 @@ export interface Session<F extends object, D extends keyof F = never> {
 
   /** Ends the session, for every request and server. Resolves when the store has confirmed it. `regenerate` begins another one. */
   destroy(options?: OperationOptions): Promise<void>
+}
+
+/**
+ * A session that `create` has stored or `open` has found: what is undefined before a session is verified is certain here.
+ *
+ * @example
+ * const session = await sessions.create({ username: 'ada' })
+ * const again = await sessions.open(session.token)
+ */
+export interface StoredSession<F extends object, D extends keyof F = never> extends Session<F, D> {
+  readonly id: string
+  readonly token: string
+  readonly createdAt: Date
+  readonly expiresAt: Date
 }

@@ -13,7 +13,7 @@ import { isHomeUp, tokenOfId } from './own-id.js'
 import { type Runtime, runtimeOfNow } from './runtime.js'
 import { compileSchema } from './schema.js'
 import { createSealer, noSealing } from './sealing.js'
-import type { CreateOptions, OperationOptions, Session } from './session.js'
+import type { CreateOptions, OperationOptions, Session, StoredSession } from './session.js'
 import { parseSettings, parseTerms, type SessionsOptions } from './settings.js'
 import { fromCaller } from './stack.js'
 import type { SessionsStats } from './stats.js'
@@ -45,7 +45,7 @@ export interface Sessions<F extends object, D extends keyof F = never> extends A
    *
    * @throws `FIELD_INVALID`, `VALUE_TOO_LARGE`, `STORE_UNAVAILABLE`; nothing that anybody could open is stored then.
    */
-  create(values?: Partial<F>, options?: CreateOptions): Promise<Session<F, D>>
+  create(values?: Partial<F>, options?: CreateOptions): Promise<StoredSession<F, D>>
 
   /**
    * Opens the session of a token. `null` where there is none: the token is unknown, expired, ended, superseded, forged or malformed; what is
@@ -53,7 +53,7 @@ export interface Sessions<F extends object, D extends keyof F = never> extends A
    *
    * @throws `STORE_UNAVAILABLE`: an outage is never taken for "no session".
    */
-  open(token: string, options?: OpenOptions<F>): Promise<Session<F, D> | null>
+  open(token: string, options?: OpenOptions<F>): Promise<StoredSession<F, D> | null>
 
   /**
    * The session of a token, or a new one, without any input or output yet. The first read opens it in its own round trip. A token that
@@ -103,7 +103,10 @@ export type SessionOf<T> = T extends Sessions<infer F, infer D> ? Session<F, D> 
  * const session = await sessions.create({ username: 'ada' })
  * await session.increment('visits') // 1
  */
-export function createSessions<S extends z.ZodObject>(options: SessionsOptions<S>): Sessions<Fields<S>, Defaulted<S>> {
+export function createSessions<S extends z.ZodObject>(
+  options: SessionsOptions<S>,
+  // Written out here, so that editors and errors show plain value types and nothing of zod's.
+): Sessions<{ [K in keyof Fields<S>]: Fields<S>[K] }, { [K in Defaulted<S>]: K }[Defaulted<S>]> {
   return fromCaller(createSessions, () => createSessionsOn(runtimeOfNow(), options))
 }
 
@@ -115,8 +118,8 @@ export function createSessions<S extends z.ZodObject>(options: SessionsOptions<S
 export function createSessionsOn<S extends z.ZodObject>(
   runtime: Runtime,
   options: SessionsOptions<S>,
-): Sessions<Fields<S>, Defaulted<S>> {
-  return new SessionsFacade(createEngine(createCore(runtime, options))) as unknown as Sessions<Fields<S>, Defaulted<S>>
+): ReturnType<typeof createSessions<S>> {
+  return new SessionsFacade(createEngine(createCore(runtime, options))) as unknown as ReturnType<typeof createSessions<S>>
 }
 
 /** The session of one request, for adapters: of several tokens the one that opens a session counts, if exactly one does. No I/O. */
@@ -158,8 +161,8 @@ export function createUnder<F extends object, D extends keyof F>(
   id: string,
   values: Partial<F> = {},
   options: CreateOptions = {},
-): Promise<Session<F, D> | null> {
-  return facadeOf(sessions).createUnder(id, values as Record<string, unknown>, options) as Promise<Session<F, D> | null>
+): Promise<StoredSession<F, D> | null> {
+  return facadeOf(sessions).createUnder(id, values as Record<string, unknown>, options) as Promise<StoredSession<F, D> | null>
 }
 
 /** Whether a session could be created under this id now: nothing is known against the server that would hold it. No I/O. */

@@ -12,7 +12,9 @@ import {
   type Session,
   type SessionOf,
   type SessionState,
+  type Sessions,
   type Store,
+  type StoredSession,
 } from '../index.js'
 
 const CartItem = z.object({ sku: z.string(), count: z.int() })
@@ -41,8 +43,10 @@ declare const signal: AbortSignal
 
 describe('createSessions', () => {
   test('makes sessions of the schema’s fields', () => {
-    expectTypeOf(sessions.create({ username: 'ada' })).resolves.toEqualTypeOf<ShopSession>()
-    expectTypeOf(sessions.open('token')).resolves.toEqualTypeOf<ShopSession | null>()
+    type Stored = typeof sessions extends Sessions<infer F, infer D> ? StoredSession<F, D> : never
+    expectTypeOf(sessions.create({ username: 'ada' })).resolves.toEqualTypeOf<Stored>()
+    expectTypeOf<Stored>().toExtend<ShopSession>()
+    expectTypeOf(sessions.open('token')).resolves.toEqualTypeOf<Stored | null>()
     expectTypeOf(sessions.resume()).toEqualTypeOf<ShopSession>()
     expectTypeOf(sessions.resume(undefined)).toEqualTypeOf<ShopSession>()
     expectTypeOf(sessions.revoke('sid')).resolves.toBeVoid()
@@ -128,6 +132,17 @@ describe('a session', () => {
     expectTypeOf(session.expiresAt).toEqualTypeOf<Date | undefined>()
     // @ts-expect-error read only
     session.id = 'mine'
+  })
+
+  test('that was created or opened has what is certain', async () => {
+    for (const stored of [await sessions.create(), await sessions.open('token')]) {
+      if (stored === null) return
+      expectTypeOf(stored.id).toEqualTypeOf<string>()
+      expectTypeOf(stored.token).toEqualTypeOf<string>()
+      expectTypeOf(stored.createdAt).toEqualTypeOf<Date>()
+      expectTypeOf(stored.expiresAt).toEqualTypeOf<Date>()
+      await sessions.open(stored.token)
+    }
   })
 
   test('reads a field with a default as never undefined, and others as perhaps undefined', () => {

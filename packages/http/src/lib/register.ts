@@ -20,3 +20,23 @@ export type RegisteredSession = Register extends { readonly sessions: infer S } 
 export interface SessionsAreNotRegistered {
   readonly "declare module '@fieldwise/http' { interface Register { sessions: typeof sessions } }": never
 }
+
+/**
+ * What Express's `Request` is given. Where `@types/express-session` is in the same program, it has declared a `req.session` of its own, and
+ * `requestSession: false` leaves the name to it: `sessionOf(req, sessions)` gives the session then.
+ *
+ * @example
+ * declare module '@fieldwise/http' {
+ *   interface Register {
+ *     sessions: typeof sessions
+ *     requestSession: false
+ *   }
+ * }
+ */
+export type RequestSession = Register extends { readonly requestSession: false } ? object : DeclaredSession
+
+/** `req.session`, as {@link RequestSession} declares it. */
+export interface DeclaredSession {
+  /** The visitor's session. No I/O before it is used; typed by the `Register` interface of `@fieldwise/http`. */
+  readonly session: RegisteredSession
+}
