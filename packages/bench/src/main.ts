@@ -5,7 +5,9 @@ import { hotFieldTable } from './hot-field/table.js'
 import { leanTable } from './lean/table.js'
 import { parseArguments } from './lib/arguments.js'
 import { writeSection } from './lib/results.js'
+import { Screen } from './lib/screen.js'
 import { stamp } from './lib/stamp.js'
+import type { Scale } from './lib/table.js'
 import { memoryTable } from './memory/table.js'
 import { serversTable } from './servers/table.js'
 import { sizeTable } from './size/table.js'
@@ -16,16 +18,15 @@ const all = [clientsTable, leanTable, serversTable, hotFieldTable, sizeTable, gr
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
 
-const { tables, scale, command } = parseArguments(process.argv.slice(2), all)
+const { tables, isQuick, writes, command } = parseArguments(process.argv.slice(2), all)
+const screen = new Screen()
+const scale: Scale = { isQuick, repeats: isQuick ? 3 : 7, screen }
 for (const table of tables) {
-  say(`${table.name}: ${table.title}`)
+  screen.say(`${table.name}: ${table.title}`)
   const begun = performance.now()
   const section = await table.run(scale)
   const seconds = (performance.now() - begun) / 1_000
-  writeSection(all, table, section, stamp(command, scale, seconds))
-  say(`${table.name}: done in ${Math.round(seconds)} s`)
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
+  for (const grid of section.grids) screen.show(grid)
+  if (writes) writeSection(all, table, section, stamp(command, scale, seconds))
+  screen.say(`${table.name}: done in ${Math.round(seconds)} s${writes ? ', and written' : '; --write puts it into RESULTS.md'}`)
 }

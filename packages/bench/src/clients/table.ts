@@ -38,10 +38,15 @@ export const clientsTable: Table = {
     await using crew = new Crew<ClientsApi>(new URL('./worker.js', import.meta.url))
     for (const name of names) await crew.add(name).call('open', { name, addresses, warmUp: scale.isQuick ? 400 : 2_000 })
     const results = new Map<Case, Results>()
-    for (const one of cases) results.set(one, await measureCase(crew, one, scale))
+    const grids: Grid[] = []
+    for (const one of cases) {
+      const measured = await measureCase(crew, one, scale)
+      results.set(one, measured)
+      grids.push(scale.screen.show(grid(one, measured)))
+    }
     return {
       text,
-      grids: [...results].map(([one, measured]) => grid(one, measured)),
+      grids,
       charts: [...results].filter(([{ inFlight }]) => inFlight === 64).map(([one, measured]) => chart(one, measured)),
     }
   },
@@ -63,7 +68,7 @@ function measureCase(crew: Crew<ClientsApi>, { kind, inFlight }: Case, scale: Sc
     measure: () => crew.get(client).call('measure', { kind, inFlight, milliseconds }),
   })
   const all = names.map((name) => candidate(name, name, kind))
-  return alternate([candidate(base, 'memjs', 'get text'), ...all], scale.repeats)
+  return alternate([candidate(base, 'memjs', 'get text'), ...all], scale)
 }
 
 function grid({ kind, inFlight }: Case, results: Results): Grid {

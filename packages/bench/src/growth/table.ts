@@ -24,10 +24,15 @@ export const growthTable: Table = {
   async run(scale: Scale): Promise<Section> {
     const growths = growthsAt(scale)
     const results = new Map<Growth, Results>()
-    for (const growth of growths) results.set(growth, await measureGrowth(growth, scale))
+    const grids: Grid[] = []
+    for (const growth of growths) {
+      const measured = await measureGrowth(growth, scale)
+      results.set(growth, measured)
+      grids.push(scale.screen.show(grid(growth, measured)))
+    }
     return {
       text,
-      grids: [...results].map(([growth, measured]) => grid(growth, measured)),
+      grids,
       charts: [...results].map(([growth, measured]) => chart(growth, measured)),
     }
   },
@@ -70,6 +75,7 @@ async function measureGrowth(growth: Growth, scale: Scale): Promise<Results> {
   await using crew = new Crew<GrowthApi>(new URL('./worker.js', import.meta.url))
   for (const step of growth.steps) {
     const extent = growth.extent(step)
+    scale.screen.step(`filling: ${step} ${growth.caption}`)
     await crew.add(String(step)).call('fill', { ...extent, servers: await fleet.start(extent.servers) })
     await crew.get(String(step)).call('measure', { milliseconds: scale.isQuick ? 300 : 1_500 })
   }
@@ -78,7 +84,7 @@ async function measureGrowth(growth: Growth, scale: Scale): Promise<Results> {
     name: String(step),
     measure: () => crew.get(String(step)).call('measure', { milliseconds }),
   }))
-  return await alternate(candidates, scale.repeats)
+  return await alternate(candidates, scale)
 }
 
 /** All the servers of one growth. */

@@ -15,6 +15,7 @@ export const heapTable: Table = {
     const opened: string[][] = []
     const worked: string[][] = []
     for (const storeName of storeNames) {
+      scale.screen.step(`measuring: ${storeName}`)
       const open = await inFreshProcess('open', { storeName, address: memcached.address, count: sessions })
       opened.push([storeName, count((open.after - open.before) / sessions)])
       const work = await inFreshProcess('work', { storeName, address: memcached.address, count: operations })

@@ -30,10 +30,15 @@ export const hotFieldTable: Table = {
     await using redis = await Redis.start()
     const addresses = { memcached: memcached.address, redisPort: redis.port }
     const results: { spread: Spread; results: Results }[] = []
-    for (const spread of spreads) results.push({ spread, results: await measureAll(addresses, spread, scale) })
+    const grids: Grid[] = []
+    for (const spread of spreads) {
+      const measured = await measureAll(addresses, spread, scale)
+      results.push({ spread, results: measured })
+      grids.push(scale.screen.show(grid(spread, measured)))
+    }
     return {
       text,
-      grids: results.map(({ spread, results }) => grid(spread, results)),
+      grids,
       charts: [
         {
           name: 'hot-field',
@@ -76,7 +81,7 @@ async function measureAll(addresses: Addresses, spread: Spread, scale: Scale): P
   for (const name of updaterNames) await openAll(crew, name, addresses, spread)
   const milliseconds = scale.isQuick ? 300 : 1_500
   const candidates = updaterNames.map((name) => ({ name, measure: () => measureOne(crew, name, spread, milliseconds) }))
-  return await alternate(candidates, scale.repeats)
+  return await alternate(candidates, scale)
 }
 
 async function openAll(crew: Crew<HotApi>, name: UpdaterName, addresses: Addresses, spread: Spread): Promise<void> {

@@ -21,6 +21,7 @@ export const leanTable: Table = {
     const milliseconds = scale.isQuick ? 80 : 500
     const footprints = new Map<ClientName, Footprint[]>()
     for (const name of names) {
+      scale.screen.step(`measuring: ${name}`)
       await crew.add(name).call('open', { name, addresses, warmUp: milliseconds })
       const all: Footprint[] = []
       for (const kind of kinds) all.push(await crew.get(name).call('footprint', { kind, milliseconds }))

@@ -8,7 +8,7 @@ const file = `${folder}/RESULTS.md`
 
 const introduction = `# Results
 
-Written by \`pnpm bench\`; what each section says about its run is all that holds for its figures. In a run all candidates have their turn in each repeat, and each
+Written by \`npm run bench -- --write\`; what each section says about its run is all that holds for its figures. In a run all candidates have their turn in each repeat, and each
 begins one. A figure is the median of the repeats, ± is half the distance between the least and the greatest. A ratio is the median of the ratios within the
 repeats. CPU time is that of the process that is measured, without the server behind it: other work on the machine disturbs it less than it does the clock.`
 

@@ -1,3 +1,5 @@
+import type { Scale } from './table.js'
+
 /** One of several that are measured by turns. */
 export interface Candidate<Result> {
   readonly name: string
@@ -10,13 +12,17 @@ export interface Candidate<Result> {
  */
 export async function alternate<Result>(
   candidates: readonly Candidate<Result>[],
-  repeats: number,
+  { repeats, screen }: Scale,
 ): Promise<Map<string, readonly Result[]>> {
   const results = new Map<string, Result[]>(candidates.map(({ name }) => [name, []]))
-  for (const candidate of candidates) await candidate.measure()
+  for (const candidate of candidates) {
+    screen.step(`warming up: ${candidate.name}`)
+    await candidate.measure()
+  }
   for (let round = 0; round < repeats; round++) {
     const first = round % candidates.length
     for (const candidate of [...candidates.slice(first), ...candidates.slice(0, first)]) {
+      screen.step(`round ${round + 1} of ${repeats}: ${candidate.name}`)
       results.get(candidate.name)?.push(await candidate.measure())
     }
   }

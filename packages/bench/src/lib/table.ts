@@ -1,10 +1,13 @@
 import type { Chart } from './chart.js'
+import type { Screen } from './screen.js'
 
 /** How much is measured. */
 export interface Scale {
   readonly isQuick: boolean
   /** How often each candidate has its turn. */
   readonly repeats: number
+  /** Where figures are shown as they come. */
+  readonly screen: Screen
 }
 
 /** One of the tables that `pnpm bench` makes. */

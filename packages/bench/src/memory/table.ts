@@ -18,7 +18,10 @@ export const memoryTable: Table = {
   async run(scale: Scale): Promise<Section> {
     const sessions = scale.isQuick ? 500 : 5_000
     const sizes: Sizes[] = []
-    for (const fields of fieldCounts) sizes.push(await sizesWith(fields, sessions))
+    for (const fields of fieldCounts) {
+      scale.screen.step(`storing: ${sessions} sessions of ${fields} fields`)
+      sizes.push(await sizesWith(fields, sessions))
+    }
     const bare = sizes[0] as Sizes
     return {
       text,

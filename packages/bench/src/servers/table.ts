@@ -28,6 +28,7 @@ export const serversTable: Table = {
     await using load = new Remote<LoadApi>(new URL('./load/worker.js', import.meta.url), 'load')
     const addresses = { memcached: memcached.address, redisPort: redis.port }
     for (const name of names) {
+      scale.screen.step(`opening: ${name}`)
       const port = await servers.add(name).call('open', { name, addresses })
       for (const visitors of crowds) {
         const group = groupOf(name, visitors)
@@ -35,10 +36,10 @@ export const serversTable: Table = {
         await warmUp(load, group, scale)
       }
     }
-    const results = await measureAll(servers, load, scale)
+    const { results, grids } = await measureAll(servers, load, scale)
     return {
       text,
-      grids: routes.flatMap((route) => crowds.map((visitors) => grid(route, visitors, results))),
+      grids,
       charts: crowds.map((visitors) => ({
         name: visitors === 1 ? 'servers-one-visitor' : 'servers-many-visitors',
         title: `Requests per second, ${crowdOf(visitors)}`,
@@ -67,19 +68,26 @@ interface Result extends Served {
 
 type Results = ReadonlyMap<string, ReadonlyMap<string, readonly Result[]>>
 
-async function measureAll(servers: Crew<ServerApi>, load: Remote<LoadApi>, scale: Scale): Promise<Results> {
+/** Figures are shown as they come. */
+async function measureAll(
+  servers: Crew<ServerApi>,
+  load: Remote<LoadApi>,
+  scale: Scale,
+): Promise<{ results: Results; grids: Grid[] }> {
   const milliseconds = scale.isQuick ? 250 : 1_000
   const results = new Map<string, ReadonlyMap<string, readonly Result[]>>()
+  const grids: Grid[] = []
   for (const visitors of crowds) {
     for (const route of routes) {
       const candidates = names.map((name) => ({
         name,
         measure: () => measureOne(servers.get(name), load, groupOf(name, visitors), route, milliseconds),
       }))
-      results.set(caseOf(route, visitors), await alternate(candidates, scale.repeats))
+      results.set(caseOf(route, visitors), await alternate(candidates, scale))
+      grids.push(scale.screen.show(grid(route, visitors, results)))
     }
   }
-  return results
+  return { results, grids }
 }
 
 /** Express and Node's HTTP server are much code, which is compiled by what it meets. */

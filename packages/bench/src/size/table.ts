@@ -5,6 +5,7 @@ import { Memcached } from '../lib/memcached.js'
 import type { Sample } from '../lib/meter.js'
 import { Redis } from '../lib/redis.js'
 import { alternate } from '../lib/rounds.js'
+import type { Screen } from '../lib/screen.js'
 import { median, Repeats } from '../lib/statistics.js'
 import type { Grid, Scale, Section, Table } from '../lib/table.js'
 import { fieldCount } from './holder.js'
@@ -24,16 +25,19 @@ export const sizeTable: Table = {
     await using memcached = await Memcached.start()
     await using redis = await Redis.start()
     await using crew = new Crew<SizeApi>(new URL('./worker.js', import.meta.url))
-    await openAll(crew, { memcached: memcached.address, redisPort: redis.port })
+    await openAll(crew, { memcached: memcached.address, redisPort: redis.port }, scale.screen)
     const results = new Map<Case, Results>()
+    const grids: Grid[] = []
     for (const kind of kinds) {
       for (const size of kilobytes) {
-        results.set({ kind, size }, await measureCase(crew, { kind, size }, scale, () => traffic(memcached, redis)))
+        const measured = await measureCase(crew, { kind, size }, scale, () => traffic(memcached, redis))
+        results.set({ kind, size }, measured)
+        grids.push(scale.screen.show(grid({ kind, size }, measured)))
       }
     }
     return {
       text,
-      grids: [...results].map(([one, measured]) => grid(one, measured)),
+      grids,
       charts: kinds.map((kind) => chart(kind, results)),
     }
   },
@@ -54,8 +58,9 @@ interface Result extends Sample {
 
 type Results = ReadonlyMap<string, readonly Result[]>
 
-async function openAll(crew: Crew<SizeApi>, addresses: Addresses): Promise<void> {
+async function openAll(crew: Crew<SizeApi>, addresses: Addresses, screen: Screen): Promise<void> {
   for (const name of names) {
+    screen.step(`opening: ${name}`)
     const member = crew.add(name)
     for (const size of kilobytes) {
       await member.call('open', { name, addresses, bytes: size * 1_024 })
@@ -74,7 +79,7 @@ function measureCase(crew: Crew<SizeApi>, { kind, size }: Case, scale: Scale, tr
       return { ...sample, bytes: (await traffic()) - before }
     },
   }))
-  return alternate(candidates, scale.repeats)
+  return alternate(candidates, scale)
 }
 
 /** All bytes that the two servers have received and sent. */
