@@ -69,7 +69,8 @@ export function passportSession<F extends object, D extends keyof F, Field exten
     const session = sessionOf(req, sessions)
     // A new secret before a new right: who knew the old one has nothing.
     await session.regenerate()
-    await session.set(field, id as F[Field])
+    // What passport's serializer gives is of any type; the schema validates it.
+    await (session as unknown as Session<Record<string, unknown>>).set<string>(field, id)
   }
 
   async function forget(session: Session<F, D>, keepsInfo: boolean): Promise<void> {

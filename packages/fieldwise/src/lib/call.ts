@@ -6,8 +6,8 @@ import { assertCallOptions } from './options.js'
 import { ownError } from './own-error.js'
 import type { Receiver } from './receiver.js'
 import type { OperationOptions } from './session.js'
-import { calledAt, type Entry, fromCaller, rejectAtCaller } from './stack.js'
 import { disobey, obey } from './signals.js'
+import { calledAt, type Entry, fromCaller, rejectAtCaller } from './stack.js'
 
 /** What one call of the public surface is, for those who watch. */
 export interface Operation {

@@ -1,5 +1,12 @@
 import { type Core, type Deadline, readDeadline, send } from './core.js'
-import { BadArgumentError, isFieldwiseError, OutcomeUnknownError, SessionGoneError, StoreUnavailableError, ValueTooLargeError } from './errors.js'
+import {
+  BadArgumentError,
+  isFieldwiseError,
+  OutcomeUnknownError,
+  SessionGoneError,
+  StoreUnavailableError,
+  ValueTooLargeError,
+} from './errors.js'
 import { encodeHeader, type Header, headerName, mostFields } from './header.js'
 import { headerLife } from './lifetime.js'
 import { Patience } from './patience.js'

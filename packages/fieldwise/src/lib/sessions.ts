@@ -9,6 +9,7 @@ import type { Defaulted, Fields } from './fields.js'
 import type { SessionHost } from './host.js'
 import { Keys } from './keys.js'
 import { memoryStore } from './memory-store.js'
+import { assertOptions } from './options.js'
 import { isHomeUp, tokenOfId } from './own-id.js'
 import { type Runtime, runtimeOfNow } from './runtime.js'
 import { compileSchema } from './schema.js'
@@ -347,8 +348,9 @@ function tokensOf(texts: readonly string[]): Token[] {
 }
 
 function leastOf(options: CheckOptions): 'all' | 'one' {
-  const { least = 'all', ...unknown } = typeof options === 'object' && options !== null ? options : { unknown: options }
-  if (Object.keys(unknown).length === 0 && (least === 'all' || least === 'one')) return least
+  assertOptions('check', options, ['least'], BadArgumentError)
+  const { least = 'all' } = options
+  if (least === 'all' || least === 'one') return least
   throw new BadArgumentError("check takes { least: 'one' } or { least: 'all' }")
 }
 

@@ -7,8 +7,8 @@ import { Fifo } from './fifo.js'
 import { Inbox } from './inbox.js'
 import { defaultItemSizeMax } from './item-size.js'
 import { type Bytes, Outbox } from './outbox.js'
-import { type Exchange, explainForeign, type ServerFacts, Unspoken, type Wire, WireError, type WireHost } from './wire.js'
 import { ServerClock } from './server-clock.js'
+import { type Exchange, explainForeign, type ServerFacts, Unspoken, type Wire, WireError, type WireHost } from './wire.js'
 
 export interface ConnectionOptions {
   /** Begins to connect; `connected` is called when bytes can be sent. */
