@@ -203,7 +203,7 @@ class FieldWrite {
     const stored = this.#stored(reading)
     if (this.#open) {
       const verdict = judge(this.#open, stored.item, this.#id)
-      if (verdict === 'applied') return this.#finishFound(reading, stored, this.#open.until)
+      if (verdict === 'applied') return this.#finishApplied(reading, header, stored, this.#open)
       if (verdict === 'unknown') throw new OutcomeUnknownError(this.#what)
       if (verdict === 'same') return this.#write(reading, header, stored, this.#over(header, stored, reading.at)(this.#open.json))
       this.#open = undefined
@@ -286,7 +286,8 @@ class FieldWrite {
     }
     if (answer.result === 'unsent' && !this.#open) throw answer.error
     if (answer.result === 'lost') return this.#settleLost(answer.error)
-    if (answer.result === 'open') this.#open ??= { base: stored.item, json: item.json, until, mayBeAbsent: this.#mayBeAbsent }
+    if (answer.result === 'open')
+      this.#open ??= { by: header, base: stored.item, json: item.json, until, mayBeAbsent: this.#mayBeAbsent }
     if (answer.result === 'conflict') this.#noteConflict()
     return false
   }
@@ -321,6 +322,12 @@ class FieldWrite {
       const deadline = own === undefined || json === undefined ? 0 : Math.ceil(at + own)
       return { id: this.#id, birth, earlier, deadline, json }
     }
+  }
+
+  /** It turned out that the attempt whose answer was lost was applied, when the header may have asked for a shorter life. */
+  async #finishApplied(reading: Reading, header: Header, stored: Stored, { by, until }: OpenAttempt): Promise<boolean> {
+    await this.#keepAsLongAs(header, by)
+    return this.#finishFound(reading, stored, until)
   }
 
   /** The item is stored, as a reading has shown. */
@@ -392,7 +399,7 @@ class FieldWrite {
     const birth = known.manifest.get(this.#field) as Birth
     const itemOf = (json: string | undefined): Item => ({ id: this.#id, birth, earlier: [], deadline: 0, json })
     const item = itemOf(this.#runEdits(undefined, itemOf))
-    return this.#edits.length > 0 ? this.#firstTry(known, item, undefined, blindAttempt) : undefined
+    return this.#edits.length > 0 ? this.#firstTry(known, item, undefined, { ...blindAttempt, by: known }) : undefined
   }
 
   /**
@@ -406,7 +413,13 @@ class FieldWrite {
     const json = this.#tryEdits(base.json)
     if (json === base.json) return undefined
     const item = this.#over(header, { item: base, version }, at)(json)
-    const first = this.#firstTry(header, item, version, { base, json, until: at + this.#life(header), mayBeAbsent: false })
+    const first = this.#firstTry(header, item, version, {
+      by: header,
+      base,
+      json,
+      until: at + this.#life(header),
+      mayBeAbsent: false,
+    })
     return first.request.value.length > this.#largest ? undefined : first
   }
 
@@ -590,6 +603,8 @@ interface FirstTry {
 type Replace = Extract<StoreRequest, { op: 'replace' }>
 
 interface OpenAttempt {
+  /** The header that its life follows from. */
+  readonly by: Header
   /** The item it was made over; undefined for a first write. */
   readonly base: Item | undefined
   readonly json: string | undefined
@@ -599,4 +614,4 @@ interface OpenAttempt {
 }
 
 /** It does not know what it was made over. */
-const blindAttempt: OpenAttempt = { base: undefined, json: undefined, until: 0, mayBeAbsent: true }
+const blindAttempt: Omit<OpenAttempt, 'by'> = { base: undefined, json: undefined, until: 0, mayBeAbsent: true }

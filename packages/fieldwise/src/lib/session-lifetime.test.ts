@@ -347,6 +347,24 @@ describe('the terms of one session', () => {
       await other.sessions.close()
     })
 
+    test('counts for a field whose first write turns out to have been stored before', async () => {
+      const session = await create()
+      const slow = world.process(schema)
+      const writer = await slow.sessions.open(session.token as string)
+      slow.store.holding = true
+      const write = writer?.set('tries', 1)
+      await (await world.next(slow, 'get tries')).deliver()
+      await (await world.next(slow, 'add tries')).loseAnswer()
+      const finding = await world.next(slow, 'get tries')
+      await lengthen(session)
+      await finding.deliver()
+      await (await world.next(slow, 'touch tries')).deliver()
+      await slow.store.release()
+      slow.store.holding = false
+      await world.time.run(write as Promise<void>)
+      expect(await world.life(`${session.id}:tries`)).toBeGreaterThan(18 * hour)
+    })
+
     test('counts for a field that is stored for the first time meanwhile', async () => {
       const session = await create()
       const slow = world.process(schema)
