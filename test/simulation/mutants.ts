@@ -558,7 +558,7 @@ export const mutants: readonly Mutant[] = [
       { file: 'renewals.ts', from: 'const isWhole = leftToRenew(header, renewed).length === 0', to: 'const isWhole = true' },
       { file: 'renewals.ts', from: 'left = leftToRenew(noted, renewed)', to: 'left = []' },
     ],
-    scenarios: ['continuous-use', 'header-races'],
+    scenarios: ['header-races', 'longer-life'],
     heldBy: 'renewals.test.ts, “touches a field too that was listed meanwhile, before it is noted”',
   },
   {
