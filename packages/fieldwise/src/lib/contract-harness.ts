@@ -10,7 +10,7 @@ export interface ContractSubject {
   /** Whether the harnesses have {@link ContractHarness.outages}. */
   readonly breaks: boolean
   /** Whether the harnesses can {@link ContractHarness.exhaust} the memory of the store's server. */
-  readonly exhausts?: boolean
+  readonly exhausts?: boolean | undefined
   /** A fresh store for one case. Cases share nothing and may run at the same time, if what `make` gives shares nothing either. */
   make(): Promise<ContractHarness>
 }

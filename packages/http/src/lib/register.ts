@@ -26,6 +26,12 @@ export interface SessionsAreNotRegistered {
  * `requestSession: false` leaves the name to it: `sessionOf(req, sessions)` gives the session then.
  *
  * @example
+ * import type {} from '@fieldwise/http'
+ * import { createSessions } from 'fieldwise'
+ * import { z } from 'zod'
+ *
+ * const sessions = createSessions({ schema: z.object({ visits: z.int().default(0) }) })
+ *
  * declare module '@fieldwise/http' {
  *   interface Register {
  *     sessions: typeof sessions
