@@ -1,4 +1,4 @@
-import { type ErrorCode, type GoneReason, isFieldwiseError } from '../../packages/fieldwise/src/lib/errors.js'
+import { type ErrorCode, type GoneReason, isFieldwiseError } from '../../packages/fieldwise/src/lib/api/errors.js'
 import type { Host, World } from './world.js'
 
 /**

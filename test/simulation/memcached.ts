@@ -1,4 +1,4 @@
-import type { StoreRequest } from '../../packages/fieldwise/src/lib/store.js'
+import type { StoreRequest } from '../../packages/fieldwise/src/lib/api/store.js'
 
 /** A request as it goes over the wire: the store has put the number of the item's version in place of its opaque token. */
 export type Command = (StoreRequest & { readonly cas?: number }) | { readonly op: 'time' }

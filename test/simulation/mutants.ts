@@ -37,7 +37,7 @@ export const mutants: readonly Mutant[] = [
     what: 'every attempt to create uses the id and the secret of the first',
     replacements: [
       {
-        file: 'creation.ts',
+        file: 'session/creation.ts',
         from: `      const sid = core.store.place(uuid({ random: core.runtime.bytes(16) }))
       return await attemptCreation(core, { sid, secret: newSecret(core.runtime) }, values, options)`,
         to: `      const sid = core.store.place(uuid({ random: core.runtime.bytes(16) }))
@@ -52,7 +52,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a change of the header adds it where it is gone',
     replacements: [
       {
-        file: 'headers.ts',
+        file: 'engine/headers.ts',
         from: `            version: before.version,
           },`,
         to: `            version: before.version,
@@ -72,7 +72,7 @@ export const mutants: readonly Mutant[] = [
     what: 'the header is touched before the token is verified',
     replacements: [
       {
-        file: 'visit.ts',
+        file: 'session/request-session.ts',
         from: `if (this.#state === 'unopened' && this.#recognise(token, reading) === 'over')`,
         to: `this.#engine.renewals.consider(reading, this)
       if (this.#state === 'unopened' && this.#recognise(token, reading) === 'over')`,
@@ -85,12 +85,12 @@ export const mutants: readonly Mutant[] = [
     what: 'a secret that is wrong is let in',
     replacements: [
       {
-        file: 'visit.ts',
+        file: 'session/request-session.ts',
         from: '    return recognition\n',
         to: `    return recognition === 'stranger' ? 'owner' : recognition\n`,
       },
       {
-        file: 'recognition.ts',
+        file: 'format/classification.ts',
         from: 'return Math.max(header.rotated + longest, graceOf(header, hash))',
         to: 'return Number.POSITIVE_INFINITY',
       },
@@ -102,13 +102,13 @@ export const mutants: readonly Mutant[] = [
     what: 'a flight reads the header first and the fields behind it',
     replacements: [
       {
-        file: 'reader.ts',
+        file: 'engine/reader.ts',
         from: 'requests[fields.length] = this.#headerRequest(sid, known)',
         to: 'requests.pop()\n    requests.unshift(this.#headerRequest(sid, known))',
       },
-      { file: 'reader.ts', from: 'answers[fields.length] as StoreAnswer', to: 'answers[0] as StoreAnswer' },
+      { file: 'engine/reader.ts', from: 'answers[fields.length] as StoreAnswer', to: 'answers[0] as StoreAnswer' },
       {
-        file: 'reader.ts',
+        file: 'engine/reader.ts',
         from: 'const answer = found(answers[index] as StoreAnswer)',
         to: 'const answer = found(answers[(answers.length === 1 ? 0 : 1) + index])',
       },
@@ -120,7 +120,7 @@ export const mutants: readonly Mutant[] = [
     what: 'births are not compared',
     replacements: [
       {
-        file: 'item.ts',
+        file: 'format/item.ts',
         from: 'return isItem && bytes.readInt32BE(1 + writeIdLength) !== birth',
         to: 'return false',
       },
@@ -134,7 +134,7 @@ export const mutants: readonly Mutant[] = [
     what: 'an add that is sent again keeps its birth',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: '?? listed ?? this.#core.ids.birth()',
         to: '?? listed ?? (this.birth ??= this.#core.ids.birth())',
       },
@@ -145,7 +145,7 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'R2',
     what: 'a later write gives the item another birth',
-    replacements: [{ file: 'field-writer.ts', from: 'stored.item?.birth ?? listed ??', to: 'listed ??' }],
+    replacements: [{ file: 'engine/field-writer.ts', from: 'stored.item?.birth ?? listed ??', to: 'listed ??' }],
     scenarios: ['header-races', 'eviction'],
   },
   {
@@ -153,7 +153,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a listed field that is missing is lost at once, without a second read',
     replacements: [
       {
-        file: 'reader.ts',
+        file: 'engine/reader.ts',
         from: 'return this.read(reading.sid, fields, deadline, (second) => {',
         to: 'return Promise.resolve(reading).then((second) => {',
       },
@@ -165,7 +165,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a listed field that is missing is unset',
     replacements: [
       {
-        file: 'reader.ts',
+        file: 'engine/reader.ts',
         from: `if (lost !== undefined) throw new EndOfSession(second, new SessionGoneError('lost', lost))`,
         to: '',
       },
@@ -176,7 +176,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'R3',
     what: 'a read returns an item that is not listed',
     replacements: [
-      { file: 'reader.ts', from: 'if (!isListed && !this.#core.settings.mayBeAbsent(field)) return undefined', to: '' },
+      { file: 'engine/reader.ts', from: 'if (!isListed && !this.#core.settings.mayBeAbsent(field)) return undefined', to: '' },
     ],
     scenarios: ['eviction', 'header-races'],
   },
@@ -185,7 +185,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a write takes no notice of an item that is not listed',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: `const header = headerIn(reading).value
     const stored = this.#stored(reading)
 `,
@@ -202,7 +202,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a touch that finds nothing is passed over',
     replacements: [
       {
-        file: 'renewals.ts',
+        file: 'engine/renewals.ts',
         from: `const missing = fields.filter((field, index) => answers[index]?.result === 'missing' && isKnown(field))`,
         to: 'const missing = []',
       },
@@ -214,7 +214,7 @@ export const mutants: readonly Mutant[] = [
     what: 'SESSION_GONE is reported for a loss whose end was not acknowledged',
     replacements: [
       {
-        file: 'headers.ts',
+        file: 'engine/headers.ts',
         from: `return new StoreUnavailableError('This session is over, but the store did not confirm its end', error)`,
         to: 'return gone',
       },
@@ -224,13 +224,15 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'R5',
     what: 'an open add of a field that may be absent is sent again when the field is missing',
-    replacements: [{ file: 'field-writer.ts', from: 'item === undefined && !open.mayBeAbsent', to: 'item === undefined' }],
+    replacements: [{ file: 'engine/field-writer.ts', from: 'item === undefined && !open.mayBeAbsent', to: 'item === undefined' }],
     scenarios: ['absent-field'],
   },
   {
     rule: 'W1',
     what: 'a value carries its newest write id only',
-    replacements: [{ file: 'field-writer.ts', from: 'stored.item ? earlierWrites(stored.item, this.#id, at) : []', to: '[]' }],
+    replacements: [
+      { file: 'engine/field-writer.ts', from: 'stored.item ? earlierWrites(stored.item, this.#id, at) : []', to: '[]' },
+    ],
     scenarios: ['one-field'],
     harmless: 'ids only ever save an OUTCOME_UNKNOWN',
   },
@@ -239,7 +241,7 @@ export const mutants: readonly Mutant[] = [
     what: 'ids are dropped newest first',
     replacements: [
       {
-        file: 'item.ts',
+        file: 'format/item.ts',
         from: 'if (!sameProcess(base.id, writer)) kept.push({ id: base.id, until: second })',
         to: 'if (kept.length === 0 && !sameProcess(base.id, writer)) kept.push({ id: base.id, until: second })',
       },
@@ -250,7 +252,11 @@ export const mutants: readonly Mutant[] = [
     rule: 'W2',
     what: 'a first write is not listed',
     replacements: [
-      { file: 'field-writer.ts', from: 'return isListed ? this.#succeed(reading)', to: 'return true ? this.#succeed(reading)' },
+      {
+        file: 'engine/field-writer.ts',
+        from: 'return isListed ? this.#succeed(reading)',
+        to: 'return true ? this.#succeed(reading)',
+      },
     ],
     scenarios: ['header-races', 'one-field'],
   },
@@ -259,7 +265,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a first write lists the field before it adds the item',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: '    const answer = (await send(this.#core, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer',
         to: `    if (!version && !header.manifest.has(this.#field)) await this.#list(reading, item.birth, until)
     const answer = (await send(this.#core, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer`,
@@ -272,7 +278,7 @@ export const mutants: readonly Mutant[] = [
     what: 'failing to list an item that is stored says that nothing was stored',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: `      // Once the item is stored, nothing may say that nothing was stored.
       throw afterOpen(this.#what, error)`,
         to: '      throw error',
@@ -285,7 +291,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a writer that finds its field listed under another birth succeeds',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: 'if (listed !== undefined) throw new OutcomeUnknownError(this.#what)',
         to: 'if (listed !== undefined) return header',
       },
@@ -312,7 +318,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a change over what was seen before is stored whatever is there by now',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: 'const request: Replace = version ? {',
         to: 'const request: Replace = false ? {',
       },
@@ -324,7 +330,7 @@ export const mutants: readonly Mutant[] = [
     what: '“unchanged” looks at the newest write id only, not at the birth',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: 'if (sameWrite(item.id, open.base.id) && item.birth === open.base.birth)',
         to: 'if (sameWrite(item.id, open.base.id))',
       },
@@ -335,7 +341,7 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'W4',
     what: 'after a lost answer nobody looks for the own id',
-    replacements: [{ file: 'field-writer.ts', from: `  if (item && remembers(item, id)) return 'applied'\n`, to: '' }],
+    replacements: [{ file: 'engine/field-writer.ts', from: `  if (item && remembers(item, id)) return 'applied'\n`, to: '' }],
     scenarios: ['one-field'],
   },
   {
@@ -343,7 +349,7 @@ export const mutants: readonly Mutant[] = [
     what: 'what cannot be told is tried again',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: `return remembersAllSince(item, open.base) ? 'not applied' : 'unknown'`,
         to: `return 'not applied'`,
       },
@@ -355,7 +361,7 @@ export const mutants: readonly Mutant[] = [
     what: 'over an unchanged value the functions run again',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: `if (verdict === 'same') return this.#write(reading, header, stored, this.#over(header, stored, reading.at)(this.#open.json))
       this.#open = undefined`,
         to: `if (verdict !== 'same') this.#open = undefined`,
@@ -368,7 +374,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a lost answer to a change over what was seen before is taken for a conflict',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: 'this.#open = first.open',
         to: 'if (!first.request.version) this.#open = first.open',
       },
@@ -379,7 +385,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'W5',
     what: 'an error after an open attempt stays what it is',
     replacements: [
-      { file: 'field-writer.ts', from: 'return this.#open ? afterOpen(this.#what, error) : error', to: 'return error' },
+      { file: 'engine/field-writer.ts', from: 'return this.#open ? afterOpen(this.#what, error) : error', to: 'return error' },
     ],
     scenarios: ['one-field'],
   },
@@ -387,8 +393,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'W5',
     what: 'an error after an open swap of the header stays what it is',
     replacements: [
-      { file: 'headers.ts', from: 'one.reject(isOpen ? afterOpen(one.what, error) : error)', to: 'one.reject(error)' },
-      { file: 'headers.ts', from: 'one.reject(isOpen ? afterOpen(one.what, late) : late)', to: 'one.reject(late)' },
+      { file: 'engine/headers.ts', from: 'one.reject(isOpen ? afterOpen(one.what, error) : error)', to: 'one.reject(error)' },
+      { file: 'engine/headers.ts', from: 'one.reject(isOpen ? afterOpen(one.what, late) : late)', to: 'one.reject(late)' },
     ],
     scenarios: ['browser', 'header-races'],
   },
@@ -397,7 +403,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a blind set whose answer is lost is sent again',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: 'if (!stored.item || !remembers(stored.item, this.#id)) break',
         to: `if (!stored.item || !remembers(stored.item, this.#id)) {
         this.#open = undefined
@@ -412,7 +418,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a touch of the header is not sent again',
     replacements: [
       {
-        file: 'renewals.ts',
+        file: 'engine/renewals.ts',
         from: `      life = seen.header.value
       at = seen.at
     } while (await patience.pause())`,
@@ -428,12 +434,12 @@ export const mutants: readonly Mutant[] = [
     what: 'deleting a field removes its item instead of leaving a tombstone',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: `const request: StoreRequest = version ? {`,
         to: `const request = item.json === undefined ? { op: 'delete', key } : version ? {`,
       },
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: `    if (answer.result === 'stored') {
       this.#note(item, value)`,
         to: `    if (answer.result === 'stored' || answer.result === 'done') {
@@ -446,9 +452,13 @@ export const mutants: readonly Mutant[] = [
     rule: 'W8',
     what: 'a function joins a batch whose read has left',
     replacements: [
-      { file: 'field-writer.ts', from: 'const edits = lane.waiting.splice(0)', to: 'const edits = lane.waiting' },
-      { file: 'field-writer.ts', from: 'await write.begin()', to: 'await write.begin()\n    lane.waiting.splice(0)' },
-      { file: 'field-writer.ts', from: 'await write.goOn(left)', to: 'await write.goOn(left)\n      lane.waiting.splice(0)' },
+      { file: 'engine/field-writer.ts', from: 'const edits = lane.waiting.splice(0)', to: 'const edits = lane.waiting' },
+      { file: 'engine/field-writer.ts', from: 'await write.begin()', to: 'await write.begin()\n    lane.waiting.splice(0)' },
+      {
+        file: 'engine/field-writer.ts',
+        from: 'await write.goOn(left)',
+        to: 'await write.goOn(left)\n      lane.waiting.splice(0)',
+      },
     ],
     scenarios: ['one-field'],
   },
@@ -457,7 +467,7 @@ export const mutants: readonly Mutant[] = [
     what: 'each attempt has a write id of its own',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: 'return { id: this.#id, birth, earlier, deadline, json }',
         to: 'return { id: this.#core.ids.next(), birth, earlier, deadline, json }',
       },
@@ -468,21 +478,25 @@ export const mutants: readonly Mutant[] = [
     rule: 'W9',
     what: 'the deadline of a change does not run while it waits for its turn',
     replacements: [
-      { file: 'field-writer.ts', from: 'if (lane.isBusy) this.#watch.add(edit)\n    else', to: 'if (!lane.isBusy)' },
+      { file: 'engine/field-writer.ts', from: 'if (lane.isBusy) this.#watch.add(edit)\n    else', to: 'if (!lane.isBusy)' },
     ],
     scenarios: ['one-field'],
   },
   {
     rule: 'W9',
     what: 'the deadline of a change of the header does not run while it waits for its turn',
-    replacements: [{ file: 'headers.ts', from: '      this.#watch.add(waiting)\n', to: '' }],
+    replacements: [{ file: 'engine/headers.ts', from: '      this.#watch.add(waiting)\n', to: '' }],
     scenarios: ['header-races'],
   },
   {
     rule: 'W9',
     what: 'the deadline of a change does not run while it waits for a new secret',
     replacements: [
-      { file: 'visit.ts', from: 'return Promise.race([rotation, late])', to: 'late.catch(() => {})\n    return rotation' },
+      {
+        file: 'session/request-session.ts',
+        from: 'return Promise.race([rotation, late])',
+        to: 'late.catch(() => {})\n    return rotation',
+      },
     ],
     scenarios: ['header-races'],
     heldBy: 'session-rotation.test.ts, “ends what waits for it when that has no more time”',
@@ -490,7 +504,9 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'W10',
     what: 'the size of a header is not checked before sending',
-    replacements: [{ file: 'headers.ts', from: `if (size > limit) throw new ValueTooLargeError('header', size, limit)`, to: '' }],
+    replacements: [
+      { file: 'engine/headers.ts', from: `if (size > limit) throw new ValueTooLargeError('header', size, limit)`, to: '' },
+    ],
     scenarios: ['header-races'],
   },
   {
@@ -498,17 +514,17 @@ export const mutants: readonly Mutant[] = [
     what: "times are those of the application's clock",
     replacements: [
       {
-        file: 'core.ts',
+        file: 'engine/context.ts',
         from: 'const flight = core.telemetry.flew(sid, requests.length, core.store.flight(sid, requests, limit))',
         to: 'const flight = core.store.flight(sid, requests, limit).then((one) => ({ ...one, at: core.clock.now() }))',
       },
       {
-        file: 'creation.ts',
+        file: 'session/creation.ts',
         from: 'const at = await store.now(sid, Math.min(options.deadline, runtime.running() + store.traits.timeout))',
         to: 'const at = core.clock.now()',
       },
       {
-        file: 'sessions.ts',
+        file: 'session/sessions.ts',
         from: 'return { store, runtime, schema,',
         to: 'return { clock: options.clock, store, runtime, schema,',
       },
@@ -520,7 +536,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a header lives for its idle time to the second',
     replacements: [
       {
-        file: 'lifetime.ts',
+        file: 'engine/lifetime.ts',
         from: 'const idle = header.idle + touchMargin(header.idle) + 2 * second',
         to: 'const idle = header.idle',
       },
@@ -530,33 +546,37 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'L2',
     what: 'a field lives for two idle times',
-    replacements: [{ file: 'lifetime.ts', from: 'return 3 * idle + slack + 6 * second', to: 'return 2 * idle' }],
+    replacements: [{ file: 'engine/lifetime.ts', from: 'return 3 * idle + slack + 6 * second', to: 'return 2 * idle' }],
     scenarios: ['continuous-use'],
   },
   {
     rule: 'L3',
     what: 'fields are renewed when half an idle time is left',
-    replacements: [{ file: 'lifetime.ts', from: '2 * header.idle + 3 * second', to: 'header.idle / 2' }],
+    replacements: [{ file: 'engine/lifetime.ts', from: '2 * header.idle + 3 * second', to: 'header.idle / 2' }],
     scenarios: ['continuous-use'],
   },
   {
     rule: 'L3',
     what: 'fields are renewed when two idle times are left to the second',
-    replacements: [{ file: 'lifetime.ts', from: '2 * header.idle + 3 * second', to: '2 * header.idle' }],
+    replacements: [{ file: 'engine/lifetime.ts', from: '2 * header.idle + 3 * second', to: '2 * header.idle' }],
     scenarios: ['continuous-use'],
   },
   {
     rule: 'L3',
     what: 'a renewal is noted although a touch was not answered',
-    replacements: [{ file: 'renewals.ts', from: 'if (left.length > 0) continue', to: '' }],
+    replacements: [{ file: 'engine/renewals.ts', from: 'if (left.length > 0) continue', to: '' }],
     scenarios: ['continuous-use'],
   },
   {
     rule: 'L3',
     what: 'a renewal is noted although the header lists a field that was not touched',
     replacements: [
-      { file: 'renewals.ts', from: 'const isWhole = leftToRenew(header, renewed).length === 0', to: 'const isWhole = true' },
-      { file: 'renewals.ts', from: 'left = leftToRenew(noted, renewed)', to: 'left = []' },
+      {
+        file: 'engine/renewals.ts',
+        from: 'const isWhole = leftToRenew(header, renewed).length === 0',
+        to: 'const isWhole = true',
+      },
+      { file: 'engine/renewals.ts', from: 'left = leftToRenew(noted, renewed)', to: 'left = []' },
     ],
     scenarios: ['header-races', 'longer-life'],
     heldBy: 'renewals.test.ts, “touches a field too that was listed meanwhile, before it is noted”',
@@ -566,7 +586,7 @@ export const mutants: readonly Mutant[] = [
     what: 'the header is not touched while half its idle time remains',
     replacements: [
       {
-        file: 'lifetime.ts',
+        file: 'engine/lifetime.ts',
         from: 'Math.min(header.idle + 2 * second, header.deadline - now)',
         to: 'Math.min(header.idle / 2, header.deadline - now)',
       },
@@ -578,7 +598,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a session is said to have expired before its header is deleted',
     replacements: [
       {
-        file: 'headers.ts',
+        file: 'engine/headers.ts',
         from: 'const header = reading.header?.value ?? reading.over\n',
         to: `if (gone.reason === 'expired') return gone\n    const header = reading.header?.value ?? reading.over\n`,
       },
@@ -589,9 +609,9 @@ export const mutants: readonly Mutant[] = [
     rule: 'L6',
     what: 'a longer life is promised first, given to the fields afterwards, and what fails then is not said',
     replacements: [
-      { file: 'renewals.ts', from: 'if (left.length > 0) return asking(header, next.idle)', to: '' },
+      { file: 'engine/renewals.ts', from: 'if (left.length > 0) return asking(header, next.idle)', to: '' },
       {
-        file: 'renewals.ts',
+        file: 'engine/renewals.ts',
         from: `if (left.length === 0) return header
       until = Math.min(until, await this.#lengthen(sid, left, deadline))`,
         to: `if (left.length > 0) await this.#lengthen(sid, left, deadline).catch(() => {})
@@ -603,13 +623,15 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'L6',
     what: 'a write takes no notice of the longer life that the header asks for',
-    replacements: [{ file: 'field-writer.ts', from: 'fieldLife(idleOfFields(header), ', to: 'fieldLife(header.idle, ' }],
+    replacements: [{ file: 'engine/field-writer.ts', from: 'fieldLife(idleOfFields(header), ', to: 'fieldLife(header.idle, ' }],
     scenarios: ['longer-life'],
   },
   {
     rule: 'L6',
     what: 'an item that was stored by an older header keeps the shorter life',
-    replacements: [{ file: 'field-writer.ts', from: 'if (idleOfFields(header) <= idleOfFields(known)) return', to: 'return' }],
+    replacements: [
+      { file: 'engine/field-writer.ts', from: 'if (idleOfFields(header) <= idleOfFields(known)) return', to: 'return' },
+    ],
     scenarios: ['longer-life'],
   },
   {
@@ -617,7 +639,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a rotation swaps from whatever secret is current',
     replacements: [
       {
-        file: 'visit.ts',
+        file: 'session/request-session.ts',
         from: `if (!sameHash(header.hash, held.token.secret.hash)) throw new SessionGoneError('superseded')`,
         to: '',
       },
@@ -629,12 +651,12 @@ export const mutants: readonly Mutant[] = [
     what: 'a rotation that comes second resolves without a cookie, and its request goes on',
     replacements: [
       {
-        file: 'visit.ts',
+        file: 'session/request-session.ts',
         from: `if (!sameHash(header.hash, held.token.secret.hash)) throw new SessionGoneError('superseded')`,
         to: 'if (!sameHash(header.hash, held.token.secret.hash)) return header',
       },
       {
-        file: 'visit.ts',
+        file: 'session/request-session.ts',
         from: 'held.changed(header, secret)',
         to: 'if (!sameHash(header.hash, secret.hash)) return\n    held.changed(header, secret)',
       },
@@ -645,15 +667,17 @@ export const mutants: readonly Mutant[] = [
     rule: 'T1',
     what: 'a write that is asked for while the secret is being changed does not wait for the outcome',
     replacements: [
-      { file: 'visit.ts', from: `=== 'stored' && this.#rotation === undefined`, to: `=== 'stored'` },
-      { file: 'visit.ts', from: 'if (this.#rotation !== undefined) await', to: 'if (false) await' },
+      { file: 'session/request-session.ts', from: `=== 'stored' && this.#rotation === undefined`, to: `=== 'stored'` },
+      { file: 'session/request-session.ts', from: 'if (this.#rotation !== undefined) await', to: 'if (false) await' },
     ],
     scenarios: ['planted-token'],
   },
   {
     rule: 'T2',
     what: 'an old secret is an unknown one at once',
-    replacements: [{ file: 'recognition.ts', from: `return isLate ? 'superseded' : 'stranger'`, to: `return 'stranger'` }],
+    replacements: [
+      { file: 'format/classification.ts', from: `return isLate ? 'superseded' : 'stranger'`, to: `return 'stranger'` },
+    ],
     scenarios: ['browser'],
   },
   {
@@ -661,7 +685,7 @@ export const mutants: readonly Mutant[] = [
     what: 'an old secret is superseded for ever',
     replacements: [
       {
-        file: 'recognition.ts',
+        file: 'format/classification.ts',
         from: `return isLate ? 'superseded' : 'stranger'`,
         to: `return header.rotated !== 0 ? 'superseded' : 'stranger'`,
       },
@@ -671,7 +695,7 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'T2',
     what: 'the minute is measured from the first use, not from the arrival of the request',
-    replacements: [{ file: 'visit.ts', from: 'reading.at - waited)', to: 'reading.at)' }],
+    replacements: [{ file: 'session/request-session.ts', from: 'reading.at - waited)', to: 'reading.at)' }],
     scenarios: ['browser'],
   },
   {
@@ -679,7 +703,7 @@ export const mutants: readonly Mutant[] = [
     what: 'calling again after an open rotation draws another secret',
     replacements: [
       {
-        file: 'visit.ts',
+        file: 'session/request-session.ts',
         from: 'const secret = held.pending ?? newSecret(core.runtime)',
         to: 'const secret = newSecret(core.runtime)',
       },
@@ -691,7 +715,7 @@ export const mutants: readonly Mutant[] = [
     what: 'every request that was verified sends its cookie',
     replacements: [
       {
-        file: 'visit.ts',
+        file: 'session/request-session.ts',
         from: `    this.#engine.renewals.consider(reading, this)
     return reading`,
         to: `    this.#engine.renewals.consider(reading, this)
@@ -704,7 +728,7 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'T5',
     what: 'who was verified before a rotation is cut off at once',
-    replacements: [{ file: 'hold.ts', from: 'longestCall(this.#core) + this.#core.store.traits.lifeStep', to: '0' }],
+    replacements: [{ file: 'session/verified.ts', from: 'longestCall(this.#core) + this.#core.store.traits.lifeStep', to: '0' }],
     scenarios: ['stolen-token', 'browser'],
   },
   {
@@ -712,7 +736,7 @@ export const mutants: readonly Mutant[] = [
     what: 'the secret is never asked for again',
     replacements: [
       {
-        file: 'recognition.ts',
+        file: 'format/classification.ts',
         from: 'return Math.max(header.rotated + longest, graceOf(header, hash))',
         to: 'return Number.POSITIVE_INFINITY',
       },
@@ -724,7 +748,7 @@ export const mutants: readonly Mutant[] = [
     what: 'who has not seen the header lately writes and ends without reading it first',
     replacements: [
       {
-        file: 'hold.ts',
+        file: 'session/verified.ts',
         from: 'return this.#core.runtime.monotonic() - this.#asked < longestCall(this.#core)',
         to: 'return true',
       },
@@ -736,7 +760,7 @@ export const mutants: readonly Mutant[] = [
     what: 'how lately a header was seen counts from hearing the answer, not from asking',
     replacements: [
       {
-        file: 'hold.ts',
+        file: 'session/verified.ts',
         from: 'return this.#core.runtime.monotonic() - this.#asked < longestCall(this.#core)',
         to: 'return this.#core.runtime.monotonic() - this.#heard < longestCall(this.#core)',
       },
@@ -750,7 +774,7 @@ export const mutants: readonly Mutant[] = [
     what: 'of changes that are combined nobody asks whose they are',
     replacements: [
       {
-        file: 'field-writer.ts',
+        file: 'engine/field-writer.ts',
         from: `if (!edit.mayFollow(reading)) edit.fail(new SessionGoneError('superseded'))`,
         to: ';',
       },
@@ -762,7 +786,7 @@ export const mutants: readonly Mutant[] = [
     what: 'each rotation that follows gives more time',
     replacements: [
       {
-        file: 'hold.ts',
+        file: 'session/verified.ts',
         from: 'Math.min(this.#cutOffAt, this.#cutOffBy(header))\n    this',
         to: 'this.#cutOffBy(header)\n    this',
       },
@@ -774,7 +798,7 @@ export const mutants: readonly Mutant[] = [
     what: 'an end is acknowledged before it is',
     replacements: [
       {
-        file: 'headers.ts',
+        file: 'engine/headers.ts',
         from: `if (answer.result === 'open') isOpen = true\n      const error`,
         to: `if (answer.result === 'open') return\n      const error`,
       },
@@ -786,12 +810,12 @@ export const mutants: readonly Mutant[] = [
     what: 'an end deletes the fields first and the header behind them',
     replacements: [
       {
-        file: 'headers.ts',
+        file: 'engine/headers.ts',
         from: `[{ op: 'get', key }, { op: 'delete', key }, ...this.#deletions(sid, known)]`,
         to: `[{ op: 'get', key }, ...this.#deletions(sid, known), { op: 'delete', key }]`,
       },
       {
-        file: 'headers.ts',
+        file: 'engine/headers.ts',
         from: 'const [before, answer] = (await send(this.#core, sid, requests, deadline)).answers as [StoreAnswer, StoreAnswer]',
         to: 'const { answers } = await send(this.#core, sid, requests, deadline)\n      const [before, answer] = [answers[0], answers.at(-1)]',
       },
@@ -802,8 +826,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'D1',
     what: 'time in which the process does not run is charged',
     replacements: [
-      { file: 'running-clock.ts', from: 'return Math.min(now, this.#limit) - this.#lost', to: 'return now' },
-      { file: 'running-clock.ts', from: 'this.#lost += Math.max(0, now - this.#limit)', to: 'this.#lost = 0' },
+      { file: 'environment/running-clock.ts', from: 'return Math.min(now, this.#limit) - this.#lost', to: 'return now' },
+      { file: 'environment/running-clock.ts', from: 'this.#lost += Math.max(0, now - this.#limit)', to: 'this.#lost = 0' },
     ],
     scenarios: ['stalls'],
   },
@@ -812,7 +836,7 @@ export const mutants: readonly Mutant[] = [
     what: 'calls go by another clock than the store',
     replacements: [
       {
-        file: 'call.ts',
+        file: 'engine/call.ts',
         from: 'this.started = engine.core.runtime.running()',
         to: 'this.started = engine.core.runtime.monotonic()',
       },

@@ -3,7 +3,7 @@ import {
   ClosedError,
   StoreUnavailableError,
   ValueTooLargeError,
-} from '../../packages/fieldwise/src/lib/errors.js'
+} from '../../packages/fieldwise/src/lib/api/errors.js'
 import type {
   Flight,
   Store,
@@ -12,7 +12,7 @@ import type {
   StoreRequest,
   StoreTraits,
   Version,
-} from '../../packages/fieldwise/src/lib/store.js'
+} from '../../packages/fieldwise/src/lib/api/store.js'
 import type { Command, Reply } from './memcached.js'
 import type { Connection, Endpoint, Network } from './network.js'
 import type { Timer } from './scheduler.js'

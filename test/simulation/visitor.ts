@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { createSessionsOn } from '../../packages/fieldwise/src/lib/sessions.js'
+import { createSessionsOn } from '../../packages/fieldwise/src/lib/session/sessions.js'
 import { type Deadlines, type Tag, tagOf } from './checker.js'
 import { type History, type Operation, Refused } from './history.js'
 import type { Host } from './world.js'

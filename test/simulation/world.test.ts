@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { StoreAnswer, StoreRequest } from '../../packages/fieldwise/src/lib/store.js'
+import type { StoreAnswer, StoreRequest } from '../../packages/fieldwise/src/lib/api/store.js'
 import { SimulatedMemcached } from './memcached.js'
 import { calm } from './network.js'
 import { type Host, World } from './world.js'

@@ -1,5 +1,5 @@
-import { RunningClock } from '../../packages/fieldwise/src/lib/running-clock.js'
-import type { Runtime } from '../../packages/fieldwise/src/lib/runtime.js'
+import type { Runtime } from '../../packages/fieldwise/src/lib/environment/environment.js'
+import { RunningClock } from '../../packages/fieldwise/src/lib/environment/running-clock.js'
 import { SimulatedMemcached } from './memcached.js'
 import { type Endpoint, type Faults, Network } from './network.js'
 import { Random } from './random.js'

@@ -1,5 +1,5 @@
-import { systemRuntime } from '../../packages/fieldwise/src/lib/runtime.js'
-import type { StoreHost } from '../../packages/fieldwise/src/lib/store.js'
+import type { StoreHost } from '../../packages/fieldwise/src/lib/api/store.js'
+import { systemRuntime } from '../../packages/fieldwise/src/lib/environment/environment.js'
 
 /** What `createSessions` offers to its store. */
 export const host: StoreHost = {

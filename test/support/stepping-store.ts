@@ -1,5 +1,4 @@
-import { StoreUnavailableError } from '../../packages/fieldwise/src/lib/errors.js'
-import type { Runtime } from '../../packages/fieldwise/src/lib/runtime.js'
+import { StoreUnavailableError } from '../../packages/fieldwise/src/lib/api/errors.js'
 import type {
   Flight,
   Store,
@@ -8,7 +7,8 @@ import type {
   StoreRequest,
   StoreTraits,
   Version,
-} from '../../packages/fieldwise/src/lib/store.js'
+} from '../../packages/fieldwise/src/lib/api/store.js'
+import type { Runtime } from '../../packages/fieldwise/src/lib/environment/environment.js'
 
 /**
  * One process's connection to a store that others may share. Each flight can be held, carried out request by request, and its answer

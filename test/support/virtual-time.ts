@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Runtime } from '../../packages/fieldwise/src/lib/runtime.js'
+import type { Runtime } from '../../packages/fieldwise/src/lib/environment/environment.js'
 
 /** Time that passes only when a test says so, for the clock of a store and the timers of the core alike. */
 export class VirtualTime {

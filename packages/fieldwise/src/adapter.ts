@@ -4,8 +4,11 @@
  * @module fieldwise/adapter
  */
 
-export { keepFor, storedJson } from './lib/facade.js'
-export type { IssuedToken, SessionHost, TokenChange } from './lib/host.js'
+export { assertOptions, type Refusal } from './lib/api/options.js'
+export { type Entry, fromCaller } from './lib/api/stack.js'
+export type { IssuedToken, SessionHost, TokenChange } from './lib/api/token-sink.js'
+export { RunningClock, runningClock } from './lib/environment/running-clock.js'
+export { isSid, parseToken } from './lib/format/token.js'
 export {
   type FieldInspection,
   type HeaderContents,
@@ -14,10 +17,7 @@ export {
   type ItemInspection,
   inspectSession,
   type SessionInspection,
-} from './lib/inspection.js'
-export { assertOptions, type Refusal } from './lib/options.js'
-export { RunningClock, runningClock } from './lib/running-clock.js'
-export { isFieldName } from './lib/schema.js'
-export { canCreateUnder, createUnder, resumeFor, tokenUnder, valueOfJson } from './lib/sessions.js'
-export { type Entry, fromCaller } from './lib/stack.js'
-export { isSid, parseToken } from './lib/token.js'
+} from './lib/inspection/inspection.js'
+export { isFieldName } from './lib/schema/schema.js'
+export { keepFor, storedJson } from './lib/session/facade.js'
+export { canCreateUnder, createUnder, resumeFor, tokenUnder, valueOfJson } from './lib/session/sessions.js'

@@ -4,8 +4,8 @@
  * @module fieldwise
  */
 
-export { bigintCodec, bytesCodec, dateCodec, type MapCodec, mapCodec, type SetCodec, setCodec } from './lib/codecs.js'
-export { type Duration, parseDuration } from './lib/duration.js'
+export { bigintCodec, bytesCodec, dateCodec, type MapCodec, mapCodec, type SetCodec, setCodec } from './lib/api/codecs.js'
+export { type Duration, parseDuration } from './lib/api/duration.js'
 export {
   BadArgumentError,
   BadConfigError,
@@ -24,7 +24,7 @@ export {
   StoreUnavailableError,
   UpdateConflictError,
   ValueTooLargeError,
-} from './lib/errors.js'
+} from './lib/api/errors.js'
 export type {
   FieldEvent,
   FieldwiseEvents,
@@ -33,7 +33,7 @@ export type {
   OperationName,
   SessionEvent,
   WriteEvent,
-} from './lib/events.js'
+} from './lib/api/events.js'
 export type {
   Defaulted,
   Fields,
@@ -44,19 +44,19 @@ export type {
   UpdatedValue,
   UpdateResult,
   Updates,
-} from './lib/fields.js'
-export { type MemoryStoreOptions, memoryStore } from './lib/memory-store.js'
-export type { SealingOptions } from './lib/sealing.js'
+} from './lib/api/fields.js'
 export type {
   CreateOptions,
   LifetimeOptions,
   OperationOptions,
   RegenerateOptions,
   Session,
+  SessionState,
   StoredSession,
-} from './lib/session.js'
-export { type CheckOptions, createSessions, type OpenOptions, type SessionOf, type Sessions } from './lib/sessions.js'
-export type { Lost, SessionsOptions } from './lib/settings.js'
-export type { SessionsStats } from './lib/stats.js'
-export type { Store } from './lib/store.js'
-export type { SessionState } from './lib/visit.js'
+} from './lib/api/session.js'
+export type { SessionsStats } from './lib/api/stats.js'
+export type { Store } from './lib/api/store.js'
+export type { SealingOptions } from './lib/format/sealing.js'
+export { type MemoryStoreOptions, memoryStore } from './lib/memory/memory-store.js'
+export { type CheckOptions, createSessions, type OpenOptions, type SessionOf, type Sessions } from './lib/session/sessions.js'
+export type { Lost, SessionsOptions } from './lib/session/settings.js'

@@ -4,12 +4,12 @@
  * @module fieldwise/store-contract
  */
 
-export { contractCases } from './lib/contract-cases.js'
+export type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits, Version } from './lib/api/store.js'
+export { contractCases } from './lib/contract/contract-cases.js'
 export {
   type ContractCase,
   type ContractHarness,
   type ContractSubject,
   type Outage,
   runContractCase,
-} from './lib/contract-harness.js'
-export type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits, Version } from './lib/store.js'
+} from './lib/contract/contract-harness.js'

@@ -6,13 +6,13 @@
 import { callbackify } from 'node:util'
 import { BadArgumentError, BadConfigError, type Sessions } from 'fieldwise'
 import { canCreateUnder, parseToken, tokenUnder, valueOfJson } from 'fieldwise/adapter'
-import { BaseStore } from './lib/express-session-base.js'
-import { Beginnings } from './lib/express-session-beginnings.js'
-import { begin, type Merge, type Origin, SessionCopy } from './lib/express-session-copy.js'
-import { cookieJson, dataOf, fieldName, fieldsOf, type JsonFields, plainCookie } from './lib/express-session-data.js'
-import { Move, type OldStore } from './lib/express-session-move.js'
-import { outagesOf } from './lib/outages.js'
-import { isStoreFailure, withHttpStatus } from './lib/store-failure.js'
+import { outagesOf } from './lib/adapter/outages.js'
+import { isStoreFailure, withHttpStatus } from './lib/adapter/store-failure.js'
+import { BaseStore } from './lib/express-session/base.js'
+import { begin, type Merge, type Origin, SessionCopy } from './lib/express-session/copy.js'
+import { cookieJson, dataOf, fieldName, fieldsOf, type JsonFields, plainCookie } from './lib/express-session/data.js'
+import { Move, type OldStore } from './lib/express-session/migration.js'
+import { Beginnings } from './lib/express-session/new-ids.js'
 
 export type { OldStore }
 

@@ -7,9 +7,9 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyReque
 import type { Sessions } from 'fieldwise'
 import onHeaders from 'on-headers'
 import type { RegisteredSession } from './index.js'
-import { Carrier, type SessionOptions, sessionOf } from './lib/carrier.js'
-import type { Wire } from './lib/exchange.js'
-import { nodeHeaders, pathOf } from './lib/node-response.js'
+import type { Wire } from './lib/adapter/exchange.js'
+import { nodeHeaders, pathOf } from './lib/adapter/node-response.js'
+import { Carrier, type SessionOptions, sessionOf } from './lib/adapter/session-adapter.js'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -5,12 +5,12 @@
  * @module @fieldwise/http/fetch
  */
 import type { Session, Sessions } from 'fieldwise'
-import { Carrier, type SessionOptions } from './lib/carrier.js'
-import type { SetCookie } from './lib/cookie-policy.js'
-import type { Exchange, Wire } from './lib/exchange.js'
-import { isShown, isStoreFailure, serviceUnavailable } from './lib/store-failure.js'
-import { answerThrown } from './lib/thrown.js'
-import { isResponse, withSessionHeaders } from './lib/web-response.js'
+import type { Exchange, Wire } from './lib/adapter/exchange.js'
+import { Carrier, type SessionOptions } from './lib/adapter/session-adapter.js'
+import { isShown, isStoreFailure, serviceUnavailable } from './lib/adapter/store-failure.js'
+import { answerThrown } from './lib/adapter/thrown.js'
+import { isResponse, withSessionHeaders } from './lib/adapter/web-response.js'
+import type { SetCookie } from './lib/cookie/cookie-policy.js'
 
 export type { SetCookie }
 

@@ -5,10 +5,10 @@
  */
 import type { Session, Sessions } from 'fieldwise'
 import type { Context, MiddlewareHandler } from 'hono'
-import { Carrier, type SessionOptions } from './lib/carrier.js'
-import type { Wire } from './lib/exchange.js'
-import { answerThrown } from './lib/thrown.js'
-import { withSessionHeaders } from './lib/web-response.js'
+import type { Wire } from './lib/adapter/exchange.js'
+import { Carrier, type SessionOptions } from './lib/adapter/session-adapter.js'
+import { answerThrown } from './lib/adapter/thrown.js'
+import { withSessionHeaders } from './lib/adapter/web-response.js'
 
 /** What {@link honoSession} adds to an app's `Env`. */
 export interface SessionEnv<F extends object, D extends keyof F> {

@@ -3,8 +3,15 @@
  *
  * @module @fieldwise/http
  */
-export { type SessionOptions, sessionOf } from './lib/carrier.js'
-export { type CookieHostProblem, checkCookieHosts } from './lib/cookie-hosts.js'
-export type { CookieOptions } from './lib/cookie-policy.js'
-export type { DeclaredSession, Register, RegisteredSession, RequestSession, SessionsAreNotRegistered } from './lib/register.js'
-export { tokenFromCookie } from './lib/token-from-cookie.js'
+
+export type {
+  DeclaredSession,
+  Register,
+  RegisteredSession,
+  RequestSession,
+  SessionsAreNotRegistered,
+} from './lib/adapter/register.js'
+export { type SessionOptions, sessionOf } from './lib/adapter/session-adapter.js'
+export { tokenFromCookie } from './lib/adapter/token-from-cookie.js'
+export { type CookieHostProblem, checkCookieHosts } from './lib/cookie/cookie-hosts.js'
+export type { CookieOptions } from './lib/cookie/cookie-policy.js'

@@ -19,7 +19,7 @@ import {
 } from '@opentelemetry/api'
 import type { FieldwiseEvents, OperationEvent, SessionEvent } from 'fieldwise'
 import { assertOptions, fromCaller } from 'fieldwise/adapter'
-import { wallClock } from './lib/wall-clock.js'
+import { wallClock } from './lib/adapter/wall-clock.js'
 
 /** For {@link instrumentFieldwise}. */
 export interface InstrumentationOptions {

@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { callbackify, promisify } from 'node:util'
 import type { Session, Sessions } from 'fieldwise'
-import { sessionOf } from './lib/carrier.js'
+import { sessionOf } from './lib/adapter/session-adapter.js'
 
 /** What {@link passportSession} uses of passport: what `serializeUser` and `deserializeUser` were given. */
 export interface Authenticator {

@@ -6,12 +6,12 @@
 
 import { fromCaller } from 'fieldwise/adapter'
 import type { Store } from 'fieldwise/store-contract'
-import { createStore } from './lib/create-store.js'
-import type { MemcachedOptions } from './lib/options.js'
-import type { Servers } from './lib/servers.js'
+import { createStore } from './lib/fleet/create-store.js'
+import type { MemcachedOptions } from './lib/fleet/options.js'
+import type { Servers } from './lib/fleet/servers.js'
 
-export type { AutoOptions, BinaryOptions, MemcachedOptions, MetaOptions } from './lib/options.js'
-export type { Servers } from './lib/servers.js'
+export type { AutoOptions, BinaryOptions, MemcachedOptions, MetaOptions } from './lib/fleet/options.js'
+export type { Servers } from './lib/fleet/servers.js'
 
 /**
  * Keeps sessions in memcached, on one server or on a fleet of them. Connects when it is first used, and again by itself after an outage.

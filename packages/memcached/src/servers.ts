@@ -4,11 +4,12 @@
  * @module @fieldwise/memcached/servers
  */
 import { fromCaller } from 'fieldwise/adapter'
-import { type MemcachedOptions, parseOptions } from './lib/options.js'
-import { parseServers, type ServerConfig, type Servers, serversFromEnvironment } from './lib/servers.js'
+import { type MemcachedOptions, parseOptions } from './lib/fleet/options.js'
+import { parseServers, type ServerConfig, type Servers, serversFromEnvironment } from './lib/fleet/servers.js'
 
-export type { MemcachedOptions } from './lib/options.js'
-export type { Address, ServerConfig, Servers } from './lib/servers.js'
+export type { Address } from './lib/connection/address.js'
+export type { MemcachedOptions } from './lib/fleet/options.js'
+export type { ServerConfig, Servers } from './lib/fleet/servers.js'
 
 /**
  * The servers that `memcachedStore` makes of the same arguments, with their labels. Never tries the network.

@@ -1,4 +1,4 @@
-import { resumeFor } from '../../../packages/fieldwise/src/lib/sessions.js'
+import { resumeFor } from '../../../packages/fieldwise/src/lib/session/sessions.js'
 import { checkDeadlines, checkField } from '../checker.js'
 import { type History, type Operation, onField, onSession } from '../history.js'
 import type { Scenario } from '../scenario.js'

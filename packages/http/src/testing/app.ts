@@ -29,7 +29,7 @@ export function collectWarnings(): { of(code: string): Promise<string[]>; stop()
   return {
     async of(code) {
       // A warning about hosts comes after the list of public suffixes was loaded.
-      await import('../lib/public-suffix.js')
+      await import('../lib/cookie/public-suffix.js')
       await new Promise(setImmediate)
       const given = spy.mock.calls as unknown as [message: string, options: { code: string }][]
       return given.filter(([, options]) => options.code === code).map(([message]) => message)

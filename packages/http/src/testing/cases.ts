@@ -1,6 +1,6 @@
 import { isFieldwiseError } from 'fieldwise'
 import { expect } from 'vitest'
-import type { SessionOptions } from '../lib/carrier.js'
+import type { SessionOptions } from '../lib/adapter/session-adapter.js'
 import { gate, type ScriptedStore, serverAddress } from './scripted-store.js'
 import type { AdminSessions, Handler, ShopSessions } from './shop.js'
 import type { Visitor } from './visitor.js'

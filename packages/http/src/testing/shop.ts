@@ -1,6 +1,6 @@
 import { createSessions, type SessionOf } from 'fieldwise'
 import { z } from 'zod'
-import type { SessionOptions } from '../lib/carrier.js'
+import type { SessionOptions } from '../lib/adapter/session-adapter.js'
 import type { ScriptedStore } from './scripted-store.js'
 
 /** What a handler is given, whatever the framework. */

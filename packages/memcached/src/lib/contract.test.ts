@@ -4,7 +4,7 @@ import { testContract } from '../../../../test/support/contract.js'
 import { host } from '../../../../test/support/host.js'
 import { Memcached, textCommand } from '../../../../test/support/memcached.js'
 import { memcachedStore } from '../index.js'
-import type { MemcachedOptions } from './options.js'
+import type { MemcachedOptions } from './fleet/options.js'
 
 const keepsAll = ['-m', '8', '-M']
 const subjects: readonly { readonly options: MemcachedOptions; readonly flags: readonly string[] }[] = [

@@ -1,0 +1,139 @@
+import { v4 as uuid } from 'uuid'
+import { BadArgumentError, isFieldwiseError, StoreUnavailableError, ValueTooLargeError } from '../api/errors.js'
+import type { StoreRequest } from '../api/store.js'
+import { type Core, type Deadline, longestCall, send } from '../engine/context.js'
+import { fieldLife, headerLife, type Lifetime } from '../engine/lifetime.js'
+import { unavailable } from '../engine/reader.js'
+import { encodeHeader, type Header, headerName, mostFields } from '../format/header.js'
+import { encodeItem, type Item } from '../format/item.js'
+import { newSecret, type Token } from '../format/token.js'
+
+/** A session that has just been stored. */
+export interface Created {
+  readonly token: Token
+  readonly header: Header
+  /** The server's time when the header was made. */
+  readonly at: number
+}
+
+/**
+ * Stores a new session: its fields and then its header, in one flight (C2). Every attempt draws a new id and a new secret, so that a
+ * late packet of one that failed can make nothing but a session that nobody can open (C1).
+ *
+ * @throws {StoreUnavailableError} when no attempt succeeded by `deadline`; nothing that anybody could open was stored.
+ */
+export async function createSession(core: Core, values: ReadonlyMap<string, string>, options: NewSession): Promise<Created> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const sid = core.store.place(uuid({ random: core.runtime.bytes(16) }))
+      return await attemptCreation(core, { sid, secret: newSecret(core.runtime) }, values, options)
+    } catch (error) {
+      const isFinal = attempt === mostAttempts || core.runtime.running() >= options.deadline
+      if (isFinal || !isFieldwiseError(error, 'STORE_UNAVAILABLE')) throw error
+    }
+  }
+}
+
+/**
+ * Stores the header of a new session, without fields, under a token of the caller's own. There is one attempt: the same id must never be
+ * tried again (C1). Undefined where a session has this id already, which is left as it is.
+ *
+ * @throws {StoreUnavailableError} when it cannot be told to be stored.
+ */
+export async function createSessionUnder(core: Core, token: Token, options: NewSession): Promise<Created | undefined> {
+  try {
+    return await attemptCreation(core, token, new Map(), options)
+  } catch (error) {
+    if (error instanceof Taken) return undefined
+    throw error
+  }
+}
+
+export interface NewSession {
+  readonly lifetime: Lifetime
+  readonly persist: boolean
+  readonly deadline: Deadline
+}
+
+const mostAttempts = 3
+
+async function attemptCreation(
+  core: Core,
+  token: Token,
+  values: ReadonlyMap<string, string>,
+  options: NewSession,
+): Promise<Created> {
+  const { store, runtime, keys } = core
+  const { sid } = token
+  const at = await store.now(sid, Math.min(options.deadline, runtime.running() + store.traits.timeout))
+  const items = new Map(Array.from(values, ([field, json]) => [field, newItem(core, field, json, at)]))
+  const header = newHeader(core, token, items, at, options)
+  const adds = [...items].map(([field, item]) => addition(core, sid, field, keys.field(sid, field), encodeItem(item), header, at))
+  adds.push(addition(core, sid, headerName, keys.header(sid), encodeHeader(header), header, at))
+  const { answers } = await send(core, sid, adds, options.deadline)
+  const failed = answers.find((answer) => answer.result !== 'stored')
+  if (failed === undefined) {
+    tellWrites(core, sid, adds, [...items.keys()])
+    return { token, header, at }
+  }
+  if (answers.at(-1)?.result === 'conflict') throw new Taken()
+  await discard(core, sid, adds, options.deadline)
+  throw 'error' in failed ? unavailable(failed.error) : new StoreUnavailableError('The new session could not be stored')
+}
+
+/** The header, which comes last, is no field. */
+function tellWrites(core: Core, sid: string, adds: readonly StoreRequest[], fields: readonly string[]): void {
+  for (const [index, field] of fields.entries()) {
+    const add = adds[index] as StoreRequest & { op: 'add' }
+    core.telemetry.wrote(sid, field, add.value.length, false, 1)
+  }
+}
+
+/** There is a header under this id, of another session: nothing of it may be touched. */
+class Taken extends StoreUnavailableError {
+  constructor() {
+    super('Another session has the id of the new one')
+  }
+}
+
+function newItem(core: Core, field: string, json: string, at: number): Item {
+  const own = core.settings.expires(field)
+  return {
+    id: core.ids.next(),
+    birth: core.ids.birth(),
+    earlier: [],
+    deadline: own === undefined ? 0 : Math.ceil(at + own),
+    json,
+  }
+}
+
+function newHeader(core: Core, token: Token, items: ReadonlyMap<string, Item>, at: number, options: NewSession): Header {
+  if (items.size > mostFields) throw new BadArgumentError(`A session holds at most ${mostFields} fields`)
+  const { idle, absolute } = options.lifetime
+  const created = Math.floor(at)
+  return {
+    hash: token.secret.hash,
+    persist: options.persist,
+    created,
+    deadline: created + absolute,
+    idle,
+    fieldsUntil: Math.floor(at + fieldLife(idle, longestCall(core))),
+    rotated: 0,
+    previous: undefined,
+    manifest: new Map(Array.from(items, ([field, item]) => [field, item.birth])),
+  }
+}
+
+function addition(core: Core, sid: string, name: string, key: string, bytes: Buffer, header: Header, at: number): StoreRequest {
+  const value = core.sealer.seal(sid, name, bytes)
+  const limit = core.store.largestValue(sid, key.length)
+  if (value.length > limit) throw new ValueTooLargeError(name === headerName ? 'header' : name, value.length, limit)
+  const life = name === headerName ? headerLife(header, at) : fieldLife(header.idle, longestCall(core))
+  return { op: 'add', key, value, life }
+}
+
+/** A creation that failed half-way leaves nothing that could be opened; what else it left is cleared up as well as can be. */
+async function discard(core: Core, sid: string, adds: readonly StoreRequest[], deadline: Deadline): Promise<void> {
+  const requests = adds.map((add): StoreRequest => ({ op: 'delete', key: add.key })).reverse()
+  await send(core, sid, requests, deadline)
+}

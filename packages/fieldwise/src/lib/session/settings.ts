@@ -1,0 +1,214 @@
+import type * as z from 'zod'
+import { type Duration, parseDuration } from '../api/duration.js'
+import { BadArgumentError, BadConfigError, isFieldwiseError } from '../api/errors.js'
+import type { Fields } from '../api/fields.js'
+import { assertOptions, type Refusal } from '../api/options.js'
+import type { LifetimeOptions, RegenerateOptions } from '../api/session.js'
+import type { Store } from '../api/store.js'
+import type { Settings } from '../engine/context.js'
+import type { Lifetime } from '../engine/lifetime.js'
+import { assertPrefix } from '../format/keys.js'
+import type { SealingOptions } from '../format/sealing.js'
+import type { CompiledSchema } from '../schema/schema.js'
+import type { Terms } from './terms.js'
+
+/** What an evicted field means: the end of its session, or a field that is unset. */
+export type Lost = 'end' | 'absent'
+
+/** The options of `createSessions`. */
+export interface SessionsOptions<S extends z.ZodObject> {
+  /** One property a field. What must change together belongs in one field. */
+  readonly schema: S
+  /** Where sessions live. Default: `memoryStore()`. */
+  readonly store?: Store | undefined
+  /** Default: 30 minutes idle, 12 hours in all. */
+  readonly lifetime?: LifetimeOptions | undefined
+  /** A field's own life, from its last write; afterwards it is unset. */
+  readonly expires?: { readonly [K in keyof Fields<S> & string]?: Duration | undefined } | undefined
+  /** Encrypts what is stored. */
+  readonly sealing?: SealingOptions | undefined
+  /** Stands before every key, so that several applications can share a memcached: `'shop:'`. */
+  readonly prefix?: string | undefined
+  /** The bounds of one writing call: how many attempts, and how long in all. Default: 32 attempts, `'2s'`. */
+  readonly retry?: { readonly attempts?: number | undefined; readonly deadline?: Duration | undefined } | undefined
+  /** What an evicted field means, for all fields or for each. Default: `'end'`. */
+  readonly lost?: Lost | { readonly [K in keyof Fields<S> & string]?: Lost | undefined } | undefined
+  /** For tests: the clock of a store that has none of its own, such as the memory store. Milliseconds since 1970. */
+  readonly clock?: { now(): number } | undefined
+}
+
+const defaultLifetime: Lifetime = { idle: 30 * 60_000, absolute: 12 * 3_600_000 }
+const defaultAttempts = 32
+const defaultPatience = 2_000
+const known = ['schema', 'store', 'lifetime', 'expires', 'sealing', 'prefix', 'retry', 'lost', 'clock']
+
+/**
+ * Checks the options of `createSessions`. @throws {BadConfigError} with what to write instead.
+ *
+ * @internal
+ */
+export function parseSettings(options: SessionsOptions<z.ZodObject>, schema: CompiledSchema): Settings {
+  assertOptions('createSessions', options, known)
+  assertPrefix(options.prefix ?? '')
+  if (options.sealing !== undefined) assertSealing(options.sealing)
+  assertMethod('clock', options.clock, 'now', 'an object with now(), such as Date')
+  assertStore(options.store)
+  const { attempts, deadline } = parts('retry', options.retry, retryParts, BadConfigError)
+  const expires = parseExpires(options.expires, schema)
+  const lifetime = { ...defaultLifetime, ...parseLifetime(options.lifetime, BadConfigError) }
+  assertLifetime(lifetime)
+  return {
+    lifetime,
+    attempts: parseAttempts(attempts),
+    patience: deadline === undefined ? defaultPatience : length('retry.deadline', deadline, BadConfigError),
+    expires: (field) => expires.get(field),
+    mayBeAbsent: parseLost(options.lost, schema),
+  }
+}
+
+/**
+ * The terms that `create` or `regenerate` was asked for. @throws {BadArgumentError}
+ *
+ * @internal
+ */
+export function parseTerms(options: RegenerateOptions): Terms {
+  const { lifetime, persist, grace } = options
+  if (persist !== undefined && typeof persist !== 'boolean') throw new BadArgumentError('persist is true or false')
+  return {
+    lifetime: parseLifetime(lifetime, BadArgumentError),
+    persist,
+    grace: grace === undefined ? undefined : length('grace', grace, BadArgumentError),
+  }
+}
+
+/**
+ * @throws {BadConfigError} for a lifetime that contradicts itself.
+ *
+ * @internal
+ */
+export function assertLifetime({ idle, absolute }: Lifetime): void {
+  if (absolute >= idle) return
+  throw new BadConfigError(
+    'lifetime.absolute is shorter than lifetime.idle, so the idle time could never pass; write an absolute lifetime that is longer, or a shorter idle time',
+  )
+}
+
+/**
+ * @throws {BadConfigError} for a grace that is longer than the session lives unused.
+ *
+ * @internal
+ */
+export function assertGrace(grace: number | undefined, idle: number): void {
+  if (grace === undefined || grace <= idle) return
+  throw new BadConfigError('grace is longer than lifetime.idle: the old secret would outlive the session; write a shorter one')
+}
+
+const lifetimeParts = ['idle', 'absolute'] as const
+const retryParts = ['attempts', 'deadline'] as const
+const sealingParts = ['keys', 'acceptUnsealed'] as const
+
+function parseLifetime(options: LifetimeOptions | undefined, Refusal: Refusal): Partial<Lifetime> {
+  const { idle, absolute } = parts('lifetime', options, lifetimeParts, Refusal)
+  return {
+    ...(idle === undefined ? {} : { idle: length('lifetime.idle', idle, Refusal) }),
+    ...(absolute === undefined ? {} : { absolute: length('lifetime.absolute', absolute, Refusal) }),
+  }
+}
+
+/** An option that is an object with certain parts; a misspelt part would silently mean its default. */
+function parts<T extends object>(option: string, value: T | undefined, names: readonly string[], Refusal: Refusal): T {
+  if (value === undefined) return {} as T
+  assertOptions(option, value, names, Refusal)
+  return value
+}
+
+function assertStore(store: unknown): void {
+  if (typeof store === 'string') {
+    // Anything else than an address may be, or hold, a secret.
+    const address = /^[\w.:[\]-]{1,100}$/.test(store) ? store : '…'
+    throw new BadConfigError(`store is a store, not its address: write memcachedStore('${address}'), from @fieldwise/memcached`)
+  }
+  assertMethod(
+    'store',
+    store as Store | undefined,
+    'flight',
+    "a store, such as memcachedStore('127.0.0.1:11211') or memoryStore()",
+  )
+}
+
+function assertSealing(sealing: SealingOptions): void {
+  assertOptions('sealing', sealing, sealingParts)
+  if (sealing.acceptUnsealed === undefined || typeof sealing.acceptUnsealed === 'boolean') return
+  throw new BadConfigError('sealing.acceptUnsealed is true or false')
+}
+
+function assertMethod(option: string, value: object | undefined, method: string, what: string): void {
+  if (value === undefined || typeof (value as Record<string, unknown> | null)?.[method] === 'function') return
+  throw new BadConfigError(`${option} is ${what}`)
+}
+
+function parseExpires(options: SessionsOptions<z.ZodObject>['expires'], schema: CompiledSchema): ReadonlyMap<string, number> {
+  if (options !== undefined) assertRecord('expires', options)
+  return new Map(
+    given(options ?? {}).map(([field, duration]) => {
+      assertField('expires', field, schema)
+      return [field, length(`expires.${field}`, duration, BadConfigError)]
+    }),
+  )
+}
+
+function parseLost(options: SessionsOptions<z.ZodObject>['lost'], schema: CompiledSchema): (field: string) => boolean {
+  if (options === undefined || typeof options === 'string') {
+    assertLost('lost', options ?? 'end')
+    return () => options === 'absent'
+  }
+  assertRecord('lost', options)
+  const absent = new Set<string>()
+  for (const [field, lost] of given(options)) {
+    assertField('lost', field, schema)
+    assertLost(`lost.${field}`, lost)
+    if (lost === 'absent') absent.add(field)
+  }
+  return (field) => absent.has(field)
+}
+
+/** What is `undefined` is left out. */
+function given(options: object): [field: string, value: unknown][] {
+  return Object.entries(options).filter(([, value]) => value !== undefined)
+}
+
+function assertRecord(option: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
+  throw new BadConfigError(`${option} takes an object with the names of fields`)
+}
+
+function assertLost(option: string, value: unknown): void {
+  if (value !== 'end' && value !== 'absent') throw new BadConfigError(`${option} is 'end' or 'absent'`)
+}
+
+function assertField(option: string, field: string, schema: CompiledSchema): void {
+  try {
+    schema.field(field)
+  } catch (error) {
+    if (!isFieldwiseError(error, 'BAD_ARGUMENT')) throw error
+    throw new BadConfigError(`${option}: ${error.message}`, { cause: error })
+  }
+}
+
+function parseAttempts(attempts: number | undefined): number {
+  if (attempts === undefined) return defaultAttempts
+  if (Number.isInteger(attempts) && attempts >= 1) return attempts
+  throw new BadConfigError('retry.attempts is a whole number from 1 on')
+}
+
+/** A duration that is longer than nothing. */
+function length(option: string, duration: unknown, Refusal: Refusal): number {
+  let milliseconds = 0
+  try {
+    milliseconds = parseDuration(duration as string)
+  } catch (error) {
+    throw new Refusal(`${option}: ${(error as Error).message}`, { cause: error })
+  }
+  if (milliseconds === 0) throw new Refusal(`${option} is longer than nothing: write '1ms' or more`)
+  return milliseconds
+}

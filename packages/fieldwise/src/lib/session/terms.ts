@@ -1,0 +1,35 @@
+import type { Lifetime } from '../engine/lifetime.js'
+import type { Header } from '../format/header.js'
+import type { Secret } from '../format/token.js'
+import { assertGrace, assertLifetime } from './settings.js'
+
+/**
+ * What `regenerate` and `create` may ask for, in milliseconds.
+ *
+ * @internal
+ */
+export interface Terms {
+  readonly lifetime?: Partial<Lifetime> | undefined
+  readonly persist?: boolean | undefined
+  readonly grace?: number | undefined
+}
+
+/** What is left out stays as it is, so what is asked for has to fit the session's own lifetime. @throws {BadConfigError} */
+export function assertTerms(header: Header, terms: Terms): void {
+  const idle = terms.lifetime?.idle ?? header.idle
+  assertLifetime({ idle, absolute: terms.lifetime?.absolute ?? header.deadline - header.created })
+  assertGrace(terms.grace, idle)
+}
+
+/** The header with another secret, on these terms. */
+export function rotated(header: Header, secret: Secret, terms: Terms, at: number): Header {
+  return {
+    ...header,
+    hash: secret.hash,
+    rotated: Math.floor(at),
+    previous: terms.grace ? { hash: header.hash, until: Math.floor(at + terms.grace) } : undefined,
+    persist: terms.persist ?? header.persist,
+    idle: terms.lifetime?.idle ?? header.idle,
+    deadline: terms.lifetime?.absolute === undefined ? header.deadline : Math.floor(at + terms.lifetime.absolute),
+  }
+}

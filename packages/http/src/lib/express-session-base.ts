@@ -1,5 +1,0 @@
-import { Store } from '#express-session'
-import type { ExpressSessionStore } from './express-session-module.js'
-
-/** express-session's own `Store`, by a type that leads nobody to express-session's types. */
-export const BaseStore: new () => ExpressSessionStore = Store

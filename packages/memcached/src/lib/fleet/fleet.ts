@@ -1,0 +1,111 @@
+import { type FieldwiseError, isFieldwiseError, StoreUnavailableError } from 'fieldwise'
+import type { Flight, Store, StoreHost, StoreRequest, StoreTraits } from 'fieldwise/store-contract'
+import { unsent } from '../connection/refusal.js'
+import type { Protocol } from './options.js'
+import { chooseServer } from './rendezvous.js'
+import type { Server } from './server.js'
+
+/**
+ * The servers that a store spreads sessions over. A session's id carries the label of the server that holds it, so a change of the
+ * fleet moves no session, and no session is ever served from another server.
+ */
+export class Fleet implements Store {
+  readonly name = 'memcached'
+  readonly traits: StoreTraits
+  readonly #servers: readonly Server[]
+  readonly #byLabel: ReadonlyMap<string, Server>
+  readonly #useHost: (host: StoreHost) => void
+
+  constructor(servers: readonly Server[], protocol: Protocol, useHost: (host: StoreHost) => void) {
+    this.#servers = servers
+    this.#byLabel = new Map(servers.map((server) => [server.config.label, server]))
+    this.#useHost = useHost
+    const timeout = Math.max(...servers.map((server) => server.config.timeout))
+    // With 'auto' a server may be one that compares and reports nothing: what it does not compare it sends again.
+    const traits = { reportsLife: protocol === 'meta', comparesVersions: protocol !== 'binary' }
+    this.traits = { ...traits, shared: true, timeout, lifeStep: 1_000 }
+  }
+
+  start(host: StoreHost): void {
+    this.#useHost(host)
+  }
+
+  place(uuid: string): string {
+    return `${uuid}~${this.#chooseFor(uuid).config.label}`
+  }
+
+  home(uuid: string): string {
+    return `${uuid}~${choose(uuid, this.#takers).config.label}`
+  }
+
+  holds(sid: string): boolean {
+    return this.#serverOf(sid) !== undefined
+  }
+
+  largestValue(sid: string, keyLength: number): number {
+    return (this.#serverOf(sid) ?? (this.#servers[0] as Server)).largestValue(keyLength)
+  }
+
+  async now(sid: string, deadline: number): Promise<number> {
+    const server = this.#serverOf(sid)
+    if (server === undefined) throw notHeld()
+    return server.now(deadline)
+  }
+
+  flight(sid: string, requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
+    const server = this.#serverOf(sid)
+    if (server !== undefined) return server.flight(requests, deadline)
+    return Promise.resolve({ answers: requests.map(() => unsent(notHeld())), at: Number.NaN })
+  }
+
+  async check(deadline: number, least: 'all' | 'one' = 'all'): Promise<void> {
+    if (least === 'one' && (await this.#anyTakes(deadline))) return
+    const results = await Promise.allSettled(this.#servers.map((server) => server.check(deadline)))
+    const errors = results.filter((result) => result.status === 'rejected').map((result) => result.reason as FieldwiseError)
+    const closed = errors.find((error) => isFieldwiseError(error, 'CLOSED'))
+    if (closed !== undefined) throw closed
+    if (errors.length > 0) throw new StoreUnavailableError(errors.map((error) => error.message).join('; '), errors[0]?.cause)
+  }
+
+  async close(): Promise<void> {
+    for (const server of this.#servers) server.close()
+  }
+
+  /** As soon as one server answers that takes new sessions; the others are not waited for. */
+  #anyTakes(deadline: number): Promise<boolean> {
+    return Promise.any(this.#takers.map((server) => server.check(deadline))).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** The servers that new sessions may be placed on. */
+  get #takers(): readonly Server[] {
+    return this.#servers.filter((server) => server.config.weight > 0)
+  }
+
+  #serverOf(sid: string): Server | undefined {
+    return this.#byLabel.get(sid.slice(sid.indexOf('~') + 1))
+  }
+
+  /** A living server. Where all are down, one that may be tried again, or any: its flights then say at once what is wrong. */
+  #chooseFor(uuid: string): Server {
+    const takers = this.#takers
+    const up = takers.filter((server) => server.up)
+    if (up.length === takers.length) return choose(uuid, takers)
+    const due = takers.filter((server) => server.dueForTrial)
+    if (up.length === 0) return choose(uuid, due.length > 0 ? due : takers)
+    // Without sessions of its own nobody would ask for it, and it would stay "down" for ever.
+    for (const server of due) server.tryAgain()
+    return choose(uuid, up)
+  }
+}
+
+function choose(uuid: string, servers: readonly Server[]): Server {
+  const candidates = servers.map((server) => ({ label: server.config.label, weight: server.config.weight, server }))
+  return chooseServer(uuid, candidates).server
+}
+
+function notHeld(): FieldwiseError {
+  return new StoreUnavailableError('The server that this session names is not among the servers of this store')
+}

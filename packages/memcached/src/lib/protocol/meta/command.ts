@@ -1,0 +1,104 @@
+import type { FieldwiseError } from 'fieldwise'
+import type { Outbox } from '../../connection/outbox.js'
+import { type Exchange, type Fate, ForeignLine, statsRefused, Unspoken, WireError } from '../../connection/protocol.js'
+
+/** Looks at a line of an answer and says whether it is the last. @throws {WireError} when it does not belong there. */
+export type TakeLine = (line: string) => boolean
+
+/** Whom to tell what the lines were. */
+export interface CommandDone {
+  resolve(lines: string[], at: number): void
+  reject(error: FieldwiseError): void
+}
+
+/** A command that is no part of a session. Its answer is lines of text. */
+export class MetaCommand implements Exchange {
+  calledAt = 0
+  sentAt = 0
+  settled = false
+  complete = false
+  readonly isDated = false
+  deadline: number
+  readonly #command: string
+  readonly #take: TakeLine
+  readonly #done: CommandDone
+  readonly #lines: string[] = []
+
+  constructor(command: string, take: TakeLine, deadline: number, done: CommandDone) {
+    this.#command = command
+    this.#take = take
+    this.deadline = deadline
+    this.#done = done
+  }
+
+  encode(out: Outbox): void {
+    out.text(this.#command)
+  }
+
+  read(bytes: Buffer, start: number): number {
+    const end = bytes.indexOf('\r\n', start, 'latin1')
+    const length = (end < 0 ? bytes.length : end) - start
+    if (length > longestStat || this.#lines.length > mostStats)
+      throw new WireError('sent an answer that does not fit the request')
+    if (end < 0) return -(length + 1)
+    const line = bytes.toString('latin1', start, end)
+    this.#lines.push(line)
+    this.complete = this.#take(line)
+    return end + 2
+  }
+
+  settle(at: number): void {
+    if (this.settled) return
+    this.settled = true
+    this.#done.resolve(this.#lines, at)
+  }
+
+  fail(_fate: Fate, error: FieldwiseError): void {
+    if (this.settled) return
+    this.settled = true
+    this.#done.reject(error)
+  }
+}
+
+const longestStat = 2_048
+const mostStats = 4_096
+
+export function versionLine(line: string): boolean {
+  if (line.startsWith('VERSION ')) return true
+  throw new ForeignLine(line)
+}
+
+export function statsLine(line: string): boolean {
+  if (line === 'END') return true
+  if (line.startsWith('STAT ')) return false
+  if (/^(ERROR$|SERVER_ERROR\b|CLIENT_ERROR (?!unauthenticated))/.test(line)) throw new WireError(statsRefused)
+  throw new ForeignLine(line)
+}
+
+/** Stores nothing, and shows whether the server speaks the protocol. */
+export const probe = 'mg fieldwise-probe t O1\r\n'
+
+/** A reply to a miss that does not repeat the number cannot be told from another's. */
+export function probeLine(line: string): boolean {
+  if (/^(EN|HD t-?\d+) O1$/.test(line)) return true
+  if (/^(EN|HD)\b|^ERROR$|^CLIENT_ERROR (?!unauthenticated)/.test(line)) throw new Unspoken(tooOld)
+  throw new ForeignLine(line)
+}
+
+export function noopLine(line: string): boolean {
+  if (line === 'MN') return true
+  throw new ForeignLine(line)
+}
+
+export const passwordNeeded = 'CLIENT_ERROR unauthenticated'
+
+export function loginLine(line: string): boolean {
+  return line.startsWith(passwordNeeded) || probeLine(line)
+}
+
+export function verdictLine(line: string): boolean {
+  if (line === 'STORED') return true
+  throw new WireError('refuses this username and password')
+}
+
+const tooOld = "speaks no meta protocol, or an early form of it: update memcached to 1.6.18 or later, or write protocol: 'binary'"
