@@ -7,8 +7,8 @@ import type { Flight, StoreRequest } from '../../packages/fieldwise/src/store-co
 import { systemClocks } from '../../packages/memcached/src/lib/connection/clocks.js'
 import { Connection } from '../../packages/memcached/src/lib/connection/connection.js'
 import { dialPlain } from '../../packages/memcached/src/lib/connection/dial.js'
-import { BinaryWire } from '../../packages/memcached/src/lib/protocol/binary/protocol.js'
-import { MetaWire } from '../../packages/memcached/src/lib/protocol/meta/protocol.js'
+import { BinaryProtocol } from '../../packages/memcached/src/lib/protocol/binary/protocol.js'
+import { MetaProtocol } from '../../packages/memcached/src/lib/protocol/meta/protocol.js'
 import { host } from '../support/host.js'
 import { Memcached } from '../support/memcached.js'
 import { count, measured } from '../support/promise.js'
@@ -96,7 +96,7 @@ async function record(protocol: Protocol): Promise<Recorded> {
       onReady: () => {
         greeting = Buffer.concat(chunks.splice(0))
         const seed: StoreRequest = { op: 'add', key: 'hit', value, life: 60_000 }
-        connection.send(connection.wire.flight([seed], Number.POSITIVE_INFINITY, () => resolve()))
+        connection.send(connection.protocol.flight([seed], Number.POSITIVE_INFINITY, () => resolve()))
       },
       onEnd: (_connection, makeError) => reject(makeError()),
     })
@@ -112,7 +112,7 @@ async function record(protocol: Protocol): Promise<Recorded> {
       },
       onReady: () => {
         chunks.length = 0
-        connection.send(connection.wire.flight(requests, Number.POSITIVE_INFINITY, resolve))
+        connection.send(connection.protocol.flight(requests, Number.POSITIVE_INFINITY, resolve))
       },
       onEnd: (_connection, makeError) => reject(makeError()),
     })
@@ -138,7 +138,7 @@ type Parts = Pick<ConstructorParameters<typeof Connection>[0], 'dial' | 'onReady
 function connect(protocol: Protocol, parts: Parts): Connection {
   return new Connection({
     ...parts,
-    wire: (host) => (protocol === 'binary' ? new BinaryWire(host, undefined) : new MetaWire(host, undefined)),
+    protocol: (host) => (protocol === 'binary' ? new BinaryProtocol(host, undefined) : new MetaProtocol(host, undefined)),
     peer: 'memcached',
     connectTimeout: 30_000,
     timeout: 30_000,
@@ -174,7 +174,7 @@ async function feed(protocol: Protocol, truth: Recorded, foreign: Recorded, chan
   })
   let flight: Flight | undefined
   connection.send(
-    connection.wire.flight(requests, Number.POSITIVE_INFINITY, (settled) => {
+    connection.protocol.flight(requests, Number.POSITIVE_INFINITY, (settled) => {
       flight = settled
     }),
   )

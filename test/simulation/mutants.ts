@@ -38,11 +38,11 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'session/creation.ts',
-        from: `      const sid = core.store.place(uuid({ random: core.runtime.bytes(16) }))
-      return await attemptCreation(core, { sid, secret: newSecret(core.runtime) }, values, options)`,
-        to: `      const sid = core.store.place(uuid({ random: core.runtime.bytes(16) }))
-      options.token ??= { sid, secret: newSecret(core.runtime) }
-      return await attemptCreation(core, options.token, values, options)`,
+        from: `      const sid = context.store.place(uuid({ random: context.environment.bytes(16) }))
+      return await attemptCreation(context, { sid, secret: newSecret(context.environment) }, values, options)`,
+        to: `      const sid = context.store.place(uuid({ random: context.environment.bytes(16) }))
+      options.token ??= { sid, secret: newSecret(context.environment) }
+      return await attemptCreation(context, options.token, values, options)`,
       },
     ],
     scenarios: ['create-and-end'],
@@ -59,9 +59,9 @@ export const mutants: readonly Mutant[] = [
           },
           {
             op: 'add',
-            key: keys.header(reading.sid),
-            value: sealer.seal(reading.sid, headerName, encodeHeader(header)),
-            life: headerLife(header, reading.at),
+            key: keys.header(snapshot.sid),
+            value: sealer.seal(snapshot.sid, headerName, encodeHeader(header)),
+            life: headerLife(header, snapshot.serverTime),
           },`,
       },
     ],
@@ -73,9 +73,9 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'session/request-session.ts',
-        from: `if (this.#state === 'unopened' && this.#recognise(token, reading) === 'over')`,
-        to: `this.#engine.renewals.consider(reading, this)
-      if (this.#state === 'unopened' && this.#recognise(token, reading) === 'over')`,
+        from: `if (this.#state === 'unopened' && this.#classify(token, snapshot) === 'over')`,
+        to: `this.#engine.renewals.consider(snapshot, this)
+      if (this.#state === 'unopened' && this.#classify(token, snapshot) === 'over')`,
       },
     ],
     scenarios: ['create-and-end'],
@@ -135,8 +135,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/field-writer.ts',
-        from: '?? listed ?? this.#core.ids.birth()',
-        to: '?? listed ?? (this.birth ??= this.#core.ids.birth())',
+        from: '?? listed ?? this.#context.ids.birth()',
+        to: '?? listed ?? (this.birth ??= this.#context.ids.birth())',
       },
     ],
     scenarios: ['eviction'],
@@ -154,8 +154,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/reader.ts',
-        from: 'return this.read(reading.sid, fields, deadline, (second) => {',
-        to: 'return Promise.resolve(reading).then((second) => {',
+        from: 'return this.read(snapshot.sid, fields, deadline, (second) => {',
+        to: 'return Promise.resolve(snapshot).then((second) => {',
       },
     ],
     scenarios: ['header-races', 'continuous-use'],
@@ -176,7 +176,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'R3',
     what: 'a read returns an item that is not listed',
     replacements: [
-      { file: 'engine/reader.ts', from: 'if (!isListed && !this.#core.settings.mayBeAbsent(field)) return undefined', to: '' },
+      { file: 'engine/reader.ts', from: 'if (!isListed && !this.#context.settings.mayBeAbsent(field)) return undefined', to: '' },
     ],
     scenarios: ['eviction', 'header-races'],
   },
@@ -186,12 +186,12 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/field-writer.ts',
-        from: `const header = headerIn(reading).value
-    const stored = this.#stored(reading)
+        from: `const header = headerIn(snapshot).value
+    const stored = this.#stored(snapshot)
 `,
-        to: `const header = headerIn(reading).value
+        to: `const header = headerIn(snapshot).value
     const listed = header.manifest.has(this.#field) || this.#mayBeAbsent || this.#open
-    const stored = listed ? this.#stored(reading) : { item: undefined, version: itemIn(reading, this.#field)?.version }
+    const stored = listed ? this.#stored(snapshot) : { item: undefined, version: itemIn(snapshot, this.#field)?.version }
 `,
       },
     ],
@@ -254,8 +254,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/field-writer.ts',
-        from: 'return isListed ? this.#succeed(reading)',
-        to: 'return true ? this.#succeed(reading)',
+        from: 'return isListed ? this.#succeed(snapshot)',
+        to: 'return true ? this.#succeed(snapshot)',
       },
     ],
     scenarios: ['header-races', 'one-field'],
@@ -266,9 +266,9 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/field-writer.ts',
-        from: '    const answer = (await send(this.#core, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer',
-        to: `    if (!version && !header.manifest.has(this.#field)) await this.#list(reading, item.birth, until)
-    const answer = (await send(this.#core, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer`,
+        from: '    const answer = (await send(this.#context, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer',
+        to: `    if (!version && !header.manifest.has(this.#field)) await this.#list(snapshot, item.birth, until)
+    const answer = (await send(this.#context, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer`,
       },
     ],
     scenarios: ['header-races', 'one-field'],
@@ -362,7 +362,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/field-writer.ts',
-        from: `if (verdict === 'same') return this.#write(reading, header, stored, this.#over(header, stored, reading.at)(this.#open.json))
+        from: `if (verdict === 'same')
+        return this.#write(snapshot, header, stored, this.#over(header, stored, snapshot.serverTime)(this.#open.json))
       this.#open = undefined`,
         to: `if (verdict !== 'same') this.#open = undefined`,
       },
@@ -420,10 +421,10 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'engine/renewals.ts',
         from: `      life = seen.header.value
-      at = seen.at
-    } while (await patience.pause())`,
+      at = seen.serverTime
+    } while (await backoff.pause())`,
         to: `      life = seen.header.value
-      at = seen.at
+      at = seen.serverTime
     } while (false)`,
       },
     ],
@@ -452,12 +453,12 @@ export const mutants: readonly Mutant[] = [
     rule: 'W8',
     what: 'a function joins a batch whose read has left',
     replacements: [
-      { file: 'engine/field-writer.ts', from: 'const edits = lane.waiting.splice(0)', to: 'const edits = lane.waiting' },
-      { file: 'engine/field-writer.ts', from: 'await write.begin()', to: 'await write.begin()\n    lane.waiting.splice(0)' },
+      { file: 'engine/field-writer.ts', from: 'const edits = queue.waiting.splice(0)', to: 'const edits = queue.waiting' },
+      { file: 'engine/field-writer.ts', from: 'await write.begin()', to: 'await write.begin()\n    queue.waiting.splice(0)' },
       {
         file: 'engine/field-writer.ts',
         from: 'await write.goOn(left)',
-        to: 'await write.goOn(left)\n      lane.waiting.splice(0)',
+        to: 'await write.goOn(left)\n      queue.waiting.splice(0)',
       },
     ],
     scenarios: ['one-field'],
@@ -469,7 +470,7 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'engine/field-writer.ts',
         from: 'return { id: this.#id, birth, earlier, deadline, json }',
-        to: 'return { id: this.#core.ids.next(), birth, earlier, deadline, json }',
+        to: 'return { id: this.#context.ids.next(), birth, earlier, deadline, json }',
       },
     ],
     scenarios: ['one-field'],
@@ -478,7 +479,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'W9',
     what: 'the deadline of a change does not run while it waits for its turn',
     replacements: [
-      { file: 'engine/field-writer.ts', from: 'if (lane.isBusy) this.#watch.add(edit)\n    else', to: 'if (!lane.isBusy)' },
+      { file: 'engine/field-writer.ts', from: 'if (queue.isBusy) this.#watch.add(edit)\n    else', to: 'if (!queue.isBusy)' },
     ],
     scenarios: ['one-field'],
   },
@@ -515,18 +516,18 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/context.ts',
-        from: 'const flight = core.telemetry.flew(sid, requests.length, core.store.flight(sid, requests, limit))',
-        to: 'const flight = core.store.flight(sid, requests, limit).then((one) => ({ ...one, at: core.clock.now() }))',
+        from: 'const flight = context.telemetry.flew(sid, requests.length, context.store.flight(sid, requests, limit))',
+        to: 'const flight = context.store.flight(sid, requests, limit).then((one) => ({ ...one, at: context.clock.now() }))',
       },
       {
         file: 'session/creation.ts',
-        from: 'const at = await store.now(sid, Math.min(options.deadline, runtime.running() + store.traits.timeout))',
-        to: 'const at = core.clock.now()',
+        from: 'const at = await store.now(sid, Math.min(options.deadline, environment.running() + store.traits.timeout))',
+        to: 'const at = context.clock.now()',
       },
       {
         file: 'session/sessions.ts',
-        from: 'return { store, runtime, schema,',
-        to: 'return { clock: options.clock, store, runtime, schema,',
+        from: 'return { store, environment, schema,',
+        to: 'return { clock: options.clock, store, environment, schema,',
       },
     ],
     scenarios: ['continuous-use'],
@@ -599,8 +600,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/headers.ts',
-        from: 'const header = reading.header?.value ?? reading.over\n',
-        to: `if (gone.reason === 'expired') return gone\n    const header = reading.header?.value ?? reading.over\n`,
+        from: 'const header = snapshot.header?.value ?? snapshot.over\n',
+        to: `if (gone.reason === 'expired') return gone\n    const header = snapshot.header?.value ?? snapshot.over\n`,
       },
     ],
     scenarios: ['last-moment'],
@@ -695,7 +696,7 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'T2',
     what: 'the minute is measured from the first use, not from the arrival of the request',
-    replacements: [{ file: 'session/request-session.ts', from: 'reading.at - waited)', to: 'reading.at)' }],
+    replacements: [{ file: 'session/request-session.ts', from: 'snapshot.serverTime - waited)', to: 'snapshot.serverTime)' }],
     scenarios: ['browser'],
   },
   {
@@ -704,8 +705,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'session/request-session.ts',
-        from: 'const secret = held.pending ?? newSecret(core.runtime)',
-        to: 'const secret = newSecret(core.runtime)',
+        from: 'const secret = held.pending ?? newSecret(context.environment)',
+        to: 'const secret = newSecret(context.environment)',
       },
     ],
     scenarios: ['browser'],
@@ -716,11 +717,11 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'session/request-session.ts',
-        from: `    this.#engine.renewals.consider(reading, this)
-    return reading`,
-        to: `    this.#engine.renewals.consider(reading, this)
+        from: `    this.#engine.renewals.consider(snapshot, this)
+    return snapshot`,
+        to: `    this.#engine.renewals.consider(snapshot, this)
     this.#announceToken()
-    return reading`,
+    return snapshot`,
       },
     ],
     scenarios: ['browser'],
@@ -728,7 +729,9 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'T5',
     what: 'who was verified before a rotation is cut off at once',
-    replacements: [{ file: 'session/verified.ts', from: 'longestCall(this.#core) + this.#core.store.traits.lifeStep', to: '0' }],
+    replacements: [
+      { file: 'session/verified.ts', from: 'longestCall(this.#context) + this.#context.store.traits.lifeStep', to: '0' },
+    ],
     scenarios: ['stolen-token', 'browser'],
   },
   {
@@ -749,7 +752,7 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'session/verified.ts',
-        from: 'return this.#core.runtime.monotonic() - this.#asked < longestCall(this.#core)',
+        from: 'return this.#context.environment.monotonic() - this.#askedAt < longestCall(this.#context)',
         to: 'return true',
       },
     ],
@@ -761,8 +764,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'session/verified.ts',
-        from: 'return this.#core.runtime.monotonic() - this.#asked < longestCall(this.#core)',
-        to: 'return this.#core.runtime.monotonic() - this.#heard < longestCall(this.#core)',
+        from: 'return this.#context.environment.monotonic() - this.#askedAt < longestCall(this.#context)',
+        to: 'return this.#context.environment.monotonic() - this.#readAt < longestCall(this.#context)',
       },
     ],
     scenarios: ['stolen-token'],
@@ -775,7 +778,7 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/field-writer.ts',
-        from: `if (!edit.mayFollow(reading)) edit.fail(new SessionGoneError('superseded'))`,
+        from: `if (!edit.mayFollow(snapshot)) edit.fail(new SessionGoneError('superseded'))`,
         to: ';',
       },
     ],
@@ -816,8 +819,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'engine/headers.ts',
-        from: 'const [before, answer] = (await send(this.#core, sid, requests, deadline)).answers as [StoreAnswer, StoreAnswer]',
-        to: 'const { answers } = await send(this.#core, sid, requests, deadline)\n      const [before, answer] = [answers[0], answers.at(-1)]',
+        from: 'const [before, answer] = (await send(this.#context, sid, requests, deadline)).answers as [StoreAnswer, StoreAnswer]',
+        to: 'const { answers } = await send(this.#context, sid, requests, deadline)\n      const [before, answer] = [answers[0], answers.at(-1)]',
       },
     ],
     scenarios: ['create-and-end'],
@@ -837,8 +840,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/call.ts',
-        from: 'this.started = engine.core.runtime.running()',
-        to: 'this.started = engine.core.runtime.monotonic()',
+        from: 'this.started = engine.context.environment.running()',
+        to: 'this.started = engine.context.environment.monotonic()',
       },
     ],
     scenarios: ['stalls'],

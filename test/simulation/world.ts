@@ -1,4 +1,4 @@
-import type { Runtime } from '../../packages/fieldwise/src/lib/environment/environment.js'
+import type { Environment } from '../../packages/fieldwise/src/lib/environment/environment.js'
 import { RunningClock } from '../../packages/fieldwise/src/lib/environment/running-clock.js'
 import { SimulatedMemcached } from './memcached.js'
 import { type Endpoint, type Faults, Network } from './network.js'
@@ -112,7 +112,7 @@ export interface HostOptions extends StoreOptions {
 export class Host implements Endpoint {
   readonly name: string
   readonly world: World
-  readonly runtime: Runtime
+  readonly runtime: Environment
   readonly clock: { now(): number }
   readonly store: SimulatedStore
   pausedUntil = 0

@@ -8,7 +8,7 @@ import type {
   StoreTraits,
   Version,
 } from '../../packages/fieldwise/src/lib/api/store.js'
-import type { Runtime } from '../../packages/fieldwise/src/lib/environment/environment.js'
+import type { Environment } from '../../packages/fieldwise/src/lib/environment/environment.js'
 
 /**
  * One process's connection to a store that others may share. Each flight can be held, carried out request by request, and its answer
@@ -29,10 +29,10 @@ export class SteppingStore implements Store {
   /** Values larger than this are refused, keys included. */
   largest: number | undefined
   readonly #inner: Store
-  readonly #runtime: Pick<Runtime, 'running' | 'sleep'>
+  readonly #runtime: Pick<Environment, 'running' | 'sleep'>
   #connection = 0
 
-  constructor(inner: Store, runtime: Pick<Runtime, 'running' | 'sleep'>, traits: Partial<StoreTraits> = {}) {
+  constructor(inner: Store, runtime: Pick<Environment, 'running' | 'sleep'>, traits: Partial<StoreTraits> = {}) {
     this.#inner = inner
     this.#runtime = runtime
     this.traits = { ...inner.traits, ...traits }

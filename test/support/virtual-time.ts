@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import type { Runtime } from '../../packages/fieldwise/src/lib/environment/environment.js'
+import type { Environment } from '../../packages/fieldwise/src/lib/environment/environment.js'
 
 /** Time that passes only when a test says so, for the clock of a store and the timers of the core alike. */
 export class VirtualTime {
   readonly clock = { now: () => this.#now }
-  readonly runtime: Runtime = {
+  readonly runtime: Environment = {
     monotonic: () => this.#now - start,
     running: () => this.#now - start,
     bytes: (size) => randomBytes(size),

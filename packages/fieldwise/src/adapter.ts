@@ -5,8 +5,8 @@
  */
 
 export { assertOptions, type Refusal } from './lib/api/options.js'
-export { type Entry, fromCaller } from './lib/api/stack.js'
-export type { IssuedToken, SessionHost, TokenChange } from './lib/api/token-sink.js'
+export { fromCaller, type PublicFunction } from './lib/api/stack.js'
+export type { IssuedToken, TokenChange, TokenSink } from './lib/api/token-sink.js'
 export { RunningClock, runningClock } from './lib/environment/running-clock.js'
 export { isSid, parseToken } from './lib/format/token.js'
 export {
@@ -20,4 +20,10 @@ export {
 } from './lib/inspection/inspection.js'
 export { isFieldName } from './lib/schema/schema.js'
 export { keepFor, storedJson } from './lib/session/facade.js'
-export { canCreateUnder, createUnder, resumeFor, tokenUnder, valueOfJson } from './lib/session/sessions.js'
+export {
+  canCreateWithExternalId,
+  createWithExternalId,
+  resumeFor,
+  tokenOfExternalId,
+  valueOfJson,
+} from './lib/session/sessions.js'

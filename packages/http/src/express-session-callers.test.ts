@@ -1,4 +1,4 @@
-import { tokenUnder } from 'fieldwise/adapter'
+import { tokenOfExternalId } from 'fieldwise/adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { turn } from '../../../test/support/virtual-time.js'
@@ -131,8 +131,8 @@ describe("with creates: 'any'", () => {
   test('set begins a session under an id of its caller, which requests find', async () => {
     await store.set('an id of the caller', { user: 'ada', cookie })
     expect((await AppRequest.come(storeOf(world.process(schema)), 'an id of the caller'))?.session.user).toBe('ada')
-    const [sid] = tokenUnder(web.sessions, 'an id of the caller').split('.')
-    expect((await web.sessions.open(tokenUnder(web.sessions, 'an id of the caller')))?.id).toBe(sid)
+    const [sid] = tokenOfExternalId(web.sessions, 'an id of the caller').split('.')
+    expect((await web.sessions.open(tokenOfExternalId(web.sessions, 'an id of the caller')))?.id).toBe(sid)
   })
 
   test('a session without a cookie lives as long as createSessions says, one with a maxAge that long', async () => {

@@ -1,4 +1,4 @@
-import { tokenUnder } from 'fieldwise/adapter'
+import { tokenOfExternalId } from 'fieldwise/adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { turn } from '../../../test/support/virtual-time.js'
@@ -203,7 +203,7 @@ describe('a save', () => {
 })
 
 function tokenOf(id: string): string {
-  return tokenUnder(web.sessions, id)
+  return tokenOfExternalId(web.sessions, id)
 }
 
 function set(id: string, session: object): Promise<void> {

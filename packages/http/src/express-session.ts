@@ -5,14 +5,14 @@
  */
 import { callbackify } from 'node:util'
 import { BadArgumentError, BadConfigError, type Sessions } from 'fieldwise'
-import { canCreateUnder, parseToken, tokenUnder, valueOfJson } from 'fieldwise/adapter'
+import { canCreateWithExternalId, parseToken, tokenOfExternalId, valueOfJson } from 'fieldwise/adapter'
 import { outagesOf } from './lib/adapter/outages.js'
 import { isStoreFailure, withHttpStatus } from './lib/adapter/store-failure.js'
 import { BaseStore } from './lib/express-session/base.js'
-import { begin, type Merge, type Origin, SessionCopy } from './lib/express-session/copy.js'
+import { begin, type Merge, SessionCopy, type SessionSource } from './lib/express-session/copy.js'
 import { cookieJson, dataOf, fieldName, fieldsOf, type JsonFields, plainCookie } from './lib/express-session/data.js'
-import { Move, type OldStore } from './lib/express-session/migration.js'
-import { Beginnings } from './lib/express-session/new-ids.js'
+import { Migration, type OldStore } from './lib/express-session/migration.js'
+import { NewIds } from './lib/express-session/new-ids.js'
 
 export type { OldStore }
 
@@ -81,8 +81,8 @@ export interface StoreOptions<F extends object> {
  * app.use(session({ store, secret: 'keyboard cat', resave: false, saveUninitialized: false }))
  */
 export class Store<F extends object, D extends keyof F = never> extends BaseStore {
-  readonly #origin: Origin
-  readonly #move: Move | undefined
+  readonly #origin: SessionSource
+  readonly #move: Migration | undefined
   readonly #creates: 'own' | 'any'
   /** The copy behind each session that was handed out. */
   readonly #copies = new WeakMap<object, SessionCopy>()
@@ -93,12 +93,12 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
     assertOptions(options)
     // Which fields there are is not known in here.
     this.#origin = {
-      sessions: sessions as unknown as Origin['sessions'],
+      sessions: sessions as unknown as SessionSource['sessions'],
       merges: mergesOf(options.merge ?? {}),
-      beginnings: new Beginnings(),
+      beginnings: new NewIds(),
     }
     assertCookieField(this.#origin)
-    this.#move = options.readThrough && new Move(this.#origin, options.readThrough)
+    this.#move = options.readThrough && new Migration(this.#origin, options.readThrough)
     this.#creates = options.creates ?? 'own'
   }
 
@@ -119,7 +119,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
    */
   get<T = Record<string, unknown>>(id: string): Promise<T | null>
   get<T>(id: string, callback: (error: unknown, session?: T | null) => void): void
-  get(id: string, callback?: Callback<unknown>): unknown {
+  get(id: string, callback?: StoreCallback<unknown>): unknown {
     return answer(this.#origin.sessions, this.#get(id), callback)
   }
 
@@ -132,7 +132,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
    */
   set(id: string, session: object): Promise<void>
   set(id: string, session: object, callback: ((error?: unknown) => void) | undefined): void
-  set(id: string, session: object, callback?: Callback): unknown {
+  set(id: string, session: object, callback?: StoreCallback): unknown {
     return answer(this.#origin.sessions, this.#set(id, session), callback)
   }
 
@@ -144,7 +144,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
    */
   touch(id: string, session: object): Promise<void>
   touch(id: string, session: object, callback: ((error?: unknown) => void) | undefined): void
-  touch(id: string, session: object, callback?: Callback): unknown {
+  touch(id: string, session: object, callback?: StoreCallback): unknown {
     return answer(this.#origin.sessions, this.#touch(id, session), callback)
   }
 
@@ -155,7 +155,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
    */
   destroy(id: string): Promise<void>
   destroy(id: string, callback: ((error?: unknown) => void) | undefined): void
-  destroy(id: string, callback?: Callback): unknown {
+  destroy(id: string, callback?: StoreCallback): unknown {
     return answer(this.#origin.sessions, this.#destroy(id), callback)
   }
 
@@ -173,7 +173,8 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
   /** An id whose server is down would make a visitor wait for it. express-session is asked for another one. */
   readonly #beginSession = (req: Request): void => {
     this.#generate(req)
-    for (let asked = 1; asked < mostIds && !canCreateUnder(this.#origin.sessions, req.sessionID); asked++) this.#generate(req)
+    for (let asked = 1; asked < mostIds && !canCreateWithExternalId(this.#origin.sessions, req.sessionID); asked++)
+      this.#generate(req)
     this.#copies.set(req.session, new SessionCopy(this.#origin, req.sessionID))
   }
 
@@ -196,9 +197,9 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
 
   /** What this store has not handed out stands for the session as a whole. Calls for one id go one after the other. */
   #put(id: string, fields: JsonFields): Promise<void> {
-    const { beginnings } = this.#origin
-    const putting = beginnings.settled(id).then(() => this.#replaceOrBegin(id, fields))
-    beginnings.add(id, putting)
+    const { beginnings: newIds } = this.#origin
+    const putting = newIds.settled(id).then(() => this.#replaceOrBegin(id, fields))
+    newIds.add(id, putting)
     return putting
   }
 
@@ -220,11 +221,11 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
 
   async #destroy(id: string): Promise<void> {
     if (id === noId) return
-    const { sessions, beginnings } = this.#origin
+    const { sessions, beginnings: newIds } = this.#origin
     // What is to be ended may be on its way.
-    await beginnings.settled(id)
+    await newIds.settled(id)
     await this.#move?.end(id)
-    await sessions.revoke(parseToken(tokenUnder(sessions, id))?.sid as string)
+    await sessions.revoke(parseToken(tokenOfExternalId(sessions, id))?.sid as string)
   }
 
   async #load(id: string): Promise<SessionCopy | undefined> {
@@ -254,10 +255,10 @@ function isSessionOfItsRequest(session: { readonly req?: { readonly session?: ob
   return session.req?.session === session
 }
 
-type Callback<T = void> = (error: unknown, result?: T) => void
+type StoreCallback<T = void> = (error: unknown, result?: T) => void
 
 /** Calls back or, without a callback, gives a promise. Whatever else stands in the callback's place (a lifetime, in Koa) is none. */
-function answer<T>(sessions: object, work: Promise<T>, callback: Callback<T> | undefined): Promise<T> | undefined {
+function answer<T>(sessions: object, work: Promise<T>, callback: StoreCallback<T> | undefined): Promise<T> | undefined {
   const done = work.catch((error) => {
     if (isStoreFailure(error)) outagesOf(sessions).failed(error)
     throw withHttpStatus(error)
@@ -297,7 +298,7 @@ function assertOptions({ creates, ...options }: { readonly creates?: unknown }):
   if (creates !== undefined && creates !== 'own' && creates !== 'any') throw new BadConfigError("creates is 'own' or 'any'")
 }
 
-function assertCookieField({ sessions }: Origin): void {
+function assertCookieField({ sessions }: SessionSource): void {
   try {
     valueOfJson(sessions, 'cookie', plainCookie)
   } catch (error) {

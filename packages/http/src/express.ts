@@ -6,14 +6,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Sessions } from 'fieldwise'
 import onHeaders from 'on-headers'
-import type { RequestSession } from './index.js'
-import type { Wire } from './lib/adapter/exchange.js'
+import type { SessionProperty } from './index.js'
+import type { FrameworkPort } from './lib/adapter/exchange.js'
 import { nodeHeaders, pathOf } from './lib/adapter/node-response.js'
-import { Carrier, type SessionOptions } from './lib/adapter/session-adapter.js'
+import { SessionAdapter, type SessionOptions } from './lib/adapter/session-adapter.js'
 
 declare global {
   namespace Express {
-    interface Request extends RequestSession {}
+    interface Request extends SessionProperty {}
   }
 }
 
@@ -45,9 +45,9 @@ export function expressSession<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   options: SessionOptions = {},
 ): SessionMiddleware {
-  const carrier = new Carrier(sessions, options, expressSession)
+  const adapter = new SessionAdapter(sessions, options, expressSession)
   return function fieldwiseSession(req, res, next) {
-    const exchange = carrier.begin(req, expressWire(req, res))
+    const exchange = adapter.begin(req, expressPort(req, res))
     if (!('session' in req)) {
       Object.defineProperty(req, 'session', { get: () => exchange.session, set: refuse, enumerable: true, configurable: true })
     }
@@ -60,7 +60,7 @@ function refuse(): never {
   throw new TypeError('req.session cannot be replaced: await req.session.destroy() ends the session')
 }
 
-function expressWire(req: SessionRequest, res: ServerResponse): Wire {
+function expressPort(req: SessionRequest, res: ServerResponse): FrameworkPort {
   return {
     cookieHeader: () => req.headers.cookie,
     secure: () => req.secure ?? 'encrypted' in req.socket,

@@ -7,9 +7,9 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyReque
 import type { Sessions } from 'fieldwise'
 import onHeaders from 'on-headers'
 import type { RegisteredSession } from './index.js'
-import type { Wire } from './lib/adapter/exchange.js'
+import type { FrameworkPort } from './lib/adapter/exchange.js'
 import { nodeHeaders, pathOf } from './lib/adapter/node-response.js'
-import { Carrier, type SessionOptions, sessionOf } from './lib/adapter/session-adapter.js'
+import { SessionAdapter, type SessionOptions, sessionOf } from './lib/adapter/session-adapter.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -35,11 +35,11 @@ export function fastifySession<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   options: SessionOptions = {},
 ): FastifyPluginCallback {
-  const carrier = new Carrier(sessions, options, fastifySession)
+  const adapter = new SessionAdapter(sessions, options, fastifySession)
   return asSharedPlugin((app, _, done) => {
     if (!app.hasRequestDecorator('session')) decorate(app, sessions)
     app.addHook('onRequest', (request, reply, next) => {
-      carrier.begin(request, fastifyWire(request, reply))
+      adapter.begin(request, fastifyPort(request, reply))
       next()
     })
     done()
@@ -70,7 +70,7 @@ function asSharedPlugin(plugin: FastifyPluginCallback): FastifyPluginCallback {
   })
 }
 
-function fastifyWire(request: FastifyRequest, reply: FastifyReply): Wire {
+function fastifyPort(request: FastifyRequest, reply: FastifyReply): FrameworkPort {
   return {
     cookieHeader: () => request.headers.cookie,
     secure: () => request.protocol === 'https',

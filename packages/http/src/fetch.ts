@@ -5,8 +5,8 @@
  * @module @fieldwise/http/fetch
  */
 import type { Session, Sessions } from 'fieldwise'
-import type { Exchange, Wire } from './lib/adapter/exchange.js'
-import { Carrier, type SessionOptions } from './lib/adapter/session-adapter.js'
+import type { Exchange, FrameworkPort } from './lib/adapter/exchange.js'
+import { SessionAdapter, type SessionOptions } from './lib/adapter/session-adapter.js'
 import { isShown, isStoreFailure, serviceUnavailable } from './lib/adapter/store-failure.js'
 import { answerThrown } from './lib/adapter/thrown.js'
 import { isResponse, withSessionHeaders } from './lib/adapter/web-response.js'
@@ -43,9 +43,9 @@ export function withSession<F extends object, D extends keyof F, R extends Reque
   handler: (request: R, session: Session<F, D>, ...rest: Rest) => Response | Promise<Response>,
   { setCookie, ...options }: WithSessionOptions<R, Rest> = {},
 ): (request: R, ...rest: Rest) => Promise<Response> {
-  const carrier = new Carrier(sessions, options, withSession)
+  const adapter = new SessionAdapter(sessions, options, withSession)
   return async (request, ...rest) => {
-    const { exchange, commit } = begin(carrier, request)
+    const { exchange, commit } = begin(adapter, request)
     try {
       return commit(await handler(request, exchange.session, ...rest))
     } catch (thrown) {
@@ -90,9 +90,9 @@ export function fetchSession<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   options: SessionOptions = {},
 ): (request: Request) => FetchSession<F, D> {
-  const carrier = new Carrier(sessions, options, fetchSession)
+  const adapter = new SessionAdapter(sessions, options, fetchSession)
   return (request) => {
-    const { exchange, commit } = begin(carrier, request)
+    const { exchange, commit } = begin(adapter, request)
     return {
       session: exchange.session,
       get cookie() {
@@ -108,11 +108,11 @@ interface Begun<F extends object, D extends keyof F> {
   readonly commit: (response: Response) => Response
 }
 
-function begin<F extends object, D extends keyof F>(carrier: Carrier<F, D>, request: Request): Begun<F, D> {
+function begin<F extends object, D extends keyof F>(adapter: SessionAdapter<F, D>, request: Request): Begun<F, D> {
   let committed = false
-  const exchange = carrier.begin(
+  const exchange = adapter.begin(
     request,
-    fetchWire(request, () => committed),
+    fetchPort(request, () => committed),
   )
   function commit(response: Response): Response {
     const answer = withSessionHeaders(exchange, response)
@@ -122,7 +122,7 @@ function begin<F extends object, D extends keyof F>(carrier: Carrier<F, D>, requ
   return { exchange, commit }
 }
 
-function fetchWire(request: Request, headersSent: () => boolean): Wire {
+function fetchPort(request: Request, headersSent: () => boolean): FrameworkPort {
   return {
     cookieHeader: () => request.headers.get('cookie') ?? undefined,
     secure: () => new URL(request.url).protocol === 'https:',

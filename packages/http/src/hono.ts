@@ -5,8 +5,8 @@
  */
 import type { Session, Sessions } from 'fieldwise'
 import type { Context, MiddlewareHandler } from 'hono'
-import type { Wire } from './lib/adapter/exchange.js'
-import { Carrier, type SessionOptions } from './lib/adapter/session-adapter.js'
+import type { FrameworkPort } from './lib/adapter/exchange.js'
+import { SessionAdapter, type SessionOptions } from './lib/adapter/session-adapter.js'
 import { answerThrown } from './lib/adapter/thrown.js'
 import { withSessionHeaders } from './lib/adapter/web-response.js'
 
@@ -30,12 +30,12 @@ export function honoSession<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   options: SessionOptions = {},
 ): MiddlewareHandler<SessionEnv<F, D>> {
-  const carrier = new Carrier(sessions, options, honoSession)
+  const adapter = new SessionAdapter(sessions, options, honoSession)
   return async function fieldwiseSession(c, next) {
     let answered = false
-    const exchange = carrier.begin(
+    const exchange = adapter.begin(
       c,
-      honoWire(c, () => answered),
+      honoPort(c, () => answered),
     )
     if (c.get('session') === undefined) c.set('session', exchange.session)
     try {
@@ -51,7 +51,7 @@ export function honoSession<F extends object, D extends keyof F>(
   }
 }
 
-function honoWire(c: Context, headersSent: () => boolean): Wire {
+function honoPort(c: Context, headersSent: () => boolean): FrameworkPort {
   return {
     cookieHeader: () => c.req.header('cookie'),
     secure: () => new URL(c.req.url).protocol === 'https:',

@@ -8,7 +8,7 @@ export type {
   DeclaredSession,
   Register,
   RegisteredSession,
-  RequestSession,
+  SessionProperty,
   SessionsAreNotRegistered,
 } from './lib/adapter/register.js'
 export { type SessionOptions, sessionOf } from './lib/adapter/session-adapter.js'

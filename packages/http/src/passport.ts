@@ -116,15 +116,15 @@ interface VisitedRequest extends IncomingMessage {
   isUnauthenticated?: () => boolean
 }
 
-type Done = (error?: unknown) => void
-type Given = [options: LoginOptions, done: Done] | [done: Done]
+type LoginCallback = (error?: unknown) => void
+type Given = [options: LoginOptions, done: LoginCallback] | [done: LoginCallback]
 
 interface LoginOptions {
   readonly session?: boolean
   readonly keepSessionInfo?: boolean
 }
 
-function parse(caller: string, given: Given): { options: LoginOptions; done: Done } {
+function parse(caller: string, given: Given): { options: LoginOptions; done: LoginCallback } {
   const [options, done] = given.length === 1 ? [{}, given[0]] : given
   if (typeof done !== 'function') throw new TypeError(`req.${caller}() needs a callback`)
   return { options, done }

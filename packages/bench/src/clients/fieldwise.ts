@@ -1,7 +1,7 @@
 import { createSessions, type SessionOf } from 'fieldwise'
 import type { Addresses } from '../lib/addresses.js'
 import { measure } from '../lib/meter.js'
-import { type Protocol, patientRetry, patientStore } from '../lib/store.js'
+import { patientRetry, patientStore, type StoreProtocol } from '../lib/store.js'
 import { note, profile, schema, visited } from '../lib/values.js'
 import { expectFound } from './bare-client.js'
 import { type Client, indexOf, type Kind, population } from './client.js'
@@ -9,7 +9,7 @@ import { type Client, indexOf, type Kind, population } from './client.js'
 /** `opened`: sessions whose token was verified before. `resumed`: each operation is the first of a request and verifies its token. */
 type Opening = 'opened' | 'resumed'
 
-export async function openFieldwise({ memcached }: Addresses, protocol: Protocol, opening: Opening): Promise<Client> {
+export async function openFieldwise({ memcached }: Addresses, protocol: StoreProtocol, opening: Opening): Promise<Client> {
   const sessions = createSessions({ schema, store: patientStore(memcached, protocol), retry: patientRetry })
   const opened = await Promise.all(Array.from({ length: population }, () => sessions.create({ profile, note, visits: 0 })))
   const tokens = opened.map((session) => session.token)

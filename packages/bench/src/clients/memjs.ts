@@ -47,7 +47,7 @@ export class MemjsCas {
     return header.status === 0
   }
 
-  #perform(key: string, frame: (opaque: number) => Buffer): Promise<Answer> {
+  #perform(key: string, frame: (opaque: number) => Buffer): Promise<MemjsAnswer> {
     const memjs = this.#memjs
     memjs.incrSeq()
     const opaque = memjs.seq
@@ -59,7 +59,7 @@ export class MemjsCas {
 
 const opcodes = { get: 0x00, set: 0x01 }
 
-interface Answer {
+interface MemjsAnswer {
   readonly header: { readonly status: number; readonly cas: Buffer }
   readonly val: Buffer
 }
@@ -68,5 +68,5 @@ interface Answer {
 interface MemjsInside {
   readonly seq: number
   incrSeq(): void
-  perform(key: string, frame: Buffer, opaque: number, done: (error: Error | null, answer: Answer) => void): void
+  perform(key: string, frame: Buffer, opaque: number, done: (error: Error | null, answer: MemjsAnswer) => void): void
 }

@@ -45,12 +45,12 @@ export async function openRawMeta({ memcached }: Addresses): Promise<Client> {
   }
 }
 
-type Taken = (head: string, data: string) => void
+type TakenReply = (head: string, data: string) => void
 
 /** A pipelined connection. */
 export class RawMeta {
   readonly #socket: Socket
-  readonly #waiting: Taken[] = []
+  readonly #waiting: TakenReply[] = []
   #next = 0
   #outbox = ''
   #rest = ''
@@ -74,7 +74,7 @@ export class RawMeta {
     })
   }
 
-  mg(key: string, done: Taken): void {
+  mg(key: string, done: TakenReply): void {
     this.#send(`mg ${key} v c\r\n`, done)
   }
 
@@ -90,7 +90,7 @@ export class RawMeta {
     })
   }
 
-  #send(command: string, done: Taken): void {
+  #send(command: string, done: TakenReply): void {
     if (this.#outbox === '') queueMicrotask(() => this.#flush())
     this.#outbox += command
     this.#waiting.push(done)
@@ -123,7 +123,7 @@ export class RawMeta {
   }
 
   #take(head: string, data: string): void {
-    const done = this.#waiting[this.#next] as Taken
+    const done = this.#waiting[this.#next] as TakenReply
     this.#next++
     if (this.#next === this.#waiting.length || this.#next === 4_096) {
       this.#waiting.splice(0, this.#next)

@@ -3,7 +3,7 @@ import { ratio, withSpread } from '../lib/figures.js'
 import { Memcached } from '../lib/memcached.js'
 import type { Sample } from '../lib/meter.js'
 import { Redis } from '../lib/redis.js'
-import { alternate, type Candidate } from '../lib/rounds.js'
+import { alternate, type Entrant } from '../lib/rounds.js'
 import { Repeats } from '../lib/statistics.js'
 import type { Grid, Scale, Section, Table } from '../lib/table.js'
 import type { Kind } from './client.js'
@@ -37,7 +37,7 @@ export const clientsTable: Table = {
     const addresses = { memcached: memcached.address, redisPort: redis.port }
     await using crew = new Crew<ClientsApi>(new URL('./worker.js', import.meta.url))
     for (const name of names) await crew.add(name).call('open', { name, addresses, warmUp: scale.isQuick ? 400 : 2_000 })
-    const results = new Map<Case, Results>()
+    const results = new Map<Case, ClientResults>()
     const grids: Grid[] = []
     for (const one of cases) {
       const measured = await measureCase(crew, one, scale)
@@ -59,11 +59,11 @@ the value, checks that the session lives, validates the value with zod and retur
 request" is \`sessions.resume(token)\` before each operation, with the check of its secret. The raw socket is the limit: a pipelined loop on memcached's meta protocol that checks nothing. The base is
 the bare \`get\` of a text by memjs as it is installed, in the same rounds.`
 
-type Results = ReadonlyMap<string, readonly Sample[]>
+type ClientResults = ReadonlyMap<string, readonly Sample[]>
 
-function measureCase(crew: Crew<ClientsApi>, { kind, inFlight }: Case, scale: Scale): Promise<Results> {
+function measureCase(crew: Crew<ClientsApi>, { kind, inFlight }: Case, scale: Scale): Promise<ClientResults> {
   const milliseconds = scale.isQuick ? 100 : 400
-  const candidate = (name: string, client: ClientName, kind: Kind): Candidate<Sample> => ({
+  const candidate = (name: string, client: ClientName, kind: Kind): Entrant<Sample> => ({
     name,
     measure: () => crew.get(client).call('measure', { kind, inFlight, milliseconds }),
   })
@@ -71,7 +71,7 @@ function measureCase(crew: Crew<ClientsApi>, { kind, inFlight }: Case, scale: Sc
   return alternate([candidate(base, 'memjs', 'get text'), ...all], scale)
 }
 
-function grid({ kind, inFlight }: Case, results: Results): Grid {
+function grid({ kind, inFlight }: Case, results: ClientResults): Grid {
   return {
     caption: `${kind}, ${inFlight} in flight`,
     columns: ['', 'operations/s', 'against memjs get', 'against the limit', 'µs each', 'µs of CPU each'],
@@ -84,7 +84,7 @@ function grid({ kind, inFlight }: Case, results: Results): Grid {
   }
 }
 
-function chart({ kind, inFlight }: Case, results: Results) {
+function chart({ kind, inFlight }: Case, results: ClientResults) {
   return {
     name: `clients-${kind.replace(' ', '-')}`,
     title: `${kind}: operations per second, ${inFlight} in flight`,

@@ -23,7 +23,7 @@ export const growthTable: Table = {
   title: 'Growth: what a get costs where there is more of everything',
   async run(scale: Scale): Promise<Section> {
     const growths = growthsAt(scale)
-    const results = new Map<Growth, Results>()
+    const results = new Map<Growth, GrowthResults>()
     const grids: Grid[] = []
     for (const growth of growths) {
       const measured = await measureGrowth(growth, scale)
@@ -41,7 +41,7 @@ export const growthTable: Table = {
 const text = `\`sessions.resume(token).get(field)\` of sessions chosen at random among all, 64 in flight, meta protocol, texts of 40 bytes: each the first of a request, with the check of its secret. At each step a memcached (or as many as the
 step says) and a process of their own, all measured by turns. A process remembers the headers of some thousand sessions; beyond that it takes each header apart anew.`
 
-type Results = ReadonlyMap<string, readonly Sample[]>
+type GrowthResults = ReadonlyMap<string, readonly Sample[]>
 
 function growthsAt(scale: Scale): readonly Growth[] {
   const sessions = scale.isQuick ? [1_000, 10_000, 50_000] : [1_000, 10_000, 100_000, 1_000_000]
@@ -70,8 +70,8 @@ function growthsAt(scale: Scale): readonly Growth[] {
   ]
 }
 
-async function measureGrowth(growth: Growth, scale: Scale): Promise<Results> {
-  await using fleet = new Fleet()
+async function measureGrowth(growth: Growth, scale: Scale): Promise<GrowthResults> {
+  await using fleet = new GrowthFleet()
   await using crew = new Crew<GrowthApi>(new URL('./worker.js', import.meta.url))
   for (const step of growth.steps) {
     const extent = growth.extent(step)
@@ -88,7 +88,7 @@ async function measureGrowth(growth: Growth, scale: Scale): Promise<Results> {
 }
 
 /** All the servers of one growth. */
-class Fleet implements AsyncDisposable {
+class GrowthFleet implements AsyncDisposable {
   readonly #servers: Memcached[] = []
 
   async start(size: number): Promise<string[]> {
@@ -103,7 +103,7 @@ class Fleet implements AsyncDisposable {
   }
 }
 
-function grid({ caption, base, steps }: Growth, results: Results): Grid {
+function grid({ caption, base, steps }: Growth, results: GrowthResults): Grid {
   const samplesAt = (step: number) => results.get(String(step)) ?? []
   return {
     caption,
@@ -123,7 +123,7 @@ function grid({ caption, base, steps }: Growth, results: Results): Grid {
   }
 }
 
-function chart({ name, caption, steps }: Growth, results: Results) {
+function chart({ name, caption, steps }: Growth, results: GrowthResults) {
   const values = (figure: (samples: readonly Sample[]) => Repeats) =>
     steps.map((step) => figure(results.get(String(step)) ?? []).median)
   return {

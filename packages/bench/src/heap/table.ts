@@ -2,9 +2,9 @@ import { count, percent } from '../lib/figures.js'
 import { Memcached } from '../lib/memcached.js'
 import { Remote } from '../lib/remote.js'
 import type { Scale, Section, Table } from '../lib/table.js'
-import type { HeapApi, Heaps, StoreName } from './worker.js'
+import type { HeapApi, HeapStore, Heaps } from './worker.js'
 
-const storeNames: readonly StoreName[] = ['memory', 'binary', 'meta']
+const storeNames: readonly HeapStore[] = ['memory', 'binary', 'meta']
 
 export const heapTable: Table = {
   name: 'heap',
@@ -40,7 +40,7 @@ const text = `What is in use after a full garbage collection, buffers outside of
 request holds it until it ends; what Fieldwise remembers of sessions without their being held (headers read last) is there before and not counted. The operations follow on a fifth as many that do not count.`
 
 interface Order {
-  readonly storeName: StoreName
+  readonly storeName: HeapStore
   readonly address: string
   readonly count: number
 }

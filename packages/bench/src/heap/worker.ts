@@ -1,10 +1,10 @@
 import { createSessions, memoryStore } from 'fieldwise'
 import { measure } from '../lib/meter.js'
 import { serve } from '../lib/remote.js'
-import { type Protocol, patientRetry, patientStore } from '../lib/store.js'
+import { patientRetry, patientStore, type StoreProtocol } from '../lib/store.js'
 import { profile, schema, visited } from '../lib/values.js'
 
-export type StoreName = 'memory' | Protocol
+export type HeapStore = 'memory' | StoreProtocol
 
 /** Bytes in use before and after something was done. */
 export interface Heaps {
@@ -14,7 +14,7 @@ export interface Heaps {
 
 const api = {
   /** Opens `count` sessions, reads a field of each, and holds on to them. */
-  async open({ storeName, address, count }: { storeName: StoreName; address: string; count: number }): Promise<Heaps> {
+  async open({ storeName, address, count }: { storeName: HeapStore; address: string; count: number }): Promise<Heaps> {
     const sessions = open(storeName, address)
     const tokens: string[] = []
     while (tokens.length < count) tokens.push((await sessions.create({ profile })).token as string)
@@ -27,7 +27,7 @@ const api = {
     return { before, after }
   },
   /** Gets and updates under load, after enough of them that everything has its size. */
-  async work({ storeName, address, count }: { storeName: StoreName; address: string; count: number }): Promise<Heaps> {
+  async work({ storeName, address, count }: { storeName: HeapStore; address: string; count: number }): Promise<Heaps> {
     const sessions = open(storeName, address)
     const all = await Promise.all(Array.from({ length: 256 }, () => sessions.create({ profile })))
     let done = 0
@@ -50,7 +50,7 @@ export type HeapApi = typeof api
 
 serve(api)
 
-function open(storeName: StoreName, address: string) {
+function open(storeName: HeapStore, address: string) {
   const store = storeName === 'memory' ? memoryStore() : patientStore(address, storeName)
   return createSessions({ schema, store, retry: patientRetry })
 }

@@ -29,7 +29,7 @@ export const hotFieldTable: Table = {
     await using memcached = await Memcached.start()
     await using redis = await Redis.start()
     const addresses = { memcached: memcached.address, redisPort: redis.port }
-    const results: { spread: Spread; results: Results }[] = []
+    const results: { spread: Spread; results: HotFieldResults }[] = []
     const grids: Grid[] = []
     for (const spread of spreads) {
       const measured = await measureAll(addresses, spread, scale)
@@ -74,9 +74,9 @@ interface Together {
   readonly slowest: number
 }
 
-type Results = ReadonlyMap<string, readonly Together[]>
+type HotFieldResults = ReadonlyMap<string, readonly Together[]>
 
-async function measureAll(addresses: Addresses, spread: Spread, scale: Scale): Promise<Results> {
+async function measureAll(addresses: Addresses, spread: Spread, scale: Scale): Promise<HotFieldResults> {
   await using crew = new Crew<HotApi>(new URL('./worker.js', import.meta.url))
   for (const name of updaterNames) await openAll(crew, name, addresses, spread)
   const milliseconds = scale.isQuick ? 300 : 1_500
@@ -116,7 +116,7 @@ function together(samples: readonly HotSample[], stored: number): Together {
   }
 }
 
-function grid(spread: Spread, results: Results): Grid {
+function grid(spread: Spread, results: HotFieldResults): Grid {
   return {
     caption: nameOf(spread),
     columns: [
@@ -136,7 +136,7 @@ function grid(spread: Spread, results: Results): Grid {
   }
 }
 
-function rowOf(name: UpdaterName, results: Results): string[] {
+function rowOf(name: UpdaterName, results: HotFieldResults): string[] {
   const repeats = results.get(name) ?? []
   const middle = (value: (one: Together) => number) => median(repeats.map(value))
   const all = (part: 'acknowledged' | 'refused' | 'stored') => repeats.reduce((sum, one) => sum + one[part], 0)
@@ -156,7 +156,7 @@ function rowOf(name: UpdaterName, results: Results): string[] {
   ]
 }
 
-function rates(results: Results, name: UpdaterName): Repeats {
+function rates(results: HotFieldResults, name: UpdaterName): Repeats {
   return new Repeats((results.get(name) ?? []).map(({ acknowledged, seconds }) => acknowledged / seconds))
 }
 

@@ -8,12 +8,12 @@ export type Api = Readonly<Record<string, (input: never) => unknown>>
 type Input<F> = F extends (input: infer I) => unknown ? I : never
 type Output<F> = F extends (input: never) => infer O ? Awaited<O> : never
 
-interface Call {
+interface RemoteCall {
   readonly name: string
   readonly input: unknown
 }
 
-type Reply = { readonly output: unknown } | { readonly error: string }
+type RemoteReply = { readonly output: unknown } | { readonly error: string }
 
 /** A process of its own with one program in it, so that no candidate shares heap, compiled code or processor time with another. */
 export class Remote<A extends Api> implements AsyncDisposable {
@@ -35,8 +35,8 @@ export class Remote<A extends Api> implements AsyncDisposable {
       throw new Error(`${this.#name}: its process has ended by itself with ${code ?? signal}`)
     })
     try {
-      this.#child.send({ name, input } satisfies Call)
-      const [reply] = (await Promise.race([heard, ended])) as [Reply]
+      this.#child.send({ name, input } satisfies RemoteCall)
+      const [reply] = (await Promise.race([heard, ended])) as [RemoteReply]
       if ('error' in reply) throw new Error(`${this.#name}: ${reply.error}`)
       return reply.output as Output<A[K]>
     } finally {
@@ -53,12 +53,12 @@ export class Remote<A extends Api> implements AsyncDisposable {
 
 /** Answers the calls of a {@link Remote} until that one lets go of this process. */
 export function serve(api: Api): void {
-  process.on('message', async ({ name, input }: Call) => {
+  process.on('message', async ({ name, input }: RemoteCall) => {
     const work = api[name] as (input: unknown) => unknown
     try {
-      process.send?.({ output: await work(input) } satisfies Reply)
+      process.send?.({ output: await work(input) } satisfies RemoteReply)
     } catch (error) {
-      process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) } satisfies Reply)
+      process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) } satisfies RemoteReply)
     }
   })
   process.once('disconnect', () => process.exit())

@@ -1,7 +1,7 @@
 import type { Scale } from './table.js'
 
 /** One of several that are measured by turns. */
-export interface Candidate<Result> {
+export interface Entrant<Result> {
   readonly name: string
   measure(): Promise<Result>
 }
@@ -11,7 +11,7 @@ export interface Candidate<Result> {
  * during a run changes for all. A round that does not count comes first, in which code is compiled and connections are made.
  */
 export async function alternate<Result>(
-  candidates: readonly Candidate<Result>[],
+  candidates: readonly Entrant<Result>[],
   { repeats, screen }: Scale,
 ): Promise<Map<string, readonly Result[]>> {
   const results = new Map<string, Result[]>(candidates.map(({ name }) => [name, []]))

@@ -16,13 +16,13 @@ interface ExpressSession {
 
 /** A store of express-session: whole sessions, read and written at once. */
 export interface SessionStore {
-  get(sid: string, done: (error: unknown, session?: StoredSession | null) => void): void
-  set(sid: string, session: StoredSession, done: (error?: unknown) => void): void
+  get(sid: string, done: (error: unknown, session?: KeptSession | null) => void): void
+  set(sid: string, session: KeptSession, done: (error?: unknown) => void): void
   /** The connections of a store that has some. */
   readonly client?: { destroy?(): void; end?(): void }
 }
 
-export type StoredSession = Record<string, unknown> & { readonly cookie: object }
+export type KeptSession = Record<string, unknown> & { readonly cookie: object }
 
 type StoreClass = new (options?: object) => SessionStore
 
@@ -41,7 +41,7 @@ export async function connectRedis({ redisPort }: Addresses): Promise<SessionSto
   return new RedisStore({ client })
 }
 
-export function load(store: SessionStore, sid: string): Promise<StoredSession> {
+export function load(store: SessionStore, sid: string): Promise<KeptSession> {
   return new Promise((resolve, reject) => {
     store.get(sid, (error, session) => {
       if (error) reject(error)
@@ -51,7 +51,7 @@ export function load(store: SessionStore, sid: string): Promise<StoredSession> {
   })
 }
 
-export function save(store: SessionStore, sid: string, session: StoredSession): Promise<void> {
+export function save(store: SessionStore, sid: string, session: KeptSession): Promise<void> {
   return new Promise((resolve, reject) => {
     store.set(sid, session, (error) => (error ? reject(error) : resolve()))
   })

@@ -3,11 +3,11 @@ import { sessionOf } from '@fieldwise/http'
 import { expressSession } from '@fieldwise/http/express'
 import { createSessions, memoryStore } from 'fieldwise'
 import type { Addresses } from '../lib/addresses.js'
-import { type Protocol, patientRetry, patientStore } from '../lib/store.js'
+import { patientRetry, patientStore, type StoreProtocol } from '../lib/store.js'
 import { profile, schema } from '../lib/values.js'
 import type { Keeping } from './shop.js'
 
-type StoreName = 'memory' | Protocol
+type StoreName = 'memory' | StoreProtocol
 
 /** All options as by default, save that the store may be slow on a busy machine. */
 export function fieldwise({ memcached }: Addresses, storeName: StoreName, isSealed: boolean): Keeping {

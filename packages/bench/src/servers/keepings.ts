@@ -5,7 +5,7 @@ import { wholeSessions } from './express-session.js'
 import { fieldwise } from './fieldwise.js'
 import type { Keeping } from './shop.js'
 
-type Open = (addresses: Addresses) => Keeping | Promise<Keeping>
+type OpenKeeping = (addresses: Addresses) => Keeping | Promise<Keeping>
 
 /** All candidates, in the order in which they are shown. */
 export const keepings = {
@@ -19,6 +19,6 @@ export const keepings = {
   'Fieldwise, binary, sealed': (addresses) => fieldwise(addresses, 'binary', true),
   'Fieldwise, meta': (addresses) => fieldwise(addresses, 'meta', false),
   'Fieldwise, meta, sealed': (addresses) => fieldwise(addresses, 'meta', true),
-} satisfies Record<string, Open>
+} satisfies Record<string, OpenKeeping>
 
 export type KeepingName = keyof typeof keepings

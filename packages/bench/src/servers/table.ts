@@ -7,7 +7,7 @@ import { alternate } from '../lib/rounds.js'
 import { median, Repeats } from '../lib/statistics.js'
 import type { Grid, Scale, Section, Table } from '../lib/table.js'
 import { type KeepingName, keepings } from './keepings.js'
-import type { Route, Served } from './load/visitors.js'
+import type { Route, ServedCount } from './load/visitors.js'
 import type { LoadApi } from './load/worker.js'
 import type { ServerApi } from './worker.js'
 
@@ -60,22 +60,22 @@ six properties from the session, the writing route adds one to a count (\`req.se
 its own that does no more with an answer than to find its end. express-session with \`resave: false, saveUninitialized: false\`. "Kept" compares the increments that are stored with those that were answered with 200.
 With one visitor all connections share a session; with ${connections} each has its own. CPU is that of the server process.`
 
-interface Result extends Served {
+interface ServerResult extends ServedCount {
   readonly serverCpuSeconds: number
   /** How many increments were stored meanwhile. */
   readonly stored: number
 }
 
-type Results = ReadonlyMap<string, ReadonlyMap<string, readonly Result[]>>
+type ServerResults = ReadonlyMap<string, ReadonlyMap<string, readonly ServerResult[]>>
 
 /** Figures are shown as they come. */
 async function measureAll(
   servers: Crew<ServerApi>,
   load: Remote<LoadApi>,
   scale: Scale,
-): Promise<{ results: Results; grids: Grid[] }> {
+): Promise<{ results: ServerResults; grids: Grid[] }> {
   const milliseconds = scale.isQuick ? 250 : 1_000
-  const results = new Map<string, ReadonlyMap<string, readonly Result[]>>()
+  const results = new Map<string, ReadonlyMap<string, readonly ServerResult[]>>()
   const grids: Grid[] = []
   for (const visitors of crowds) {
     for (const route of routes) {
@@ -101,7 +101,7 @@ async function measureOne(
   group: string,
   route: Route,
   milliseconds: number,
-): Promise<Result> {
+): Promise<ServerResult> {
   const before = await load.call('visits', { group })
   const cpuBefore = await server.call('cpu', null)
   const served = await load.call('measure', { group, route, milliseconds })
@@ -110,7 +110,7 @@ async function measureOne(
   return { ...served, serverCpuSeconds, stored }
 }
 
-function grid(route: Route, visitors: number, results: Results): Grid {
+function grid(route: Route, visitors: number, results: ServerResults): Grid {
   const kept = route === 'writing' ? ['kept'] : []
   return {
     caption: `${route} route, ${crowdOf(visitors)}`,
@@ -119,10 +119,10 @@ function grid(route: Route, visitors: number, results: Results): Grid {
   }
 }
 
-function rowOf(name: KeepingName, route: Route, visitors: number, results: Results): string[] {
+function rowOf(name: KeepingName, route: Route, visitors: number, results: ServerResults): string[] {
   const samples = samplesOf(name, route, visitors, results)
   const bases = samplesOf(base, route, visitors, results)
-  const all = (value: (one: Result) => number) => samples.reduce((sum, one) => sum + value(one), 0)
+  const all = (value: (one: ServerResult) => number) => samples.reduce((sum, one) => sum + value(one), 0)
   return [
     name,
     withSpread(rates(samples)),
@@ -138,15 +138,15 @@ function rowOf(name: KeepingName, route: Route, visitors: number, results: Resul
   ]
 }
 
-function rates(samples: readonly Result[]): Repeats {
+function rates(samples: readonly ServerResult[]): Repeats {
   return new Repeats(samples.map(({ operations, seconds }) => operations / seconds))
 }
 
-function cpu(samples: readonly Result[]): Repeats {
+function cpu(samples: readonly ServerResult[]): Repeats {
   return new Repeats(samples.map(({ serverCpuSeconds, operations }) => (serverCpuSeconds * 1e6) / operations))
 }
 
-function samplesOf(name: KeepingName, route: Route, visitors: number, results: Results): readonly Result[] {
+function samplesOf(name: KeepingName, route: Route, visitors: number, results: ServerResults): readonly ServerResult[] {
   return results.get(caseOf(route, visitors))?.get(name) ?? []
 }
 

@@ -3,11 +3,11 @@ import { createSessions } from 'fieldwise'
 import { Client as Memjs } from 'memjs'
 import { z } from 'zod'
 import type { Addresses } from '../lib/addresses.js'
-import { connectMemcached, connectRedis, load, type SessionStore, type StoredSession, save } from '../lib/session-stores.js'
-import { type Protocol, patientRetry, patientStore } from '../lib/store.js'
+import { connectMemcached, connectRedis, type KeptSession, load, type SessionStore, save } from '../lib/session-stores.js'
+import { patientRetry, patientStore, type StoreProtocol } from '../lib/store.js'
 import { fieldNames, type Holder, next, share, small, values } from './holder.js'
 
-type Open = (addresses: Addresses, bytes: number) => Promise<Holder>
+type OpenHolder = (addresses: Addresses, bytes: number) => Promise<Holder>
 
 /** All candidates, in the order in which they are shown. */
 export const holders = {
@@ -17,11 +17,11 @@ export const holders = {
   'memjs, one blob': openMemjs,
   'connect-memcached': (addresses, bytes) => openStore(connectMemcached(addresses), bytes),
   'connect-redis': async (addresses, bytes) => openStore(await connectRedis(addresses), bytes),
-} satisfies Record<string, Open>
+} satisfies Record<string, OpenHolder>
 
 export type HolderName = keyof typeof holders
 
-async function openFieldwise({ memcached }: Addresses, bytes: number, protocol: Protocol, field: string): Promise<Holder> {
+async function openFieldwise({ memcached }: Addresses, bytes: number, protocol: StoreProtocol, field: string): Promise<Holder> {
   const schema = z.object(Object.fromEntries(fieldNames.map((name) => [name, z.string()])))
   const sessions = createSessions({ schema, store: patientStore(memcached, protocol), retry: patientRetry })
   const session = await sessions.create(values(bytes))
@@ -50,6 +50,6 @@ async function openStore(store: SessionStore, bytes: number): Promise<Holder> {
   }
 }
 
-function changed<T extends Record<string, unknown> | StoredSession>(session: T): T {
+function changed<T extends Record<string, unknown> | KeptSession>(session: T): T {
   return { ...session, [small]: next(String(session[small])) }
 }

@@ -26,7 +26,7 @@ export const sizeTable: Table = {
     await using redis = await Redis.start()
     await using crew = new Crew<SizeApi>(new URL('./worker.js', import.meta.url))
     await openAll(crew, { memcached: memcached.address, redisPort: redis.port }, scale.screen)
-    const results = new Map<Case, Results>()
+    const results = new Map<SizeCase, SizeResults>()
     const grids: Grid[] = []
     for (const kind of kinds) {
       for (const size of kilobytes) {
@@ -46,17 +46,17 @@ export const sizeTable: Table = {
 const text = `A session of ${fieldCount} texts, ${kilobytes.join(', ')} KB all together: one has 40 characters, the others share the rest. One of them is read, or changed; the others have the session in one item, load all of it, and
 to change a field save all of it. One operation at a time. Bytes are those that the server received and sent, by its own count. Ratios of bytes are to ${base}.`
 
-interface Case {
+interface SizeCase {
   readonly kind: (typeof kinds)[number]
   readonly size: number
 }
 
-interface Result extends Sample {
+interface SizeResult extends Sample {
   /** Both ways. */
   readonly bytes: number
 }
 
-type Results = ReadonlyMap<string, readonly Result[]>
+type SizeResults = ReadonlyMap<string, readonly SizeResult[]>
 
 async function openAll(crew: Crew<SizeApi>, addresses: Addresses, screen: Screen): Promise<void> {
   for (const name of names) {
@@ -69,11 +69,16 @@ async function openAll(crew: Crew<SizeApi>, addresses: Addresses, screen: Screen
   }
 }
 
-function measureCase(crew: Crew<SizeApi>, { kind, size }: Case, scale: Scale, traffic: () => Promise<number>): Promise<Results> {
+function measureCase(
+  crew: Crew<SizeApi>,
+  { kind, size }: SizeCase,
+  scale: Scale,
+  traffic: () => Promise<number>,
+): Promise<SizeResults> {
   const milliseconds = scale.isQuick ? 60 : 400
   const candidates = names.map((name) => ({
     name,
-    measure: async (): Promise<Result> => {
+    measure: async (): Promise<SizeResult> => {
       const before = await traffic()
       const sample = await crew.get(name).call('measure', { bytes: size * 1_024, kind, milliseconds })
       return { ...sample, bytes: (await traffic()) - before }
@@ -91,7 +96,7 @@ async function traffic(memcached: Memcached, redis: Redis): Promise<number> {
   return [...ofMemcached, ...ofRedis].reduce((sum, bytes) => sum + bytes, 0)
 }
 
-function grid({ kind, size }: Case, results: Results): Grid {
+function grid({ kind, size }: SizeCase, results: SizeResults): Grid {
   const baseBytes = bytesEach(results.get(base))
   return {
     caption: `${kind === 'read' ? 'read' : 'change'} one field, session of ${size} KB`,
@@ -103,7 +108,7 @@ function grid({ kind, size }: Case, results: Results): Grid {
   }
 }
 
-function chart(kind: Case['kind'], results: ReadonlyMap<Case, Results>) {
+function chart(kind: SizeCase['kind'], results: ReadonlyMap<SizeCase, SizeResults>) {
   const cases = [...results].filter(([one]) => one.kind === kind)
   return {
     name: `size-${kind}`,
@@ -118,7 +123,7 @@ function chart(kind: Case['kind'], results: ReadonlyMap<Case, Results>) {
   }
 }
 
-function bytesEach(samples: readonly Result[] = []): number {
+function bytesEach(samples: readonly SizeResult[] = []): number {
   return median(samples.map(({ bytes, operations }) => bytes / operations))
 }
 

@@ -5,7 +5,7 @@ import { type Answer, HttpConnection, requestText } from './http-connection.js'
 export type Route = 'reading' | 'writing'
 
 /** What the visitors of one server saw in one repeat; times in milliseconds. */
-export interface Served extends Sample {
+export interface ServedCount extends Sample {
   readonly p50: number
   readonly p99: number
   /** Answers other than 200. */
@@ -29,7 +29,7 @@ export class Visitors {
     this.#cookies = cookies
   }
 
-  async measure(route: Route, milliseconds: number): Promise<Served> {
+  async measure(route: Route, milliseconds: number): Promise<ServedCount> {
     const requests = this.#connections.map((_, index) => this.#request(route, index))
     const latencies: number[] = []
     let refused = 0

@@ -1,5 +1,5 @@
 import { serve } from '../../lib/remote.js'
-import { type Route, type Served, Visitors } from './visitors.js'
+import { type Route, type ServedCount, Visitors } from './visitors.js'
 
 const groups = new Map<string, Visitors>()
 
@@ -14,7 +14,7 @@ const api = {
   async arrive({ group, port, connections, visitors }: Arrival): Promise<void> {
     groups.set(group, await Visitors.arrive(port, connections, visitors))
   },
-  measure: ({ group, route, milliseconds }: { group: string; route: Route; milliseconds: number }): Promise<Served> =>
+  measure: ({ group, route, milliseconds }: { group: string; route: Route; milliseconds: number }): Promise<ServedCount> =>
     visitorsOf(group).measure(route, milliseconds),
   visits: ({ group }: { group: string }): Promise<number> => visitorsOf(group).visits(),
 }

@@ -4,7 +4,7 @@ import { type Served, serveInspector } from '../inspector/serve.js'
 import { addServerOptions, parseServersArgument, type ServerOptions, serversHelp } from '../server-options.js'
 import { resolvedOptions } from '../store.js'
 
-interface InspectorOptions extends ServerOptions {
+interface InspectorFlags extends ServerOptions {
   readonly demo?: boolean
   readonly port: number
   readonly listen: string
@@ -17,7 +17,7 @@ export const addInspector: AddCommand = (program, { terminal }) => {
   addPageOptions(addServerOptions(program.command('inspector').argument('[servers]', serversHelp)))
     .description('show the servers on a local page, live')
     .addHelpText('after', help)
-    .action(async (servers: string | undefined, options: InspectorOptions) => {
+    .action(async (servers: string | undefined, options: InspectorFlags) => {
       await using served = await serve(servers, options)
       if (options.json) terminal.write(`${JSON.stringify({ url: served.url })}\n`)
       else terminal.write(`The inspector is at ${terminal.paint('bold', served.url)}\n${said(options)}Ctrl-C ends it.\n`)
@@ -38,13 +38,13 @@ function addPageOptions(command: Command): Command {
     .option('--production', 'run with NODE_ENV=production, where it is refused otherwise')
 }
 
-async function serve(servers: string | undefined, options: InspectorOptions): Promise<Served> {
+async function serve(servers: string | undefined, options: InspectorFlags): Promise<Served> {
   const { port, listen, allowHost: hosts, production = false, demo = false } = options
   const memcached = await resolvedOptions(servers, options)
   return serveInspector({ servers: parseServersArgument(servers), memcached, port, listen, hosts, production, demo })
 }
 
-function said({ demo }: InspectorOptions): string {
+function said({ demo }: InspectorFlags): string {
   if (demo) return 'It shows demonstration traffic, not the sessions of your app.\n'
   return 'It shows the servers, not the sessions of your app: for those, mount the inspector in the app.\n'
 }

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import type { ConnectionOptions } from 'node:tls'
 import type { ServerConfig } from '@fieldwise/memcached/servers'
-import type { Stats } from '../wire/memcached-client.js'
+import type { StatsMap } from '../wire/memcached-client.js'
 import type { Trouble } from './trouble.js'
 
 /** How the application means to use its servers: findings are about that. */
@@ -22,9 +22,9 @@ export interface Examination {
   readonly version: string
   readonly speaks: { readonly meta: boolean; readonly binary: boolean }
   /** `stats`, `stats settings`, `stats items`. */
-  readonly general: Stats
-  readonly settings: Stats
-  readonly items: Stats
+  readonly general: StatsMap
+  readonly settings: StatsMap
+  readonly items: StatsMap
   /** The shortest of several round trips, in milliseconds. */
   readonly roundTrip: number
   /** How far the server's clock is ahead of this machine's, in milliseconds, at least; 0 where they may be the same. Undefined where it is not told. */
@@ -46,12 +46,12 @@ export interface Failure {
 }
 
 /** A figure among statistics; undefined where the server does not tell it. */
-export function figure(stats: Stats, name: string): number | undefined {
+export function figure(stats: StatsMap, name: string): number | undefined {
   const text = stats.get(name) ?? ''
   return /^\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : undefined
 }
 
 /** Whether a setting is on; false where the server does not tell it. */
-export function isOn(settings: Stats, name: string): boolean {
+export function isOn(settings: StatsMap, name: string): boolean {
   return !['no', 'off', '0'].includes(settings.get(name) ?? 'no')
 }

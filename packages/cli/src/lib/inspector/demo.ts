@@ -93,7 +93,7 @@ function webServer(store: Store) {
 
 type Web = ReturnType<typeof webServer>
 
-interface Scene {
+interface DemoScene {
   readonly session: SessionOf<Web>
   readonly token: string
   readonly webs: readonly [Web, Web]
@@ -103,7 +103,7 @@ interface Scene {
 interface Habit {
   /** How often: each habit is asked in turn whether it is its turn. */
   readonly until: number
-  readonly act: (scene: Scene) => Promise<unknown>
+  readonly act: (scene: DemoScene) => Promise<unknown>
 }
 
 const browse: Habit = {

@@ -1,5 +1,5 @@
 import { isFieldwiseError } from 'fieldwise'
-import type { Fleet, Readiness, ServerSeen } from './frame.js'
+import type { FleetFrame, Readiness, ServerSeen } from './frame.js'
 import type { Probe, Probed } from './probe.js'
 import type { Traffic } from './servers-seen.js'
 
@@ -14,7 +14,7 @@ export interface FleetSources {
   readonly probe: Probe | undefined
   readonly sessions: Checkable | undefined
   /** What a share is a share of. Where no session can be seen, the items that servers hold stand for them. */
-  readonly sharesOf: Fleet['sharesOf']
+  readonly sharesOf: FleetFrame['sharesOf']
 }
 
 /**
@@ -35,7 +35,7 @@ export class FleetWatch {
     this.#probed = sources.probe?.unasked() ?? []
   }
 
-  fleet(traffic: ReadonlyMap<string, Traffic>, sessions: ReadonlyMap<string, number>): Fleet {
+  fleet(traffic: ReadonlyMap<string, Traffic>, sessions: ReadonlyMap<string, number>): FleetFrame {
     const isDue = this.#monotonic() - this.#asked >= pause
     if (isDue && !this.#isAsking) void this.ask()
     const { sharesOf } = this.#sources

@@ -16,7 +16,7 @@ export interface Frame {
   readonly latest: readonly WriteSeen[]
   /** The sessions that were used last, newest session first. */
   readonly sessions: readonly SessionSeen[]
-  readonly fleet: Fleet
+  readonly fleet: FleetFrame
 }
 
 /** Whose events these are. */
@@ -80,7 +80,7 @@ export interface SessionSeen {
   readonly store: string
   readonly prefix: string
   readonly server: string | undefined
-  readonly state: SessionState
+  readonly state: SeenState
   readonly firstSeen: number
   readonly lastSeen: number
   readonly operations: number
@@ -91,7 +91,7 @@ export interface SessionSeen {
   readonly fields: readonly FieldSeen[]
 }
 
-export type SessionState = 'live' | 'ended' | 'lost'
+export type SeenState = 'live' | 'ended' | 'lost'
 
 export interface FieldSeen {
   readonly field: string
@@ -102,7 +102,7 @@ export interface FieldSeen {
   readonly lastWrite: number
 }
 
-export interface Fleet {
+export interface FleetFrame {
   /** What a share is a share of. */
   readonly sharesOf: 'sessions' | 'items'
   readonly servers: readonly ServerSeen[]

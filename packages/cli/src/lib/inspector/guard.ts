@@ -25,13 +25,13 @@ export interface Asker {
   readonly mode: string | undefined
 }
 
-export interface Refusal {
+export interface Denial {
   readonly status: 403 | 405
   readonly says: string
 }
 
 /** Undefined for whoever may look. */
-export function refusalOf(asker: Asker, { hosts, remote }: Guard): Refusal | undefined {
+export function refusalOf(asker: Asker, { hosts, remote }: Guard): Denial | undefined {
   if (asker.method !== 'GET' && asker.method !== 'HEAD') return { status: 405, says: 'There is nothing to change here.' }
   if (!remote && !isFromHere(asker)) {
     return {

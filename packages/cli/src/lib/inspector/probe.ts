@@ -2,7 +2,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { type MemcachedOptions, type ServerConfig, type Servers, serversOf } from '@fieldwise/memcached/servers'
 import { addressOf } from '../address.js'
 import { BinaryClient } from '../wire/binary-client.js'
-import type { MemcachedClient, Stats } from '../wire/memcached-client.js'
+import type { MemcachedClient, StatsMap } from '../wire/memcached-client.js'
 import { TextClient } from '../wire/text-client.js'
 import { Wire, WireFailure } from '../wire/wire.js'
 import type { Health, ServerStats } from './frame.js'
@@ -49,7 +49,7 @@ export class Probe {
     }
   }
 
-  async #statsOf({ address, connectTimeout }: ServerConfig): Promise<Stats> {
+  async #statsOf({ address, connectTimeout }: ServerConfig): Promise<StatsMap> {
     using wire = await Wire.open({ address, timeout: connectTimeout, tls: tlsOf(this.#options) })
     const client: MemcachedClient = this.#options.protocol === 'meta' ? new TextClient(wire) : new BinaryClient(wire)
     const { username, password } = this.#options
@@ -77,7 +77,7 @@ function tlsOf(options: MemcachedOptions): ConnectionOptions | undefined {
   return options.tls === true ? {} : options.tls
 }
 
-function serverStats(stats: Stats): Omit<ServerStats, 'commandsPerSecond'> {
+function serverStats(stats: StatsMap): Omit<ServerStats, 'commandsPerSecond'> {
   const number = (name: string) => Number(stats.get(name) ?? 0)
   return {
     version: stats.get('version') ?? 'unknown',

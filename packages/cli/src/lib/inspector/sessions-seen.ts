@@ -1,10 +1,10 @@
 import type { FieldEvent, SessionEvent, WriteEvent } from 'fieldwise'
-import type { FieldSeen, SessionSeen, SessionState } from './frame.js'
+import type { FieldSeen, SeenState, SessionSeen } from './frame.js'
 import { labelOf } from './servers-seen.js'
 
 /** The sessions that were used last. One more makes room for itself: the one that was not used for the longest is forgotten. */
 export class SessionsSeen {
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<string, SeenEntry>()
   readonly #most: number
   #count = 0
 
@@ -40,7 +40,7 @@ export class SessionsSeen {
   }
 
   /** Whether that is news: several calls may find the same session lost. */
-  became(state: SessionState, event: SessionEvent, now: number): boolean {
+  became(state: SeenState, event: SessionEvent, now: number): boolean {
     const entry = this.#find(event, now)
     if (entry?.state === state) return false
     if (entry !== undefined) entry.state = state
@@ -64,7 +64,7 @@ export class SessionsSeen {
       .sort((one, other) => other.firstSeen - one.firstSeen || (one.key < other.key ? -1 : 1))
   }
 
-  #find(event: SessionEvent, now: number): Entry | undefined {
+  #find(event: SessionEvent, now: number): SeenEntry | undefined {
     if (event.sid === undefined) return undefined
     const key = `${event.store} ${event.prefix}${event.sid}`
     const entry = this.#entries.get(key) ?? this.#begin(key, event.sid, event, now)
@@ -75,17 +75,17 @@ export class SessionsSeen {
     return entry
   }
 
-  #begin(key: string, sid: string, event: SessionEvent, now: number): Entry {
+  #begin(key: string, sid: string, event: SessionEvent, now: number): SeenEntry {
     this.#count++
     const [longestUnused] = this.#entries.keys()
     if (this.#entries.size >= this.#most && longestUnused !== undefined) this.#entries.delete(longestUnused)
-    return new Entry(key, sid, event, now)
+    return new SeenEntry(key, sid, event, now)
   }
 }
 
-class Entry {
+class SeenEntry {
   readonly label: string
-  state: SessionState = 'live'
+  state: SeenState = 'live'
   operations = 0
   conflicts = 0
   forged = 0

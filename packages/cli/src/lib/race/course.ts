@@ -15,7 +15,7 @@ export interface Course {
 }
 
 /** What one worker does. */
-export interface Order {
+export interface RaceOrder {
   readonly course: Course
   readonly side: Side
   readonly increments: number

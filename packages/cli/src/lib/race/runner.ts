@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Progress } from './course.js'
-import type { Order } from './worker.js'
+import type { RaceOrder } from './worker.js'
 
 /** One worker of a race, seen from the race. */
 export class Runner {
@@ -13,7 +13,7 @@ export class Runner {
   progress: Progress = { acknowledged: 0, failed: 0 }
   readonly #worker: Worker
 
-  constructor(order: Order, signal: AbortSignal, onProgress: () => void) {
+  constructor(order: RaceOrder, signal: AbortSignal, onProgress: () => void) {
     signal.throwIfAborted()
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: order })
     this.done = this.#untilDone(signal)

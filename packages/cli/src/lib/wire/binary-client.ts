@@ -1,4 +1,4 @@
-import type { MemcachedClient, Stats } from './memcached-client.js'
+import type { MemcachedClient, StatsMap } from './memcached-client.js'
 import { type Take, type Wire, WireFailure } from './wire.js'
 
 /** memcached's binary protocol (protocol_binary.h). */
@@ -13,7 +13,7 @@ export class BinaryClient implements MemcachedClient {
     return (await this.#ask(request(opcodes.version))).value
   }
 
-  async stats(group = ''): Promise<Stats> {
+  async stats(group = ''): Promise<StatsMap> {
     const stats = new Map<string, string>()
     // The last one has no key.
     for (let reply = await this.#ask(request(opcodes.stat, group)); reply.key !== ''; reply = await this.#ask('')) {
@@ -34,7 +34,7 @@ export class BinaryClient implements MemcachedClient {
     return status === authenticationNeeded
   }
 
-  #ask(bytes: Buffer | ''): Promise<Reply> {
+  #ask(bytes: Buffer | ''): Promise<BinaryReply> {
     return this.#wire.ask(bytes, oneReply)
   }
 }
@@ -47,7 +47,7 @@ export async function speaksBinary(wire: Wire): Promise<boolean> {
   )
 }
 
-interface Reply {
+interface BinaryReply {
   readonly status: number
   readonly key: string
   readonly value: string
@@ -68,7 +68,7 @@ function request(opcode: number, key = '', value = ''): Buffer {
   return Buffer.concat([head, body])
 }
 
-const oneReply: Take<Reply> = (bytes) => {
+const oneReply: Take<BinaryReply> = (bytes) => {
   if (bytes.length > 0 && bytes[0] !== replyMagic) throw new WireFailure('closed', bytes.toString('latin1', 0, 64))
   if (bytes.length < headLength || bytes.length < headLength + bytes.readUInt32BE(8)) return undefined
   const keyAt = headLength + (bytes[4] as number)

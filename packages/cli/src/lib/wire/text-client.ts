@@ -1,4 +1,4 @@
-import type { MemcachedClient, Stats } from './memcached-client.js'
+import type { MemcachedClient, StatsMap } from './memcached-client.js'
 import { type Take, type Wire, WireFailure } from './wire.js'
 
 /** memcached's text protocol (protocol.txt). */
@@ -15,7 +15,7 @@ export class TextClient implements MemcachedClient {
     return line.slice('VERSION '.length)
   }
 
-  async stats(group?: string): Promise<Stats> {
+  async stats(group?: string): Promise<StatsMap> {
     const text = await this.#wire.ask(group === undefined ? 'stats\r\n' : `stats ${group}\r\n`, statsText)
     return new Map([...text.matchAll(/^STAT (\S+) (.*)$/gm)].map((match) => [match[1] as string, match[2] as string]))
   }

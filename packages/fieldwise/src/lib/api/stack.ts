@@ -2,7 +2,7 @@ import { FieldwiseError } from './errors.js'
 
 /** A function that users call. */
 // biome-ignore lint/complexity/noBannedTypes: as `Error.captureStackTrace` takes it
-export type Entry = Function
+export type PublicFunction = Function
 
 /**
  * Runs the work of a public function. The stack of an error of ours that it throws begins where `entry` was called: on the caller's line, and
@@ -13,7 +13,7 @@ export type Entry = Function
  *   return fromCaller(resumeVisitor, () => sessions.resume(token))
  * }
  */
-export function fromCaller<T>(entry: Entry, work: () => T): T {
+export function fromCaller<T>(entry: PublicFunction, work: () => T): T {
   try {
     return work()
   } catch (error) {
@@ -22,13 +22,13 @@ export function fromCaller<T>(entry: Entry, work: () => T): T {
 }
 
 /** Gives `error` back; if it is one of ours, with the stack of whoever called `entry`, which is running. */
-export function calledAt<E>(error: E, entry: Entry): E {
+export function calledAt<E>(error: E, entry: PublicFunction): E {
   if (error instanceof FieldwiseError) beginBelow(error, entry)
   return error
 }
 
 /** Both ends of a promise that a public method has returned. */
-export interface Outcome {
+export interface PromiseEnds {
   resolve(outcome: PromiseLike<never>): void
   reject(error: unknown): void
 }
@@ -37,7 +37,7 @@ export interface Outcome {
  * Rejects the promise that `entry` has returned, or is about to. The stack of an error of ours begins where `entry` was called, while that
  * is on the stack, and later where the promise is awaited.
  */
-export function rejectAtCaller(error: unknown, entry: Entry, outcome: Outcome): void {
+export function rejectAtCaller(error: unknown, entry: PublicFunction, outcome: PromiseEnds): void {
   if (!(error instanceof FieldwiseError) || beginBelow(error, entry)) outcome.reject(error)
   else rejectWhereAwaited(error, outcome)
 }
@@ -46,7 +46,7 @@ export function rejectAtCaller(error: unknown, entry: Entry, outcome: Outcome): 
  * V8 finds who awaits a promise from a reaction that leads to that promise. One is made here, when the call has failed: nothing needs to
  * be noted for it while a call is under way, and one that succeeds pays nothing.
  */
-function rejectWhereAwaited(error: FieldwiseError, { resolve }: Outcome): void {
+function rejectWhereAwaited(error: FieldwiseError, { resolve }: PromiseEnds): void {
   let begin: () => void = () => {}
   const beginning = new Promise<void>((settle) => {
     begin = settle
@@ -61,7 +61,7 @@ function rejectWhereAwaited(error: FieldwiseError, { resolve }: Outcome): void {
 }
 
 /** False where nobody is found below `entry`: the stack stays that of the place where the error was made. */
-function beginBelow(error: FieldwiseError, entry: Entry): boolean {
+function beginBelow(error: FieldwiseError, entry: PublicFunction): boolean {
   const probe = { stack: '' }
   Error.captureStackTrace(probe, entry)
   const lines = String(probe.stack).split('\n')

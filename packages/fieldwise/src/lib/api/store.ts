@@ -29,7 +29,7 @@ export interface Store {
    * The id of a session that is found by `uuid` alone, because its label is kept nowhere: the same in every process with the same servers,
    * whichever of them answer. A store without it gives the same id by `place` always.
    */
-  home?(uuid: string): string
+  placeById?(uuid: string): string
 
   /** Whether a session of this id could live here: its label names a server of this store. Costs no I/O. */
   holds(sid: string): boolean

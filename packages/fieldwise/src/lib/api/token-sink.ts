@@ -1,5 +1,5 @@
 /** What an adapter of a web framework does for the session of one request. */
-export interface SessionHost {
+export interface TokenSink {
   /**
    * How many milliseconds ago the request arrived, for an adapter that asks for the session when it is first used. What its token meant
    * is judged as of then (T2). Without it: no time ago.

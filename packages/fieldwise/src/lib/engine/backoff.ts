@@ -1,24 +1,24 @@
-import type { Core, Deadline } from './context.js'
+import type { Context, Deadline } from './context.js'
 
 /** Waits between the attempts of one call: a little and at random at first, twice as long each time, never past its deadline. */
-export class Patience {
-  readonly #core: Core
+export class Backoff {
+  readonly #context: Context
   readonly #deadline: Deadline
   #pauses = 0
 
-  constructor(core: Core, deadline: Deadline) {
-    this.#core = core
+  constructor(context: Context, deadline: Deadline) {
+    this.#context = context
     this.#deadline = deadline
   }
 
   /** Waits before the next attempt. False when there is no time for one. */
   async pause(): Promise<boolean> {
-    const { runtime } = this.#core
-    const left = this.#deadline - runtime.running()
+    const { environment } = this.#context
+    const left = this.#deadline - environment.running()
     if (left <= 0) return false
     const ceiling = Math.min(longestPause, firstPause * 2 ** this.#pauses++)
-    await runtime.sleep(Math.min(left, ceiling * runtime.random()))
-    return runtime.running() < this.#deadline
+    await environment.sleep(Math.min(left, ceiling * environment.random()))
+    return environment.running() < this.#deadline
   }
 }
 

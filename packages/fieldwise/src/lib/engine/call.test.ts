@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { systemRuntime } from '../environment/environment.js'
+import { systemEnvironment } from '../environment/environment.js'
 import { type Call, type Operation, perform, performAsync } from './call.js'
-import { Activity } from './calls-in-flight.js'
+import { CallsInFlight } from './calls-in-flight.js'
 import type { Engine } from './engine.js'
 import { Telemetry } from './telemetry.js'
 
@@ -10,11 +10,11 @@ const operation: Operation = { name: 'check', fields: [], subject: { sid: undefi
 
 let engine: Engine
 let telemetry: Telemetry
-let activity: Activity
+let activity: CallsInFlight
 beforeEach(() => {
-  activity = new Activity()
+  activity = new CallsInFlight()
   telemetry = new Telemetry('a store', '')
-  engine = { activity, core: { runtime: systemRuntime, telemetry } } as unknown as Engine
+  engine = { activity, core: { runtime: systemEnvironment, telemetry } } as unknown as Engine
 })
 
 describe('the first end of a call', () => {

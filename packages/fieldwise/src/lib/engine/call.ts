@@ -4,7 +4,7 @@ import type { OperationName } from '../api/events.js'
 import { assertCallOptions } from '../api/options.js'
 import { ownError } from '../api/own-error.js'
 import type { OperationOptions } from '../api/session.js'
-import { calledAt, type Entry, fromCaller, rejectAtCaller } from '../api/stack.js'
+import { calledAt, fromCaller, type PublicFunction, rejectAtCaller } from '../api/stack.js'
 import type { Engine } from './engine.js'
 import type { Receiver } from './receiver.js'
 import { disobey, obey } from './signals.js'
@@ -14,7 +14,7 @@ export interface Operation {
   readonly name: OperationName
   readonly fields: readonly string[]
   /** The method that was called. */
-  readonly entry: Entry
+  readonly entry: PublicFunction
   /** Whose session it is, as far as that is known when it ends. */
   readonly subject: { readonly sid: string | undefined }
 }
@@ -27,7 +27,7 @@ export function perform<T>(
   work: (call: Call<T>) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    if (engine.activity.isClosed) throw calledAt(new ClosedError('The store of these sessions'), operation.entry)
+    if (engine.calls.isClosed) throw calledAt(new ClosedError('The store of these sessions'), operation.entry)
     if (options !== undefined) admit(operation, options)
     const call = new Call(engine, operation, resolve, reject)
     try {
@@ -80,10 +80,10 @@ export class Call<T> implements Receiver<T> {
     this.#operation = operation
     this.#resolve = resolve
     this.#reject = reject
-    this.#context = engine.core.telemetry.isWatched ? new AsyncResource('fieldwise') : undefined
-    this.started = engine.core.runtime.running()
-    this.#startedAt = engine.core.runtime.monotonic()
-    engine.activity.enter()
+    this.#context = engine.context.telemetry.isWatched ? new AsyncResource('fieldwise') : undefined
+    this.started = engine.context.environment.running()
+    this.#startedAt = engine.context.environment.monotonic()
+    engine.calls.enter()
   }
 
   get isOver(): boolean {
@@ -119,14 +119,14 @@ export class Call<T> implements Receiver<T> {
   #end(error: unknown): void {
     this.#isOver = true
     if (this.#signal) disobey(this.#signal, this)
-    this.#engine.activity.leave()
+    this.#engine.calls.leave()
     if (this.#context) this.#context.runInAsyncScope(() => this.#tell(error))
     else this.#tell(error)
   }
 
   #tell(error: unknown): void {
-    const { telemetry, runtime } = this.#engine.core
+    const { telemetry, environment } = this.#engine.context
     const { name, fields, subject } = this.#operation
-    telemetry.ended(name, subject.sid, fields, this.#startedAt, runtime.monotonic(), error)
+    telemetry.ended(name, subject.sid, fields, this.#startedAt, environment.monotonic(), error)
   }
 }

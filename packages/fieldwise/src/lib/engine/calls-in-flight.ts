@@ -1,5 +1,5 @@
 /** Counts the calls that are under way, so that closing can wait for them. */
-export class Activity {
+export class CallsInFlight {
   #count = 0
   #isClosed = false
   #waiting: (() => void)[] = []

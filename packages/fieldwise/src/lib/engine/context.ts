@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from '../api/errors.js'
 import type { Flight, Store, StoreRequest } from '../api/store.js'
-import type { Runtime } from '../environment/environment.js'
+import type { Environment } from '../environment/environment.js'
 import type { Keys } from '../format/keys.js'
 import type { Sealer } from '../format/sealing.js'
 import type { WriteIds } from '../format/write-ids.js'
@@ -9,9 +9,9 @@ import type { Lifetime } from './lifetime.js'
 import type { Telemetry } from './telemetry.js'
 
 /** What every part of one `createSessions` works with. */
-export interface Core {
+export interface Context {
   readonly store: Store
-  readonly runtime: Runtime
+  readonly environment: Environment
   readonly schema: CompiledSchema
   readonly sealer: Sealer
   readonly keys: Keys
@@ -25,7 +25,7 @@ export interface Settings {
   readonly lifetime: Lifetime
   readonly attempts: number
   /** How long one writing call may take. */
-  readonly patience: number
+  readonly retryDeadline: number
   /** A field's own life from its last write; undefined is as long as the session. */
   expires(field: string): number | undefined
   /** Whether an evicted item of this field means "unset" instead of the end of the session. */
@@ -36,18 +36,18 @@ export interface Settings {
 export type Deadline = number
 
 /** The deadline of a call that only reads. */
-export function readDeadline(core: Core, started = core.runtime.running()): Deadline {
-  return started + core.store.traits.timeout
+export function readDeadline(context: Context, started = context.environment.running()): Deadline {
+  return started + context.store.traits.timeout
 }
 
 /** The deadline of a call that writes. */
-export function writeDeadline(core: Core, started = core.runtime.running()): Deadline {
-  return started + core.settings.patience
+export function writeDeadline(context: Context, started = context.environment.running()): Deadline {
+  return started + context.settings.retryDeadline
 }
 
 /** The longest that one call can still be sending: its patience, and the flight in which it ends. */
-export function longestCall(core: Core): number {
-  return core.settings.patience + core.store.traits.timeout
+export function longestCall(context: Context): number {
+  return context.settings.retryDeadline + context.store.traits.timeout
 }
 
 /**
@@ -55,18 +55,18 @@ export function longestCall(core: Core): number {
  * connection that others use too; a call with less time left stops waiting earlier, and its answers are then `open`.
  */
 export function send(
-  core: Core,
+  context: Context,
   sid: string,
   requests: readonly StoreRequest[],
   deadline: Deadline,
-  now = core.runtime.running(),
+  now = context.environment.running(),
 ): Promise<Flight> {
   if (now >= deadline)
     return Promise.resolve({ answers: requests.map(() => ({ result: 'unsent', error: late() })), at: Number.NaN })
-  const limit = now + core.store.traits.timeout
-  const flight = core.telemetry.flew(sid, requests.length, core.store.flight(sid, requests, limit))
+  const limit = now + context.store.traits.timeout
+  const flight = context.telemetry.flew(sid, requests.length, context.store.flight(sid, requests, limit))
   if (limit - deadline < tolerance) return flight
-  const givenUp = core.runtime
+  const givenUp = context.environment
     .sleep(deadline - now, true)
     .then((): Flight => ({ answers: requests.map(() => ({ result: 'open', error: late() })), at: Number.NaN }))
   return Promise.race([flight, givenUp])

@@ -1,15 +1,15 @@
-import type { Runtime } from '../environment/environment.js'
+import type { Environment } from '../environment/environment.js'
 import type { Deadline } from './context.js'
 
 /** Ends what is still waiting for its turn when its deadline comes (W9). One timer serves all that wait, and keeps no process alive. */
-export class Watch<T extends { readonly deadline: Deadline }> {
-  readonly #runtime: Runtime
+export class DeadlineWatch<T extends { readonly deadline: Deadline }> {
+  readonly #environment: Environment
   readonly #expire: (one: T) => void
   readonly #waiting = new Set<T>()
   #wakeAt: Deadline = Number.POSITIVE_INFINITY
 
-  constructor(runtime: Runtime, expire: (one: T) => void) {
-    this.#runtime = runtime
+  constructor(environment: Environment, expire: (one: T) => void) {
+    this.#environment = environment
     this.#expire = expire
   }
 
@@ -25,7 +25,7 @@ export class Watch<T extends { readonly deadline: Deadline }> {
 
   async #sleepUntil(deadline: Deadline): Promise<void> {
     this.#wakeAt = deadline
-    await this.#runtime.sleep(Math.max(0, deadline - this.#runtime.running()), true)
+    await this.#environment.sleep(Math.max(0, deadline - this.#environment.running()), true)
     // One with an earlier deadline has come since; it has its own waking.
     if (this.#wakeAt !== deadline) return
     this.#wakeAt = Number.POSITIVE_INFINITY
@@ -33,7 +33,7 @@ export class Watch<T extends { readonly deadline: Deadline }> {
   }
 
   #expireLate(): void {
-    const now = this.#runtime.running()
+    const now = this.#environment.running()
     let next = Number.POSITIVE_INFINITY
     for (const one of this.#waiting) {
       if (one.deadline > now) {

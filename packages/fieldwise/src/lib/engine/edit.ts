@@ -2,7 +2,7 @@ import type { Version } from '../api/store.js'
 import type { Header } from '../format/header.js'
 import type { Item } from '../format/item.js'
 import type { Deadline } from './context.js'
-import type { Reading } from './reader.js'
+import type { Snapshot } from './reader.js'
 import type { Receiver } from './receiver.js'
 
 /** One caller's change of one field, waiting to be written. */
@@ -13,9 +13,9 @@ export class Edit {
   /** Does not look at the value before, so that it can be written without reading. */
   readonly isBlind: boolean
   /** The reading with which this very call opened its session: what it found may be built on as if it had been read for this change. */
-  opening: Reading | undefined
+  opening: Snapshot | undefined
   /** What the last write of this field by its request has left. */
-  recent: Left | undefined
+  lastWrite: LastWrite | undefined
   author: Author | undefined
   readonly #change: (json: string | undefined) => string | undefined
   readonly #call: { readonly isOver: boolean } | undefined
@@ -52,11 +52,11 @@ export class Edit {
   }
 
   /** Whether it may be made over what was read. */
-  mayFollow(reading: Reading): boolean {
-    return this.author?.admits(reading) !== false
+  mayFollow(snapshot: Snapshot): boolean {
+    return this.author?.admits(snapshot) !== false
   }
 
-  done(stored: Stored): void {
+  done(stored: WriteOutcome): void {
     if (this.isSettled) return
     this.#hasEnded = true
     this.author?.succeed(stored)
@@ -70,22 +70,22 @@ export class Edit {
 }
 
 /** Whose change it is, and who is told how it ends. */
-export interface Author extends Receiver<Stored> {
+export interface Author extends Receiver<WriteOutcome> {
   /** The header as the author has seen it lately; undefined where the author's token may have been cut off since (T5). */
   readonly known: Header | undefined
   /** Whether the author's token is still good for what was read (T5). */
-  admits(reading: Reading): boolean
+  admits(snapshot: Snapshot): boolean
 }
 
 /** How a change is stored. */
-export interface Stored {
+export interface WriteOutcome {
   /** What was last seen of the session, this change included. */
-  readonly reading: Reading
-  readonly left: Left | undefined
+  readonly reading: Snapshot
+  readonly left: LastWrite | undefined
 }
 
 /** What a write has left: good for the next change of the field to try without reading, which only its version makes safe. */
-export interface Left {
+export interface LastWrite {
   readonly field: string
   readonly key: string
   readonly item: Item
@@ -93,6 +93,6 @@ export interface Left {
   /** The header as it was seen then. */
   readonly header: Header
   /** The server's time when it was seen, and the monotonic clock then. */
-  readonly at: number
-  readonly heard: number
+  readonly serverTime: number
+  readonly readAt: number
 }

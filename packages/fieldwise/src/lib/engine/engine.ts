@@ -1,5 +1,5 @@
-import { Activity } from './calls-in-flight.js'
-import type { Core } from './context.js'
+import { CallsInFlight } from './calls-in-flight.js'
+import type { Context } from './context.js'
 import { FieldWriter } from './field-writer.js'
 import { Headers } from './headers.js'
 import { Reader } from './reader.js'
@@ -7,24 +7,24 @@ import { Renewals } from './renewals.js'
 
 /** The working parts of one `createSessions`. */
 export interface Engine {
-  readonly core: Core
+  readonly context: Context
   readonly reader: Reader
   readonly headers: Headers
   readonly writer: FieldWriter
   readonly renewals: Renewals
-  readonly activity: Activity
+  readonly calls: CallsInFlight
 }
 
-export function createEngine(core: Core): Engine {
-  const activity = new Activity()
-  const reader = new Reader(core)
-  const headers = new Headers(core, reader)
+export function createEngine(context: Context): Engine {
+  const activity = new CallsInFlight()
+  const reader = new Reader(context)
+  const headers = new Headers(context, reader)
   return {
-    core,
+    context: context,
     reader,
     headers,
-    writer: new FieldWriter(core, reader, headers),
-    renewals: new Renewals(core, reader, headers, activity),
-    activity,
+    writer: new FieldWriter(context, reader, headers),
+    renewals: new Renewals(context, reader, headers, activity),
+    calls: activity,
   }
 }

@@ -175,10 +175,10 @@ describe('the first change of a request', () => {
     for (let hops = 0; hops < 40; hops++) {
       web.store.holding = true
       const first = web.sessions.resume(session.token as string).update('visits', (visits) => visits)
-      const reading = await world.next(web, 'get visits')
-      await reading.step()
+      const snapshot = await world.next(web, 'get visits')
+      await snapshot.step()
       const acknowledged = await there.increment('visits')
-      const landing = reading.deliver()
+      const landing = snapshot.deliver()
       for (let hop = 0; hop < hops; hop++) await Promise.resolve()
       const second = session.update('visits', (visits) => visits)
       await landing
@@ -194,9 +194,9 @@ describe('the first change of a request', () => {
       code: 'STORE_UNAVAILABLE',
       message: 'This change had to wait for others of its field, and its time ran out before it was sent',
     })
-    const reading = await world.next(web, 'get visits')
+    const snapshot = await world.next(web, 'get visits')
     await world.time.advance(2_000)
-    await reading.deliver()
+    await snapshot.deliver()
     await outcome
     expect(writes()).toEqual([])
   })

@@ -11,74 +11,74 @@ import type { StoreAnswer, StoreRequest, Version } from '../api/store.js'
 import type { Header } from '../format/header.js'
 import { earlierWrites, encodeItem, type Item, itemSize, living, remembers, remembersAllSince } from '../format/item.js'
 import { type Birth, sameWrite, type WriteId } from '../format/write-ids.js'
-import { Patience } from './backoff.js'
-import { type Core, type Deadline, longestCall, readDeadline, send } from './context.js'
-import { Watch } from './deadline-watch.js'
-import type { Edit, Left } from './edit.js'
+import { Backoff } from './backoff.js'
+import { type Context, type Deadline, longestCall, readDeadline, send } from './context.js'
+import { DeadlineWatch } from './deadline-watch.js'
+import type { Edit, LastWrite } from './edit.js'
 import { afterOpen, type Headers } from './headers.js'
 import { fieldLife, idleOfFields } from './lifetime.js'
-import { asItIs, EndOfSession, headerIn, itemIn, type Reader, type Reading, type Written } from './reader.js'
-import { type Lane, Lanes } from './write-queues.js'
+import { asItIs, EndOfSession, headerIn, itemIn, type Reader, type Snapshot, type Written } from './reader.js'
+import { type WriteQueue, WriteQueues } from './write-queues.js'
 
 /**
  * Writes fields. A process has at most one write of a field under way; the edits that wait meanwhile are combined: they run in order
  * over one read and go out as one compare-and-swap.
  */
 export class FieldWriter {
-  readonly #core: Core
+  readonly #context: Context
   readonly #reader: Reader
   readonly #headers: Headers
-  readonly #lanes = new Lanes()
+  readonly #queues = new WriteQueues()
   /** Over the edits that wait behind a write of their field. */
-  readonly #watch: Watch<Edit>
+  readonly #watch: DeadlineWatch<Edit>
 
-  constructor(core: Core, reader: Reader, headers: Headers) {
-    this.#core = core
+  constructor(context: Context, reader: Reader, headers: Headers) {
+    this.#context = context
     this.#reader = reader
     this.#headers = headers
-    this.#watch = new Watch(core.runtime, (edit) => edit.fail(waitedTooLong()))
+    this.#watch = new DeadlineWatch(context.environment, (edit) => edit.fail(waitedTooLong()))
   }
 
   /** Takes an edit of a session whose token was verified. How it ends is told to the edit. */
   submit(sid: string, edit: Edit): void {
-    const lane = this.#lanes.of(sid, edit.recent?.key ?? this.#reader.fieldKey(sid, edit.field))
-    lane.waiting.push(edit)
-    if (lane.isBusy) this.#watch.add(edit)
-    else void this.#drive(lane)
+    const queue = this.#queues.of(sid, edit.lastWrite?.key ?? this.#reader.fieldKey(sid, edit.field))
+    queue.waiting.push(edit)
+    if (queue.isBusy) this.#watch.add(edit)
+    else void this.#drive(queue)
   }
 
-  async #drive(lane: Lane): Promise<void> {
-    lane.isBusy = true
+  async #drive(queue: WriteQueue): Promise<void> {
+    queue.isBusy = true
     // Edits of one tick are combined.
     await undefined
-    const write = this.#writeOf(lane)
+    const write = this.#writeOf(queue)
     await write.begin()
-    if (!lane.rest()) await this.#goOn(lane, write)
+    if (!queue.rest()) await this.#goOn(queue, write)
   }
 
   /** Writes what has come to wait, as long as there is something. */
-  async #goOn(lane: Lane, first: FieldWrite): Promise<void> {
-    const { runtime } = this.#core
+  async #goOn(queue: WriteQueue, first: FieldWrite): Promise<void> {
+    const { environment } = this.#context
     let write = first
     let wariness = 0
-    let turnEnds = runtime.monotonic() + turn
+    let turnEnds = environment.monotonic() + turn
     do {
-      if (runtime.monotonic() >= turnEnds) {
-        await runtime.sleep(breather)
-        turnEnds = runtime.monotonic() + turn
+      if (environment.monotonic() >= turnEnds) {
+        await environment.sleep(breather)
+        turnEnds = environment.monotonic() + turn
       }
       // Where others write too, what this process has left there is mostly gone, and trying costs a round trip.
       wariness = write.wasBeaten ? longestWariness : Math.max(0, wariness - 1)
       const left = wariness === 0 ? write.left : undefined
-      write = this.#writeOf(lane)
+      write = this.#writeOf(queue)
       await write.goOn(left)
-    } while (!lane.rest())
+    } while (!queue.rest())
   }
 
-  #writeOf(lane: Lane): FieldWrite {
-    const edits = lane.waiting.splice(0)
+  #writeOf(queue: WriteQueue): FieldWrite {
+    const edits = queue.waiting.splice(0)
     for (const edit of edits) this.#watch.remove(edit)
-    return new FieldWrite(this.#core, this.#reader, this.#headers, lane.sid, lane.key, edits)
+    return new FieldWrite(this.#context, this.#reader, this.#headers, queue.sid, queue.key, edits)
   }
 }
 
@@ -93,10 +93,10 @@ const breather = 2
 /** One combined write of one field, from its read to the answer for each of its edits. One write id serves all attempts (W8). */
 class FieldWrite {
   /** For the next write of the field to try without reading. */
-  left: Left | undefined
+  left: LastWrite | undefined
   /** Somebody else was first, at least once. */
   wasBeaten = false
-  readonly #core: Core
+  readonly #context: Context
   readonly #reader: Reader
   readonly #headers: Headers
   readonly #sid: string
@@ -108,30 +108,30 @@ class FieldWrite {
   #open: OpenAttempt | undefined
   #attempts = 0
 
-  constructor(core: Core, reader: Reader, headers: Headers, sid: string, key: string, edits: Edit[]) {
-    this.#core = core
+  constructor(context: Context, reader: Reader, headers: Headers, sid: string, key: string, edits: Edit[]) {
+    this.#context = context
     this.#reader = reader
     this.#headers = headers
     this.#sid = sid
     this.#key = key
     this.#edits = edits
     this.#field = (edits[0] as Edit).field
-    this.#id = core.ids.next()
+    this.#id = context.ids.next()
   }
 
   /** The first write of its lane: its edits may bring readings of their own. */
   begin(): Promise<void> {
     const opening = commonOpening(this.#edits)
-    return this.#run(opening ? undefined : this.#edits.findLast((edit) => edit.recent)?.recent, opening)
+    return this.#run(opening ? undefined : this.#edits.findLast((edit) => edit.lastWrite)?.lastWrite, opening)
   }
 
   /** A write behind another one of its lane. */
-  goOn(left: Left | undefined): Promise<void> {
+  goOn(left: LastWrite | undefined): Promise<void> {
     return this.#run(left, undefined)
   }
 
   /** Never rejects: every edit is told how it ends. */
-  async #run(recent: Left | undefined, opening: Reading | undefined): Promise<void> {
+  async #run(recent: LastWrite | undefined, opening: Snapshot | undefined): Promise<void> {
     try {
       const first = opening ? undefined : this.#withoutReading(recent)
       if (first) {
@@ -141,31 +141,31 @@ class FieldWrite {
       }
       await this.#attemptAll(opening)
     } catch (error) {
-      this.#fail(error instanceof EndOfSession ? await this.#headers.endOver(error, readDeadline(this.#core)) : error)
+      this.#fail(error instanceof EndOfSession ? await this.#headers.endOver(error, readDeadline(this.#context)) : error)
     }
   }
 
   /** Attempts until every edit has its answer. `opening` saves the first reading. */
-  async #attemptAll(opening: Reading | undefined): Promise<void> {
+  async #attemptAll(opening: Snapshot | undefined): Promise<void> {
     let seen = opening
-    let patience: Patience | undefined
+    let backoff: Backoff | undefined
     while (this.#dropSettled()) {
-      const reading = seen ?? (await this.#read())
+      const snapshot = seen ?? (await this.#read())
       seen = undefined
-      if (reading !== undefined) {
-        const attempt = this.#attempt(reading)
+      if (snapshot !== undefined) {
+        const attempt = this.#attempt(snapshot)
         if (attempt === true || (await attempt)) return
       }
-      if (++this.#attempts >= this.#core.settings.attempts && !this.#open) throw this.#conflict()
-      this.#core.telemetry.retried()
-      patience ??= new Patience(this.#core, latest(this.#edits))
-      await patience.pause()
+      if (++this.#attempts >= this.#context.settings.attempts && !this.#open) throw this.#conflict()
+      this.#context.telemetry.retried()
+      backoff ??= new Backoff(this.#context, latest(this.#edits))
+      await backoff.pause()
     }
   }
 
   /** Drops the edits whose callers gave up, and ends those whose time is up. False when none is left. */
   #dropSettled(): boolean {
-    const now = this.#core.runtime.running()
+    const now = this.#context.environment.running()
     for (const edit of this.#edits) {
       if (now >= edit.deadline) edit.fail(this.#explain(this.#attempts === 0 ? waitedTooLong() : this.#conflict()))
     }
@@ -185,10 +185,10 @@ class FieldWrite {
   }
 
   /** Reads the field with its header. While an attempt is open, an outage is waited out: undefined says "try again". */
-  async #read(): Promise<Reading | undefined> {
+  async #read(): Promise<Snapshot | undefined> {
     const fields = [this.#field]
     const deadline = this.#deadline
-    const settle = (reading: Reading) => this.#reader.settle(reading, fields, deadline)
+    const settle = (snapshot: Snapshot) => this.#reader.settle(snapshot, fields, deadline)
     try {
       return await this.#reader.read(this.#sid, fields, deadline, settle)
     } catch (error) {
@@ -198,36 +198,37 @@ class FieldWrite {
   }
 
   /** One attempt over what was read. True when every edit has its answer. */
-  #attempt(reading: Reading): boolean | Promise<boolean> {
-    const header = headerIn(reading).value
-    const stored = this.#stored(reading)
+  #attempt(snapshot: Snapshot): boolean | Promise<boolean> {
+    const header = headerIn(snapshot).value
+    const stored = this.#stored(snapshot)
     if (this.#open) {
       const verdict = judge(this.#open, stored.item, this.#id)
-      if (verdict === 'applied') return this.#finishApplied(reading, header, stored, this.#open)
+      if (verdict === 'applied') return this.#finishApplied(snapshot, header, stored, this.#open)
       if (verdict === 'unknown') throw new OutcomeUnknownError(this.#what)
-      if (verdict === 'same') return this.#write(reading, header, stored, this.#over(header, stored, reading.at)(this.#open.json))
+      if (verdict === 'same')
+        return this.#write(snapshot, header, stored, this.#over(header, stored, snapshot.serverTime)(this.#open.json))
       this.#open = undefined
     }
-    this.#dropCutOff(reading)
-    const before = living(stored.item, reading.at)
-    const next = this.#over(header, stored, reading.at)
+    this.#dropCutOff(snapshot)
+    const before = living(stored.item, snapshot.serverTime)
+    const next = this.#over(header, stored, snapshot.serverTime)
     const json = this.#runEdits(before, next)
     if (this.#edits.length === 0) return true
-    if (this.#isNothingToDo(stored, before, json)) return this.#finishFound(reading, stored, reading.at)
-    return this.#write(reading, header, stored, next(json))
+    if (this.#isNothingToDo(stored, before, json)) return this.#finishFound(snapshot, stored, snapshot.serverTime)
+    return this.#write(snapshot, header, stored, next(json))
   }
 
   /** Fails the edits of those whose token is no good any more (T5). Not while an attempt is open: what may be stored is theirs too. */
-  #dropCutOff(reading: Reading): void {
-    for (const edit of this.#edits) if (!edit.mayFollow(reading)) edit.fail(new SessionGoneError('superseded'))
+  #dropCutOff(snapshot: Snapshot): void {
+    for (const edit of this.#edits) if (!edit.mayFollow(snapshot)) edit.fail(new SessionGoneError('superseded'))
     this.#keepUnsettled()
   }
 
   /** What is stored now. Bytes that cannot be read are for blind edits to replace, and an error for all others. */
-  #stored(reading: Reading): Stored {
-    const version = itemIn(reading, this.#field)?.version
+  #stored(snapshot: Snapshot): StoredItem {
+    const version = itemIn(snapshot, this.#field)?.version
     try {
-      return { item: this.#reader.item(reading, this.#field), version }
+      return { item: this.#reader.item(snapshot, this.#field), version }
     } catch (error) {
       if (this.#open || !isFieldwiseError(error, 'SEAL_BROKEN')) throw error
       for (const edit of this.#edits) if (!edit.isBlind) edit.fail(error)
@@ -254,35 +255,35 @@ class FieldWrite {
 
   /** Refused before sending: memcached deletes the old value of an item that grows too large. */
   #assertFits(item: Item): void {
-    const size = itemSize(item) + this.#core.sealer.overhead
+    const size = itemSize(item) + this.#context.sealer.overhead
     if (size > this.#largest) throw new ValueTooLargeError(this.#field, size, this.#largest)
   }
 
   get #largest(): number {
-    return this.#core.store.largestValue(this.#sid, this.#key.length)
+    return this.#context.store.largestValue(this.#sid, this.#key.length)
   }
 
-  #isNothingToDo(stored: Stored, before: string | undefined, json: string | undefined): boolean {
+  #isNothingToDo(stored: StoredItem, before: string | undefined, json: string | undefined): boolean {
     if (json !== before) return false
     // What cannot be read is not there, but has to make room for the tombstone.
     if (json === undefined) return stored.version === undefined || stored.item !== undefined
     // A field's own life runs from its last write, so that the same value is written again.
-    return this.#core.settings.expires(this.#field) === undefined
+    return this.#context.settings.expires(this.#field) === undefined
   }
 
-  async #write(reading: Reading, header: Header, stored: Stored, item: Item): Promise<boolean> {
+  async #write(snapshot: Snapshot, header: Header, stored: StoredItem, item: Item): Promise<boolean> {
     if (!header.manifest.has(this.#field)) this.#headers.assertFits(this.#sid, withField(header, this.#field, item.birth))
     const life = this.#life(header)
-    const until = reading.at + life
+    const until = snapshot.serverTime + life
     const { version } = stored
     const key = this.#key
     const value = this.#seal(item)
     const request: StoreRequest = version ? { op: 'replace', key, value, life, version } : { op: 'add', key, value, life }
-    const answer = (await send(this.#core, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer
+    const answer = (await send(this.#context, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer
     if (answer.result === 'stored') {
       this.#note(item, value)
-      this.#leave(reading, item, answer.version)
-      return this.#finish(reading, item, until)
+      this.#leave(snapshot, item, answer.version)
+      return this.#finish(snapshot, item, until)
     }
     if (answer.result === 'unsent' && !this.#open) throw answer.error
     if (answer.result === 'lost') return this.#settleLost(answer.error)
@@ -294,30 +295,31 @@ class FieldWrite {
 
   /** The item is gone instead of replaced (W11). A reading tells whether that ends the session; if not, nothing of this call was stored. */
   async #settleLost(error: FieldwiseError): Promise<never> {
-    const reading = await this.#read()
-    throw reading !== undefined && reading.header === undefined ? new SessionGoneError('destroyed') : error
+    const snapshot = await this.#read()
+    throw snapshot !== undefined && snapshot.header === undefined ? new SessionGoneError('destroyed') : error
   }
 
   #noteConflict(): void {
     this.wasBeaten = true
-    this.#core.telemetry.conflict(this.#sid, this.#field)
+    this.#context.telemetry.conflict(this.#sid, this.#field)
   }
 
   #note(item: Item, value: Buffer): void {
-    this.#core.telemetry.wrote(this.#sid, this.#field, value.length, item.json === undefined, this.#edits.length)
+    this.#context.telemetry.wrote(this.#sid, this.#field, value.length, item.json === undefined, this.#edits.length)
   }
 
   /** Remembers what is stored for the next write, where its version is known. */
-  #leave({ header, at, heard }: Reading, item: Item, version: Version | undefined): void {
-    if (header && version) this.left = { field: this.#field, key: this.#key, item, version, header: header.value, at, heard }
+  #leave({ header, serverTime: at, readAt: heard }: Snapshot, item: Item, version: Version | undefined): void {
+    if (header && version)
+      this.left = { field: this.#field, key: this.#key, item, version, header: header.value, serverTime: at, readAt: heard }
   }
 
   /** The item that would be stored next. A broken one counts as the one that the manifest lists. */
-  #over(header: Header, stored: Stored, at: number): (json: string | undefined) => Item {
+  #over(header: Header, stored: StoredItem, at: number): (json: string | undefined) => Item {
     const listed = stored.version || this.#mayBeAbsent ? header.manifest.get(this.#field) : undefined
-    const birth = stored.item?.birth ?? listed ?? this.#core.ids.birth()
+    const birth = stored.item?.birth ?? listed ?? this.#context.ids.birth()
     const earlier = stored.item ? earlierWrites(stored.item, this.#id, at) : []
-    const own = this.#core.settings.expires(this.#field)
+    const own = this.#context.settings.expires(this.#field)
     return (json) => {
       const deadline = own === undefined || json === undefined ? 0 : Math.ceil(at + own)
       return { id: this.#id, birth, earlier, deadline, json }
@@ -325,31 +327,31 @@ class FieldWrite {
   }
 
   /** It turned out that the attempt whose answer was lost was applied, when the header may have asked for a shorter life. */
-  async #finishApplied(reading: Reading, header: Header, stored: Stored, { by, until }: OpenAttempt): Promise<boolean> {
+  async #finishApplied(snapshot: Snapshot, header: Header, stored: StoredItem, { by, until }: OpenAttempt): Promise<boolean> {
     await this.#keepAsLongAs(header, by)
-    return this.#finishFound(reading, stored, until)
+    return this.#finishFound(snapshot, stored, until)
   }
 
   /** The item is stored, as a reading has shown. */
-  #finishFound(reading: Reading, { item, version }: Stored, until: number): boolean | Promise<boolean> {
-    if (item) this.#leave(reading, item, version)
-    return this.#finish(reading, item, until)
+  #finishFound(snapshot: Snapshot, { item, version }: StoredItem, until: number): boolean | Promise<boolean> {
+    if (item) this.#leave(snapshot, item, version)
+    return this.#finish(snapshot, item, until)
   }
 
   /** The item is stored; one that is not listed yet is listed before anybody is told (W2). `until` is how long it lives at least. */
-  #finish(reading: Reading, item: Item | undefined, until: number): boolean | Promise<boolean> {
-    const isListed = item === undefined || reading.header?.value.manifest.has(this.#field)
-    return isListed ? this.#succeed(reading) : this.#list(reading, item.birth, until).then((listed) => this.#succeed(listed))
+  #finish(snapshot: Snapshot, item: Item | undefined, until: number): boolean | Promise<boolean> {
+    const isListed = item === undefined || snapshot.header?.value.manifest.has(this.#field)
+    return isListed ? this.#succeed(snapshot) : this.#list(snapshot, item.birth, until).then((listed) => this.#succeed(listed))
   }
 
-  #succeed(reading: Reading): true {
-    const stored = { reading, left: this.left }
+  #succeed(snapshot: Snapshot): true {
+    const stored = { reading: snapshot, left: this.left }
     for (const edit of this.#edits) edit.done(stored)
     return true
   }
 
   /** Resolves with the reading as it is with the field listed. */
-  async #list(reading: Reading, birth: Birth, until: number): Promise<Reading> {
+  async #list(snapshot: Snapshot, birth: Birth, until: number): Promise<Snapshot> {
     const listing = (header: Header): Header => {
       const listed = header.manifest.get(this.#field)
       if (listed === birth) return header
@@ -357,12 +359,12 @@ class FieldWrite {
       if (listed !== undefined) throw new OutcomeUnknownError(this.#what)
       return { ...withField(header, this.#field, birth), fieldsUntil: Math.min(header.fieldsUntil, until) }
     }
-    const seen = headerIn(reading).value
+    const seen = headerIn(snapshot).value
     try {
-      const value = await this.#headers.change(this.#sid, listing, this.#deadline, this.#what, reading)
+      const value = await this.#headers.change(this.#sid, listing, this.#deadline, this.#what, snapshot)
       await this.#keepAsLongAs(value, seen)
       if (this.left) this.left = { ...this.left, header: value }
-      return { ...reading, header: reading.header && { ...reading.header, value } }
+      return { ...snapshot, header: snapshot.header && { ...snapshot.header, value } }
     } catch (error) {
       // Once the item is stored, nothing may say that nothing was stored.
       throw afterOpen(this.#what, error)
@@ -382,12 +384,12 @@ class FieldWrite {
   /** Whether none of the edits looks at the value before, and the field is known to be listed. */
   #mayBeBlind(known: Header): boolean {
     if (!this.#edits.every((edit) => edit.isBlind)) return false
-    if (this.#mayBeAbsent || this.#core.settings.expires(this.#field) !== undefined) return false
+    if (this.#mayBeAbsent || this.#context.settings.expires(this.#field) !== undefined) return false
     return known.manifest.has(this.#field)
   }
 
   /** What can be tried in one round trip, without reading first: all else is left to an attempt that reads. */
-  #withoutReading(recent: Left | undefined): FirstTry | undefined {
+  #withoutReading(recent: LastWrite | undefined): FirstTry | undefined {
     if (!this.#dropSettled()) return undefined
     const known = this.#knownToAll()
     if (known === undefined) return undefined
@@ -406,10 +408,10 @@ class FieldWrite {
    * Changes the value that this process has last seen. Nothing that is found out over it counts unless it is stored, since only that
    * shows that it was still the value.
    */
-  #tryOver(recent: Left): FirstTry | undefined {
+  #tryOver(recent: LastWrite): FirstTry | undefined {
     const { header, item: base, version } = recent
     if (!this.#isSteady(header, base)) return undefined
-    const at = recent.at + (this.#core.runtime.monotonic() - recent.heard)
+    const at = recent.serverTime + (this.#context.environment.monotonic() - recent.readAt)
     const json = this.#tryEdits(base.json)
     if (json === base.json) return undefined
     const item = this.#over(header, { item: base, version }, at)(json)
@@ -431,7 +433,7 @@ class FieldWrite {
 
   /** Whether an item stays what it is until somebody writes it. */
   #isSteady(header: Header, item: Item): boolean {
-    if (this.#mayBeAbsent || item.deadline !== 0 || this.#core.settings.expires(this.#field) !== undefined) return false
+    if (this.#mayBeAbsent || item.deadline !== 0 || this.#context.settings.expires(this.#field) !== undefined) return false
     return header.manifest.get(this.#field) === item.birth
   }
 
@@ -463,20 +465,20 @@ class FieldWrite {
       : this.#catchUp(first, seen, answer.version)
   }
 
-  #succeedOver(reading: Reading, { item }: FirstTry, version: Version | undefined): true {
-    this.#leave(reading, item, version)
-    return this.#succeed(reading)
+  #succeedOver(snapshot: Snapshot, { item }: FirstTry, version: Version | undefined): true {
+    this.#leave(snapshot, item, version)
+    return this.#succeed(snapshot)
   }
 
   /** The item is stored, but the session has changed since its header was seen, or the answer to its reading was lost. */
-  async #catchUp(first: FirstTry, seen: Reading | undefined, version: Version | undefined): Promise<boolean> {
-    const reading = seen ?? (await this.#readHeader())
-    const header = headerIn(reading).value
+  async #catchUp(first: FirstTry, seen: Snapshot | undefined, version: Version | undefined): Promise<boolean> {
+    const snapshot = seen ?? (await this.#readHeader())
+    const header = headerIn(snapshot).value
     await this.#keepAsLongAs(header, first.known)
-    return this.#succeedOver(reading, first, version)
+    return this.#succeedOver(snapshot, first, version)
   }
 
-  async #readHeader(): Promise<Reading> {
+  async #readHeader(): Promise<Snapshot> {
     try {
       return await this.#reader.read(this.#sid, [], this.#deadline, asItIs)
     } catch (error) {
@@ -486,16 +488,16 @@ class FieldWrite {
 
   /** A blind write whose answer was lost is never sent again: its id is there, or nobody can tell (W6). */
   async #findOut({ known }: FirstTry): Promise<boolean> {
-    const patience = new Patience(this.#core, this.#deadline)
+    const backoff = new Backoff(this.#context, this.#deadline)
     do {
-      const reading = await this.#read()
-      if (reading === undefined) continue
-      const header = headerIn(reading).value
-      const stored = this.#stored(reading)
+      const snapshot = await this.#read()
+      if (snapshot === undefined) continue
+      const header = headerIn(snapshot).value
+      const stored = this.#stored(snapshot)
       if (!stored.item || !remembers(stored.item, this.#id)) break
       await this.#keepAsLongAs(header, known)
-      return this.#finishFound(reading, stored, reading.at)
-    } while (await patience.pause())
+      return this.#finishFound(snapshot, stored, snapshot.serverTime)
+    } while (await backoff.pause())
     throw new OutcomeUnknownError(this.#what)
   }
 
@@ -507,24 +509,24 @@ class FieldWrite {
   async #keepAsLongAs(header: Header, known: Header): Promise<void> {
     if (idleOfFields(header) <= idleOfFields(known)) return
     const request: StoreRequest = { op: 'touch', key: this.#key, life: this.#life(header) }
-    const patience = new Patience(this.#core, this.#deadline)
+    const backoff = new Backoff(this.#context, this.#deadline)
     do {
-      const { answers } = await send(this.#core, this.#sid, [request], this.#deadline)
+      const { answers } = await send(this.#context, this.#sid, [request], this.#deadline)
       if (answers[0]?.result === 'done' || answers[0]?.result === 'missing') return
-    } while (await patience.pause())
+    } while (await backoff.pause())
     throw new OutcomeUnknownError(this.#what)
   }
 
   #seal(item: Item): Buffer {
-    return this.#core.sealer.seal(this.#sid, this.#field, encodeItem(item))
+    return this.#context.sealer.seal(this.#sid, this.#field, encodeItem(item))
   }
 
   #life(header: Header): number {
-    return fieldLife(idleOfFields(header), longestCall(this.#core))
+    return fieldLife(idleOfFields(header), longestCall(this.#context))
   }
 
   get #mayBeAbsent(): boolean {
-    return this.#core.settings.mayBeAbsent(this.#field)
+    return this.#context.settings.mayBeAbsent(this.#field)
   }
 
   get #what(): string {
@@ -563,7 +565,7 @@ function judge(open: OpenAttempt, item: Item | undefined, id: WriteId): 'applied
  * The reading with which these edits opened their session, if it is one and the same: then it serves them all. An edit joins only a batch
  * whose read has not left (W8), so edits with readings of their own are better off with a new one that they share.
  */
-function commonOpening(edits: readonly Edit[]): Reading | undefined {
+function commonOpening(edits: readonly Edit[]): Snapshot | undefined {
   const opening = edits[0]?.opening
   return edits.every((edit) => edit.opening === opening) ? opening : undefined
 }
@@ -584,7 +586,7 @@ function withField(header: Header, field: string, birth: Birth): Header {
   return { ...header, manifest: new Map(header.manifest).set(field, birth) }
 }
 
-interface Stored {
+interface StoredItem {
   readonly item: Item | undefined
   /** Set where there is an item, broken ones included. */
   readonly version: Version | undefined

@@ -5,13 +5,13 @@ import { report } from '../../../../../test/support/scale.js'
 import { encodeHeader, type Header } from '../format/header.js'
 import { Keys } from '../format/keys.js'
 import { noSealing } from '../format/sealing.js'
-import type { Core } from './context.js'
-import { HeaderCache } from './header-cache.js'
+import type { Context } from './context.js'
+import { SeenHeaders } from './header-cache.js'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-const core = { keys: new Keys(''), sealer: noSealing, store: { traits: { comparesVersions: true } } } as unknown as Core
+const context = { keys: new Keys(''), sealer: noSealing, store: { traits: { comparesVersions: true } } } as unknown as Context
 
 function headerOf(fields: number): Buffer {
   const header: Header = {
@@ -31,13 +31,14 @@ function headerOf(fields: number): Buffer {
 /** What a process retains after it has read the headers of so many sessions. */
 function retainedBy(sessions: number, fields: number): number {
   const bytes = headerOf(fields)
-  const cache = new HeaderCache(core)
+  const cache = new SeenHeaders(context)
   collectGarbage()
   const before = usage()
   for (let index = 0; index < sessions; index++) {
     const sid = `${String(index).padStart(8, '0')}-0000-4000-8000-000000000000`
     cache.learn(sid, bytes, {})
-    for (const field of ['a', 'b', 'c', 'd']) cache.find(sid)?.asked.set(field, { op: 'get', key: core.keys.field(sid, field) })
+    for (const field of ['a', 'b', 'c', 'd'])
+      cache.find(sid)?.asked.set(field, { op: 'get', key: context.keys.field(sid, field) })
   }
   collectGarbage()
   const retained = usage() - before
@@ -66,14 +67,14 @@ describe('remembered headers take at most 8 MiB, of whatever size they are:', ()
 
 test('the headers of 1,400 ordinary sessions are remembered at once', () => {
   const bytes = headerOf(5)
-  const cache = new HeaderCache(core)
+  const cache = new SeenHeaders(context)
   const sids = Array.from({ length: 1_400 }, (_, index) => `session ${index}`)
   for (const sid of sids) cache.learn(sid, bytes, {})
   expect(sids.filter((sid) => cache.find(sid) === undefined)).toEqual([])
 })
 
 test('a header does not keep the memory alive that its bytes came in', () => {
-  const cache = new HeaderCache(core)
+  const cache = new SeenHeaders(context)
   const chunk = Buffer.concat([Buffer.alloc(100_000), headerOf(3)])
   cache.learn('a session', chunk.subarray(100_000), {})
   expect(cache.find('a session')?.bytes.buffer.byteLength).toBeLessThan(1_000)

@@ -1,10 +1,10 @@
 import type { StoreRequest, Version } from '../api/store.js'
 import { decodeHeader, type Header, headerName } from '../format/header.js'
-import type { Core } from './context.js'
+import type { Context } from './context.js'
 import { Generations } from './generations.js'
 
 /** A header as it was read last, and what follows from it. */
-export interface KnownHeader {
+export interface SeenHeader {
   readonly bytes: Buffer
   readonly header: Header
   /** Where the store can tell by it whether the header is still the same. */
@@ -20,29 +20,29 @@ export interface KnownHeader {
 export const mostAsked = 4
 
 /** Remembers the headers that were read last, so that each version of one is sent, opened and taken apart once. */
-export class HeaderCache {
-  readonly #core: Core
-  readonly #known = new Generations<KnownHeader>(mostRemembered)
+export class SeenHeaders {
+  readonly #context: Context
+  readonly #known = new Generations<SeenHeader>(mostRemembered)
 
-  constructor(core: Core) {
-    this.#core = core
+  constructor(context: Context) {
+    this.#context = context
   }
 
   /** What was read last. It may have changed since. */
-  find(sid: string): KnownHeader | undefined {
+  find(sid: string): SeenHeader | undefined {
     return this.#known.find(sid)
   }
 
   learn(sid: string, bytes: Buffer, version: Version): Header {
     const before = this.find(sid)
     const isSame = before?.bytes.equals(bytes) === true
-    const keepsVersion = this.#core.store.traits.comparesVersions
+    const keepsVersion = this.#context.store.traits.comparesVersions
     if (isSame && !keepsVersion) return before.header
     // A copy of its own: the bytes are a part of what came from the network together, and a small `Buffer.from` is a part of a pool.
     const own = isSame ? before.bytes : ownCopy(bytes)
-    const header = isSame ? before.header : decodeHeader(this.#core.sealer.open(sid, headerName, own))
+    const header = isSame ? before.header : decodeHeader(this.#context.sealer.unseal(sid, headerName, own))
     const known = keepsVersion ? version : undefined
-    const request: StoreRequest = { op: 'get', key: this.#core.keys.header(sid), known }
+    const request: StoreRequest = { op: 'get', key: this.#context.keys.header(sid), known }
     const asked = before?.asked ?? new Map()
     this.#known.remember(sid, { bytes: own, header, version: known, request, asked, weight: weightOf(own, header) })
     return header

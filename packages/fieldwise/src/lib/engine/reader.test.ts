@@ -7,7 +7,7 @@ import { encodeHeader, type Header } from '../format/header.js'
 import { Keys } from '../format/keys.js'
 import { noSealing } from '../format/sealing.js'
 import type { SessionOf } from '../session/sessions.js'
-import type { Core } from './context.js'
+import type { Context } from './context.js'
 import { asItIs, Reader } from './reader.js'
 import { Telemetry } from './telemetry.js'
 
@@ -233,9 +233,9 @@ describe('headers that were read before', () => {
     joined = 0
     const keys = new Keys('')
     headers = new Map()
-    const open: typeof noSealing.open = (sid, name, stored) => {
+    const open: typeof noSealing.unseal = (sid, name, stored) => {
       opened++
-      return noSealing.open(sid, name, stored)
+      return noSealing.unseal(sid, name, stored)
     }
     const flight = (sid: string, [request]: readonly StoreRequest[]): Promise<Flight> => {
       asked++
@@ -257,7 +257,7 @@ describe('headers that were read before', () => {
         },
       },
       telemetry: new Telemetry('a store', ''),
-    } as unknown as Core)
+    } as unknown as Context)
   })
 
   const read = (sid: string) => reader.read(sid, [], world.time.runtime.running() + 1_000, asItIs)

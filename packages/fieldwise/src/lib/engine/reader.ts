@@ -3,12 +3,25 @@ import type { Flight, StoreAnswer, StoreRequest, Version } from '../api/store.js
 import { decodeHeader, type Header, headerName, isPast } from '../format/header.js'
 import { decodeItem, hasOtherBirth, type Item, jsonOf } from '../format/item.js'
 import type { Birth } from '../format/write-ids.js'
-import { type Core, type Deadline, send } from './context.js'
-import { HeaderCache, type KnownHeader, mostAsked } from './header-cache.js'
+import { type Context, type Deadline, send } from './context.js'
+import { mostAsked, type SeenHeader, SeenHeaders } from './header-cache.js'
 import type { Receiver } from './receiver.js'
 
+/** When something was seen of a session, on two clocks. */
+export interface SeenAt {
+  /** The server's time. */
+  readonly serverTime: number
+  /** The monotonic clock then. */
+  readonly readAt: number
+  /**
+   * The same clock when it was asked for. How old it is counts from here: a process that was stopped in between hears an answer that was
+   * given long ago.
+   */
+  readonly askedAt: number
+}
+
 /** What one flight found of a session. */
-export interface Reading {
+export interface Snapshot extends SeenAt {
   readonly sid: string
   /** The living header; undefined where there is none or its absolute end has passed: then there is no session. */
   readonly header: FoundHeader | undefined
@@ -18,15 +31,6 @@ export interface Reading {
   readonly fields: readonly string[]
   /** The item of each field that was asked for, in their order; undefined where nothing is there. */
   readonly items: readonly (FoundItem | undefined)[]
-  /** The server's time. */
-  readonly at: number
-  /** The monotonic clock then. */
-  readonly heard: number
-  /**
-   * The same clock when it was asked for. How old it is counts from here: a process that was stopped in between hears an answer that was
-   * given long ago.
-   */
-  readonly asked: number
 }
 
 export interface FoundHeader {
@@ -45,14 +49,14 @@ export interface FoundItem {
 }
 
 /** For a caller who wants the reading itself. */
-export function asItIs<R extends Reading | undefined>(reading: R): R {
-  return reading
+export function asItIs<R extends Snapshot | undefined>(snapshot: R): R {
+  return snapshot
 }
 
 /** The same reading for somebody who keeps it: without a hold on what came from the network with it, which is other visitors' too. */
-export function copyOf(reading: Reading): Reading {
-  const items = reading.items.map((item) => item && { ...item, bytes: copyOfBytes(item.bytes), plain: undefined })
-  return { ...reading, items }
+export function copyOf(snapshot: Snapshot): Snapshot {
+  const items = snapshot.items.map((item) => item && { ...item, bytes: copyOfBytes(item.bytes), plain: undefined })
+  return { ...snapshot, items }
 }
 
 /** Not `Buffer.from`, which cuts small copies from a piece of memory that it shares among all who ask. */
@@ -63,8 +67,8 @@ function copyOfBytes(bytes: Buffer): Buffer {
 }
 
 /** The item of a field that was asked for; undefined where nothing is there. */
-export function itemIn(reading: Reading, field: string): FoundItem | undefined {
-  return reading.items[reading.fields.indexOf(field)]
+export function itemIn(snapshot: Snapshot, field: string): FoundItem | undefined {
+  return snapshot.items[snapshot.fields.indexOf(field)]
 }
 
 /**
@@ -72,13 +76,13 @@ export function itemIn(reading: Reading, field: string): FoundItem | undefined {
  * seen with a living header was read while the session lived (R1). Nothing but plain `get` is sent, so an unverified token may read.
  */
 export class Reader {
-  readonly #core: Core
-  readonly #headers: HeaderCache
-  #boarding = new Map<string, Boarding>()
+  readonly #context: Context
+  readonly #headers: SeenHeaders
+  #batches = new Map<string, ReadBatch>()
 
-  constructor(core: Core) {
-    this.#core = core
-    this.#headers = new HeaderCache(core)
+  constructor(context: Context) {
+    this.#context = context
+    this.#headers = new SeenHeaders(context)
   }
 
   /**
@@ -88,63 +92,63 @@ export class Reader {
    */
   read<T>(sid: string, fields: readonly string[], deadline: Deadline, understand: Understanding<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.board(sid, fields, deadline, { succeed: (reading) => resolve(understand(reading)), fail: reject })
+      this.submit(sid, fields, deadline, { succeed: (snapshot) => resolve(understand(snapshot)), fail: reject })
     })
   }
 
   /** The same for a passenger, who is handed the reading when it lands, or told why there is none. */
-  board(sid: string, fields: readonly string[], deadline: Deadline, passenger: Receiver<Reading>): void {
-    const boarding = this.#boarding.get(sid)
-    if (boarding && Math.abs(boarding.deadline - deadline) <= sameDeadline) {
-      if (boarding.join(fields, passenger)) this.#core.telemetry.hit()
+  submit(sid: string, fields: readonly string[], deadline: Deadline, waiter: Receiver<Snapshot>): void {
+    const batch = this.#batches.get(sid)
+    if (batch && Math.abs(batch.deadline - deadline) <= sameDeadline) {
+      if (batch.join(fields, waiter)) this.#context.telemetry.hit()
       return
     }
-    if (this.#boarding.size === 0) void endOfTick.then(this.#depart)
+    if (this.#batches.size === 0) void endOfTick.then(this.#sendAll)
     // A flight with another deadline may be boarding; that one goes as it is.
-    if (boarding) this.#send(boarding, this.#core.runtime.running())
-    this.#boarding.set(sid, new Boarding(sid, fields, deadline, passenger))
+    if (batch) this.#send(batch, this.#context.environment.running())
+    this.#batches.set(sid, new ReadBatch(sid, fields, deadline, waiter))
   }
 
-  readonly #depart = (): void => {
-    const boarding = this.#boarding
-    this.#boarding = new Map()
-    const now = this.#core.runtime.running()
-    for (const one of boarding.values()) this.#send(one, now)
+  readonly #sendAll = (): void => {
+    const batch = this.#batches
+    this.#batches = new Map()
+    const now = this.#context.environment.running()
+    for (const one of batch.values()) this.#send(one, now)
   }
 
-  #send(boarding: Boarding, now: number): void {
-    const known = this.#headers.find(boarding.sid)
-    const asked = this.#core.runtime.monotonic()
-    this.#fly(boarding, known, now, (flight) => this.#land(boarding, flight, known, asked))
+  #send(batch: ReadBatch, now: number): void {
+    const known = this.#headers.find(batch.sid)
+    const asked = this.#context.environment.monotonic()
+    this.#fly(batch, known, now, (flight) => this.#land(batch, flight, known, asked))
   }
 
   /** A store that throws, against its contract, must not leave those waiting whose reads leave in the same tick. */
-  #fly(boarding: Boarding, known: KnownHeader | undefined, now: number, land: (flight: Flight) => void): void {
-    const { sid, fields, deadline } = boarding
+  #fly(batch: ReadBatch, known: SeenHeader | undefined, now: number, receive: (flight: Flight) => void): void {
+    const { sid, fields, deadline } = batch
     try {
-      send(this.#core, sid, this.#requests(sid, fields, known), deadline, now).then(land, boarding.fail)
+      send(this.#context, sid, this.#requests(sid, fields, known), deadline, now).then(receive, batch.fail)
     } catch (error) {
-      boarding.fail(error)
+      batch.fail(error)
     }
   }
 
   /** A read whose answer was cut off changes nothing and may go out once more; a header that has changed is read as a whole. */
-  #land(boarding: Boarding, flight: Flight, known: KnownHeader | undefined, asked: number): void {
-    if (!flight.answers.some(asksAgain)) return this.#arrive(boarding, flight, known, asked)
-    const { runtime } = this.#core
-    const again = runtime.monotonic()
-    this.#fly(boarding, undefined, runtime.running(), (second) => this.#arrive(boarding, second, undefined, again))
+  #land(batch: ReadBatch, flight: Flight, known: SeenHeader | undefined, asked: number): void {
+    if (!flight.answers.some(asksAgain)) return this.#resolve(batch, flight, known, asked)
+    const { environment } = this.#context
+    const again = environment.monotonic()
+    this.#fly(batch, undefined, environment.running(), (second) => this.#resolve(batch, second, undefined, again))
   }
 
-  #arrive(boarding: Boarding, flight: Flight, known: KnownHeader | undefined, asked: number): void {
+  #resolve(batch: ReadBatch, flight: Flight, known: SeenHeader | undefined, asked: number): void {
     try {
-      boarding.land(this.#understand(boarding.sid, boarding.fields, flight, asked, known))
+      batch.resolve(this.#understand(batch.sid, batch.fields, flight, asked, known))
     } catch (error) {
-      boarding.fail(error)
+      batch.fail(error)
     }
   }
 
-  #requests(sid: string, fields: readonly string[], known: KnownHeader | undefined): StoreRequest[] {
+  #requests(sid: string, fields: readonly string[], known: SeenHeader | undefined): StoreRequest[] {
     const requests = new Array<StoreRequest>(fields.length + 1)
     for (let index = 0; index < fields.length; index++) {
       requests[index] = this.#fieldRequest(sid, fields[index] as string, known)
@@ -158,51 +162,54 @@ export class Reader {
     return this.#fieldRequest(sid, field, this.#headers.find(sid)).key
   }
 
-  #fieldRequest(sid: string, field: string, known: KnownHeader | undefined): StoreRequest {
+  #fieldRequest(sid: string, field: string, known: SeenHeader | undefined): StoreRequest {
     const asked = known?.asked.get(field)
     if (asked !== undefined) return asked
-    const request: StoreRequest = { op: 'get', key: this.#core.keys.field(sid, field) }
+    const request: StoreRequest = { op: 'get', key: this.#context.keys.field(sid, field) }
     if (known !== undefined && known.asked.size < mostAsked) known.asked.set(field, request)
     return request
   }
 
   /** A header that is known need not travel: what a call costs depends on what it uses, and not on how much the session holds. */
-  #headerRequest(sid: string, known: KnownHeader | undefined): StoreRequest {
-    return known?.request ?? { op: 'get', key: this.#core.keys.header(sid) }
+  #headerRequest(sid: string, known: SeenHeader | undefined): StoreRequest {
+    return known?.request ?? { op: 'get', key: this.#context.keys.header(sid) }
   }
 
   /** Sends a write with the header's reading behind it. */
   readAfter(sid: string, write: StoreRequest, deadline: Deadline): Promise<Written> {
     const known = this.#headers.find(sid)
-    const asked = this.#core.runtime.monotonic()
+    const asked = this.#context.environment.monotonic()
     const land = (flight: Flight) => this.#landAfter(sid, flight, known, deadline, asked)
-    return send(this.#core, sid, [write, this.#headerRequest(sid, known)], deadline).then(land)
+    return send(this.#context, sid, [write, this.#headerRequest(sid, known)], deadline).then(land)
   }
 
   #landAfter(
     sid: string,
     { answers, at }: Flight,
-    known: KnownHeader | undefined,
+    known: SeenHeader | undefined,
     deadline: Deadline,
     asked: number,
   ): Written | Promise<Written> {
     const answer = answers[0] as StoreAnswer
     const header = answers[1] as StoreAnswer
     if (header.result === 'changed') {
-      return this.#readHeader(sid, this.#headerRequest(sid, undefined), deadline).then((reading) => ({ answer, reading }))
+      return this.#readHeader(sid, this.#headerRequest(sid, undefined), deadline).then((snapshot) => ({
+        answer,
+        reading: snapshot,
+      }))
     }
     const isRead = isAnswered(header)
     return { answer, reading: isRead ? this.#understand(sid, [], { answers: [header], at }, asked, known) : undefined }
   }
 
   /** Gives the header another life and reads it, in one command. Undefined where no answer came. */
-  renew(sid: string, life: number, deadline: Deadline): Promise<Reading | undefined> {
-    return this.#readHeader(sid, { op: 'renew', key: this.#core.keys.header(sid), life }, deadline)
+  renew(sid: string, life: number, deadline: Deadline): Promise<Snapshot | undefined> {
+    return this.#readHeader(sid, { op: 'renew', key: this.#context.keys.header(sid), life }, deadline)
   }
 
-  async #readHeader(sid: string, request: StoreRequest, deadline: Deadline): Promise<Reading | undefined> {
-    const asked = this.#core.runtime.monotonic()
-    const flight = await send(this.#core, sid, [request], deadline)
+  async #readHeader(sid: string, request: StoreRequest, deadline: Deadline): Promise<Snapshot | undefined> {
+    const asked = this.#context.environment.monotonic()
+    const flight = await send(this.#context, sid, [request], deadline)
     return flight.answers.every(isAnswered) ? this.#understand(sid, [], flight, asked) : undefined
   }
 
@@ -211,7 +218,7 @@ export class Reader {
     this.#headers.forget(sid)
   }
 
-  #understand(sid: string, fields: readonly string[], flight: Flight, asked: number, known?: KnownHeader): Reading {
+  #understand(sid: string, fields: readonly string[], flight: Flight, asked: number, known?: SeenHeader): Snapshot {
     const { answers, at } = flight
     const items = new Array<FoundItem | undefined>(fields.length)
     for (let index = 0; index < fields.length; index++) {
@@ -221,10 +228,10 @@ export class Reader {
     const stored = this.#headerOf(sid, answers[fields.length] as StoreAnswer, known)
     const isOver = stored !== undefined && isPast(stored.value, at)
     const [header, over] = isOver ? [undefined, stored.value] : [stored, undefined]
-    return { sid, header, over, fields, items, at, heard: this.#core.runtime.monotonic(), asked }
+    return { sid, header, over, fields, items, serverTime: at, readAt: this.#context.environment.monotonic(), askedAt: asked }
   }
 
-  #headerOf(sid: string, answer: StoreAnswer, known: KnownHeader | undefined): FoundHeader | undefined {
+  #headerOf(sid: string, answer: StoreAnswer, known: SeenHeader | undefined): FoundHeader | undefined {
     if (answer.result === 'same' && known?.version) return { value: known.header, version: known.version, life: answer.life }
     const stored = found(answer)
     if (stored === undefined) return undefined
@@ -237,9 +244,9 @@ export class Reader {
    *
    * @throws {EndOfSession} for a field whose loss ends the session.
    */
-  settle(reading: Reading, fields: readonly string[], deadline: Deadline): Reading | Promise<Reading> {
-    if (this.isWhole(reading, fields)) return reading
-    return this.read(reading.sid, fields, deadline, (second) => {
+  settle(snapshot: Snapshot, fields: readonly string[], deadline: Deadline): Snapshot | Promise<Snapshot> {
+    if (this.isWhole(snapshot, fields)) return snapshot
+    return this.read(snapshot.sid, fields, deadline, (second) => {
       const lost = second.header && this.#missing(second, fields)
       if (lost !== undefined) throw new EndOfSession(second, new SessionGoneError('lost', lost))
       return second
@@ -247,14 +254,14 @@ export class Reader {
   }
 
   /** Whether every one of the fields is what the manifest says. */
-  isWhole(reading: Reading, fields: readonly string[]): boolean {
-    return reading.header === undefined || this.#missing(reading, fields) === undefined
+  isWhole(snapshot: Snapshot, fields: readonly string[]): boolean {
+    return snapshot.header === undefined || this.#missing(snapshot, fields) === undefined
   }
 
   /** What the bytes of a header list; nothing where they cannot be read. */
   manifest(sid: string, header: Buffer): string[] {
     try {
-      return [...decodeHeader(this.#core.sealer.open(sid, headerName, header)).manifest.keys()]
+      return [...decodeHeader(this.#context.sealer.unseal(sid, headerName, header)).manifest.keys()]
     } catch (error) {
       if (isFieldwiseError(error, 'SEAL_BROKEN')) return []
       throw error
@@ -262,41 +269,41 @@ export class Reader {
   }
 
   /** The item of a field as the session stands; undefined where nothing is there. @throws {SealBrokenError} */
-  item(reading: Reading, field: string): Item | undefined {
-    const plain = this.#plain(reading, field)
+  item(snapshot: Snapshot, field: string): Item | undefined {
+    const plain = this.#plain(snapshot, field)
     return plain && decodeItem(field, plain)
   }
 
   /** The JSON of a field that is set; undefined where it is unset, deleted, past its own deadline or not listed (R3). */
-  json(reading: Reading, field: string): string | undefined {
-    const isListed = reading.header?.value.manifest.has(field)
-    if (!isListed && !this.#core.settings.mayBeAbsent(field)) return undefined
-    const plain = this.#plain(reading, field)
-    return plain && jsonOf(field, plain, reading.at)
+  json(snapshot: Snapshot, field: string): string | undefined {
+    const isListed = snapshot.header?.value.manifest.has(field)
+    if (!isListed && !this.#context.settings.mayBeAbsent(field)) return undefined
+    const plain = this.#plain(snapshot, field)
+    return plain && jsonOf(field, plain, snapshot.serverTime)
   }
 
-  #plain(reading: Reading, field: string): Buffer | undefined {
-    const item = itemIn(reading, field)
+  #plain(snapshot: Snapshot, field: string): Buffer | undefined {
+    const item = itemIn(snapshot, field)
     if (item === undefined) return undefined
-    item.plain ??= this.#core.sealer.open(reading.sid, field, item.bytes)
+    item.plain ??= this.#context.sealer.unseal(snapshot.sid, field, item.bytes)
     return item.plain
   }
 
-  #missing(reading: Reading, fields: readonly string[]): string | undefined {
-    for (const field of fields) if (this.#isMissing(reading, field)) return field
+  #missing(snapshot: Snapshot, fields: readonly string[]): string | undefined {
+    for (const field of fields) if (this.#isMissing(snapshot, field)) return field
     return undefined
   }
 
-  #isMissing(reading: Reading, field: string): boolean {
-    const listed = reading.header?.value.manifest.get(field)
-    if (listed === undefined || !this.#isOther(reading, field, listed)) return false
-    return !this.#core.settings.mayBeAbsent(field)
+  #isMissing(snapshot: Snapshot, field: string): boolean {
+    const listed = snapshot.header?.value.manifest.get(field)
+    if (listed === undefined || !this.#isOther(snapshot, field, listed)) return false
+    return !this.#context.settings.mayBeAbsent(field)
   }
 
   /** Whether there is nothing, or another item than the one listed. */
-  #isOther(reading: Reading, field: string, listed: Birth): boolean {
+  #isOther(snapshot: Snapshot, field: string, listed: Birth): boolean {
     try {
-      const plain = this.#plain(reading, field)
+      const plain = this.#plain(snapshot, field)
       return plain === undefined || hasOtherBirth(plain, listed)
     } catch (error) {
       // A broken seal is for the reader of that field alone to hear of.
@@ -307,27 +314,27 @@ export class Reader {
 }
 
 /** What a caller makes of a reading; what it throws is for that caller alone. */
-export type Understanding<T> = (reading: Reading) => T | Promise<T>
+export type Understanding<T> = (snapshot: Snapshot) => T | Promise<T>
 
 /** What came of a write with the header's reading behind it. */
 export interface Written {
   readonly answer: StoreAnswer
   /** Undefined where only its answer was lost. */
-  readonly reading: Reading | undefined
+  readonly reading: Snapshot | undefined
 }
 
 /** A read that waits for the end of its tick, for others of the same session to join. */
-class Boarding {
+class ReadBatch {
   readonly sid: string
   readonly deadline: Deadline
-  readonly #passengers: Receiver<Reading>[]
+  readonly #waiters: Receiver<Snapshot>[]
   #fields: readonly string[]
 
-  constructor(sid: string, fields: readonly string[], deadline: Deadline, passenger: Receiver<Reading>) {
+  constructor(sid: string, fields: readonly string[], deadline: Deadline, waiter: Receiver<Snapshot>) {
     this.sid = sid
     this.deadline = deadline
     this.#fields = fields
-    this.#passengers = [passenger]
+    this.#waiters = [waiter]
   }
 
   get fields(): readonly string[] {
@@ -335,27 +342,27 @@ class Boarding {
   }
 
   /** True where all that the passenger asks for is asked for already. */
-  join(fields: readonly string[], passenger: Receiver<Reading>): boolean {
+  join(fields: readonly string[], waiter: Receiver<Snapshot>): boolean {
     const others = fields.filter((field) => !this.#fields.includes(field))
     this.#fields = [...this.#fields, ...others]
-    this.#passengers.push(passenger)
+    this.#waiters.push(waiter)
     return others.length === 0
   }
 
-  land(reading: Reading): void {
-    for (const passenger of this.#passengers) landOne(passenger, reading)
+  resolve(snapshot: Snapshot): void {
+    for (const waiter of this.#waiters) landOne(waiter, snapshot)
   }
 
   readonly fail = (error: unknown): void => {
-    for (const passenger of this.#passengers) passenger.fail(error)
+    for (const waiter of this.#waiters) waiter.fail(error)
   }
 }
 
-function landOne(passenger: Receiver<Reading>, reading: Reading): void {
+function landOne(waiter: Receiver<Snapshot>, snapshot: Snapshot): void {
   try {
-    passenger.succeed(reading)
+    waiter.succeed(snapshot)
   } catch (error) {
-    passenger.fail(error)
+    waiter.fail(error)
   }
 }
 
@@ -364,21 +371,21 @@ function landOne(passenger: Receiver<Reading>, reading: Reading): void {
  * once the header is deleted (R4, L5).
  */
 export class EndOfSession extends Error {
-  readonly reading: Reading
+  readonly reading: Snapshot
   /** What callers will see. */
   readonly gone: SessionGoneError
 
-  constructor(reading: Reading, gone: SessionGoneError) {
+  constructor(snapshot: Snapshot, gone: SessionGoneError) {
     super('a session has to end')
-    this.reading = reading
+    this.reading = snapshot
     this.gone = gone
   }
 }
 
 /** The living header. @throws {EndOfSession} where its end has passed, and {SessionGoneError} where there is none. */
-export function headerIn(reading: Reading): FoundHeader {
-  if (reading.header !== undefined) return reading.header
-  throw reading.over ? new EndOfSession(reading, new SessionGoneError('expired')) : new SessionGoneError('destroyed')
+export function headerIn(snapshot: Snapshot): FoundHeader {
+  if (snapshot.header !== undefined) return snapshot.header
+  throw snapshot.over ? new EndOfSession(snapshot, new SessionGoneError('expired')) : new SessionGoneError('destroyed')
 }
 
 /** The error of a call that ended before anything could have been stored: the store's own, where it says what is wrong. */

@@ -75,9 +75,9 @@ describe('a request that only reads', () => {
   test('does not wait for a renewal, nor fail with it', async () => {
     await untilDue()
     web.store.holding = true
-    const reading = session.get('username')
+    const snapshot = session.get('username')
     await (await world.next(web, 'get username')).deliver()
-    expect(await reading).toBe('ada')
+    expect(await snapshot).toBe('ada')
     for (const flight of [...web.store.held]) flight.refuse()
     web.store.outage = 'refused'
     await world.time.advance(5_000)
@@ -134,9 +134,9 @@ describe('a renewal of the fields (L3)', () => {
   test('is noted from before the first touch: the fields live at least that long', async () => {
     await untilDue()
     web.store.holding = true
-    const reading = session.get('username')
+    const snapshot = session.get('username')
     await (await world.next(web, 'get username')).deliver()
-    await reading
+    await snapshot
     const touches = await world.next(web, 'touch username')
     await world.time.advance(300)
     await touches.step()
@@ -154,9 +154,9 @@ describe('a renewal of the fields (L3)', () => {
     await untilDue()
     const before = await noted()
     web.store.holding = true
-    const reading = session.get('username')
+    const snapshot = session.get('username')
     await (await world.next(web, 'get username')).deliver()
-    await reading
+    await snapshot
     ;(await world.next(web, 'touch username')).loseRequest()
     expect(await noted()).toBe(before)
     const again = await world.next(web, 'touch username')
@@ -171,9 +171,9 @@ describe('a renewal of the fields (L3)', () => {
     for (let round = 0; round < 6; round++) {
       await world.time.advance(29 * minute)
       web.store.holding = true
-      const reading = session.get('username')
+      const snapshot = session.get('username')
       await (await world.next(web, 'get username')).deliver()
-      await reading
+      await snapshot
       await turn()
       const touches = web.store.held.find((flight) => String(flight).includes('touch username'))
       if (touches && round % 2 === 0) {
@@ -194,9 +194,9 @@ describe('a renewal of the fields (L3)', () => {
     await untilDue()
     const before = await noted()
     web.store.holding = true
-    const reading = session.get('username')
+    const snapshot = session.get('username')
     await (await world.next(web, 'get username')).deliver()
-    await reading
+    await snapshot
     const touches = await world.next(web, 'touch username')
     const writing = session.set('visits', 1)
     await (await world.next(web, 'get visits')).deliver()
@@ -255,9 +255,9 @@ describe('a renewal of the fields (L3)', () => {
     async (last) => {
       await untilDue()
       web.store.holding = true
-      const reading = session.get('username')
+      const snapshot = session.get('username')
       await (await world.next(web, 'get username')).deliver()
-      await reading
+      await snapshot
       await turn()
       const isLast = (flight: { toString(): string }) => String(flight).startsWith(last)
       for (let flight = web.store.held[0]; flight && !web.store.held.some(isLast); flight = web.store.held[0]) {
@@ -278,9 +278,9 @@ describe('a touch of the header', () => {
   test('is sent again while its answer is lost', async () => {
     await world.time.advance(10 * minute)
     web.store.holding = true
-    const reading = session.get('username')
+    const snapshot = session.get('username')
     await (await world.next(web, 'get username')).deliver()
-    await reading
+    await snapshot
     ;(await world.next(web, 'renew @')).loseRequest()
     await (await world.next(web, 'renew @')).deliver()
     await web.store.release()
@@ -291,9 +291,9 @@ describe('a touch of the header', () => {
     const login = await world.process(schema).sessions.open(session.token as string)
     await world.time.advance(10 * minute)
     web.store.holding = true
-    const reading = session.get('username')
+    const snapshot = session.get('username')
     await (await world.next(web, 'get username')).deliver()
-    await reading
+    await snapshot
     const touch = await world.next(web, 'renew @')
     await login?.regenerate({ lifetime: { idle: '6h' } })
     await touch.deliver()

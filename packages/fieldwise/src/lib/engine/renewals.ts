@@ -1,12 +1,12 @@
 import { isFieldwiseError } from '../api/errors.js'
 import type { StoreAnswer, StoreRequest } from '../api/store.js'
 import type { Header } from '../format/header.js'
-import { Patience } from './backoff.js'
-import type { Activity } from './calls-in-flight.js'
-import { type Core, type Deadline, longestCall, send, writeDeadline } from './context.js'
+import { Backoff } from './backoff.js'
+import type { CallsInFlight } from './calls-in-flight.js'
+import { type Context, type Deadline, longestCall, send, writeDeadline } from './context.js'
 import type { HeaderChange, Headers } from './headers.js'
 import { fieldLife, headerLife, idleOfFields, needsRenewal, needsTouch } from './lifetime.js'
-import { asItIs, EndOfSession, type FoundItem, headerIn, itemIn, type Reader, type Reading, unavailable } from './reader.js'
+import { asItIs, EndOfSession, type FoundItem, headerIn, itemIn, type Reader, type Snapshot, unavailable } from './reader.js'
 
 /** What a renewal tells whoever set it off. */
 export interface RenewalListener {
@@ -20,36 +20,36 @@ export interface RenewalListener {
  * that fails here fails a call: the next use tries again.
  */
 export class Renewals {
-  readonly #core: Core
+  readonly #context: Context
   readonly #reader: Reader
   readonly #headers: Headers
-  readonly #activity: Activity
+  readonly #activity: CallsInFlight
   readonly #touching = new Set<string>()
   readonly #renewing = new Set<string>()
   /** The lives of the headers that this process has stored or touched, and when: for stores that do not report lives. */
   readonly #lives = new Map<string, { readonly life: number; readonly at: number }>()
 
-  constructor(core: Core, reader: Reader, headers: Headers, activity: Activity) {
-    this.#core = core
+  constructor(context: Context, reader: Reader, headers: Headers, activity: CallsInFlight) {
+    this.#context = context
     this.#reader = reader
     this.#headers = headers
     this.#activity = activity
   }
 
   /** Looks at the header that a verified call has read, and renews what is due. */
-  consider(reading: Reading, listener: RenewalListener): void {
-    const { sid, header, at } = reading
+  consider(snapshot: Snapshot, listener: RenewalListener): void {
+    const { sid, header, serverTime: at } = snapshot
     if (header === undefined) return
     const remaining = header.life ?? this.#notedUntil(sid, header.value) - at
     if (needsTouch(header.value, remaining, at)) {
-      this.#once(this.#touching, sid, () => this.#touch(reading, header.value))
+      this.#once(this.#touching, sid, () => this.#touch(snapshot, header.value))
     }
-    if (needsRenewal(header.value, at)) this.#once(this.#renewing, sid, () => this.#renewFields(reading, header.value, listener))
+    if (needsRenewal(header.value, at)) this.#once(this.#renewing, sid, () => this.#renewFields(snapshot, header.value, listener))
   }
 
   /** Notes that a header was stored or touched at `at` with a full life. */
   noteLife(sid: string, header: Header, at: number): void {
-    if (this.#core.store.traits.reportsLife) return
+    if (this.#context.store.traits.reportsLife) return
     this.#lives.delete(sid)
     this.#lives.set(sid, { life: headerLife(header, at), at })
     if (this.#lives.size > mostLives) this.#lives.delete(this.#lives.keys().next().value as string)
@@ -90,33 +90,33 @@ export class Renewals {
 
   /** Gives fields the life that the header asks for, by storing their bytes anew. Resolves with until when they all live. */
   async #lengthen(sid: string, fields: string[], deadline: Deadline): Promise<number> {
-    const patience = new Patience(this.#core, deadline)
+    const backoff = new Backoff(this.#context, deadline)
     let left = fields
     let until = Number.POSITIVE_INFINITY
     let failure: unknown
     do {
       try {
-        const reading = await this.#reader.read(sid, left, deadline, asItIs)
-        const header = headerIn(reading).value
-        until = Math.min(until, reading.at + this.#life(header))
-        left = await this.#storeAnew(reading, left, header, deadline)
+        const snapshot = await this.#reader.read(sid, left, deadline, asItIs)
+        const header = headerIn(snapshot).value
+        until = Math.min(until, snapshot.serverTime + this.#life(header))
+        left = await this.#storeAnew(snapshot, left, header, deadline)
         if (left.length === 0) return until
       } catch (error) {
         if (!isFieldwiseError(error, 'STORE_UNAVAILABLE')) throw error
         failure = error
       }
-    } while (await patience.pause())
+    } while (await backoff.pause())
     throw unavailable(failure)
   }
 
-  async #storeAnew(reading: Reading, fields: string[], header: Header, deadline: Deadline): Promise<string[]> {
-    const { keys } = this.#core
-    const present = fields.filter((field) => itemIn(reading, field))
+  async #storeAnew(snapshot: Snapshot, fields: string[], header: Header, deadline: Deadline): Promise<string[]> {
+    const { keys } = this.#context
+    const present = fields.filter((field) => itemIn(snapshot, field))
     const requests = present.map((field): StoreRequest => {
-      const { bytes, version } = itemIn(reading, field) as FoundItem
-      return { op: 'replace', key: keys.field(reading.sid, field), value: bytes, version, life: this.#life(header) }
+      const { bytes, version } = itemIn(snapshot, field) as FoundItem
+      return { op: 'replace', key: keys.field(snapshot.sid, field), value: bytes, version, life: this.#life(header) }
     })
-    const { answers } = await send(this.#core, reading.sid, requests, deadline)
+    const { answers } = await send(this.#context, snapshot.sid, requests, deadline)
     return present.filter((_field, index) => !isAnswered(answers[index]))
   }
 
@@ -136,41 +136,41 @@ export class Renewals {
    * Idempotent, so it is sent again until it is answered (W7). The header comes back with it: where the session was given another
    * lifetime since `reading`, the life just set was the wrong one.
    */
-  async #touch(reading: Reading, header: Header): Promise<void> {
-    const deadline = writeDeadline(this.#core)
-    const patience = new Patience(this.#core, deadline)
-    let { at } = reading
+  async #touch(snapshot: Snapshot, header: Header): Promise<void> {
+    const deadline = writeDeadline(this.#context)
+    const backoff = new Backoff(this.#context, deadline)
+    let { serverTime: at } = snapshot
     let life = header
     do {
-      const seen = await this.#reader.renew(reading.sid, headerLife(life, at), deadline)
+      const seen = await this.#reader.renew(snapshot.sid, headerLife(life, at), deadline)
       if (seen === undefined) continue
       if (seen.header === undefined) return
       if (seen.header.value.idle === life.idle && seen.header.value.deadline === life.deadline) {
-        this.noteLife(reading.sid, life, at)
+        this.noteLife(snapshot.sid, life, at)
         return
       }
       life = seen.header.value
-      at = seen.at
-    } while (await patience.pause())
+      at = seen.serverTime
+    } while (await backoff.pause())
   }
 
   /**
    * Touches every listed field, those that failed once more, and then notes in the header until when they all live: counted from before
    * the first touch. Where the header lists a field by then that was not touched, or asks for a longer life, that comes first (L3).
    */
-  async #renewFields(reading: Reading, header: Header, listener: RenewalListener): Promise<void> {
-    const deadline = writeDeadline(this.#core)
-    const patience = new Patience(this.#core, deadline)
+  async #renewFields(snapshot: Snapshot, header: Header, listener: RenewalListener): Promise<void> {
+    const deadline = writeDeadline(this.#context)
+    const backoff = new Backoff(this.#context, deadline)
     let renewed = header
     let left = [...renewed.manifest.keys()]
     try {
       do {
-        left = await this.#touchFields(reading, renewed, left, deadline)
+        left = await this.#touchFields(snapshot, renewed, left, deadline)
         if (left.length > 0) continue
-        const noted = await this.#note(reading.sid, renewed, reading.at + this.#life(renewed), deadline)
+        const noted = await this.#note(snapshot.sid, renewed, snapshot.serverTime + this.#life(renewed), deadline)
         left = leftToRenew(noted, renewed)
         renewed = noted
-      } while (left.length > 0 && (await patience.pause()))
+      } while (left.length > 0 && (await backoff.pause()))
     } catch (error) {
       if (!(error instanceof EndOfSession)) throw error
       const ended = await this.#headers.endOver(error, deadline)
@@ -184,17 +184,17 @@ export class Renewals {
    *
    * @throws {EndOfSession} for one that is gone, after a second look (R3).
    */
-  async #touchFields(reading: Reading, header: Header, fields: string[], deadline: Deadline): Promise<string[]> {
-    const { keys, schema } = this.#core
+  async #touchFields(snapshot: Snapshot, header: Header, fields: string[], deadline: Deadline): Promise<string[]> {
+    const { keys, schema } = this.#context
     const life = this.#life(header)
-    const requests = fields.map((field): StoreRequest => ({ op: 'touch', key: keys.field(reading.sid, field), life }))
-    const { answers } = await send(this.#core, reading.sid, requests, deadline)
-    const isKnown = (field: string) => schema.open || schema.names.includes(field)
+    const requests = fields.map((field): StoreRequest => ({ op: 'touch', key: keys.field(snapshot.sid, field), life }))
+    const { answers } = await send(this.#context, snapshot.sid, requests, deadline)
+    const isKnown = (field: string) => schema.hasCatchall || schema.names.includes(field)
     const missing = fields.filter((field, index) => answers[index]?.result === 'missing' && isKnown(field))
     const unanswered = fields.filter((_field, index) => !isAnswered(answers[index]))
     if (missing.length === 0) return unanswered
-    const settle = (again: Reading) => this.#reader.settle(again, missing, deadline)
-    const settled = await this.#reader.read(reading.sid, missing, deadline, settle)
+    const settle = (again: Snapshot) => this.#reader.settle(again, missing, deadline)
+    const settled = await this.#reader.read(snapshot.sid, missing, deadline, settle)
     return [...unanswered, ...missing.filter((field) => itemIn(settled, field))]
   }
 
@@ -213,7 +213,7 @@ export class Renewals {
   }
 
   #life(header: Header): number {
-    return fieldLife(idleOfFields(header), longestCall(this.#core))
+    return fieldLife(idleOfFields(header), longestCall(this.#context))
   }
 }
 

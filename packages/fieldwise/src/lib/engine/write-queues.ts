@@ -1,7 +1,7 @@
 import type { Edit } from './edit.js'
 
 /** The edits of one field, of which one write at a time takes all that wait. */
-export class Lane {
+export class WriteQueue {
   readonly sid: string
   readonly key: string
   readonly waiting: Edit[] = []
@@ -24,22 +24,22 @@ export class Lane {
  * The lanes of fields that were written lately. They are not deleted one by one: a Map that grows and shrinks with each write leaves tables
  * behind that lead from one to the next, and whatever was in them outlives several collections.
  */
-export class Lanes {
-  #byKey = new Map<string, Lane>()
+export class WriteQueues {
+  #byKey = new Map<string, WriteQueue>()
   /** With this many of them, those that are idle are forgotten. */
   #most = mostIdle
 
-  of(sid: string, key: string): Lane {
+  of(sid: string, key: string): WriteQueue {
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
     if (this.#byKey.size >= this.#most) this.#forgetIdle()
-    const lane = new Lane(sid, key)
-    this.#byKey.set(key, lane)
-    return lane
+    const queue = new WriteQueue(sid, key)
+    this.#byKey.set(key, queue)
+    return queue
   }
 
   #forgetIdle(): void {
-    this.#byKey = new Map([...this.#byKey].filter(([, lane]) => lane.isBusy))
+    this.#byKey = new Map([...this.#byKey].filter(([, queue]) => queue.isBusy))
     this.#most = mostIdle + 2 * this.#byKey.size
   }
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { runningClock } from './running-clock.js'
 
 /** Where the core takes time, chance and waiting from, so that a test can decide them. The clock of stored times is the store's. */
-export interface Runtime {
+export interface Environment {
   /** Milliseconds that only ever grow; for the time since something (D4). */
   monotonic(): number
   /** Milliseconds that only grow while this process runs; for deadlines (D1). */
@@ -15,7 +15,7 @@ export interface Runtime {
   sleep(milliseconds: number, idly?: boolean): Promise<void>
 }
 
-export const systemRuntime: Runtime = {
+export const systemEnvironment: Environment = {
   monotonic: () => performance.now(),
   running: () => runningClock.now(),
   bytes: (size) => randomBytes(size),
@@ -27,7 +27,7 @@ export const systemRuntime: Runtime = {
  * The same with the clock that is there now, such as a test's. To look it up each time takes a quarter of what reading it does: the global
  * is a getter.
  */
-export function runtimeOfNow(): Runtime {
+export function currentEnvironment(): Environment {
   const clock = performance
-  return { ...systemRuntime, monotonic: () => clock.now() }
+  return { ...systemEnvironment, monotonic: () => clock.now() }
 }

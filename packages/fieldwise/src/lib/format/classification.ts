@@ -6,7 +6,7 @@ import { type Secret, sameHash } from './token.js'
  * secret was changed less than a minute before the request came, or its grace has ended since, so this is most likely a request that left
  * with the old cookie; it reads as unset and may not write, and no cookie is set over the newer one (T2). `stranger`: it opens nothing.
  */
-export type Recognition = 'owner' | 'superseded' | 'stranger'
+export type Classification = 'owner' | 'superseded' | 'stranger'
 
 /**
  * @param at the present time, on the server's clock
@@ -14,7 +14,7 @@ export type Recognition = 'owner' | 'superseded' | 'stranger'
  *
  * @internal
  */
-export function recognise(header: Header, secret: Secret, at: number, arrived: number): Recognition {
+export function classify(header: Header, secret: Secret, at: number, arrived: number): Classification {
   if (sameHash(header.hash, secret.hash)) return 'owner'
   const graceEnd = graceOf(header, secret.hash)
   if (at < graceEnd) return 'owner'

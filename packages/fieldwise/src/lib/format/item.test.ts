@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { SealBrokenError } from '../api/errors.js'
-import { systemRuntime } from '../environment/environment.js'
+import { systemEnvironment } from '../environment/environment.js'
 import {
   decodeItem,
   earlierWrites,
@@ -16,7 +16,7 @@ import {
 } from './item.js'
 import { WriteIds, writeIdText } from './write-ids.js'
 
-const [ada, bob, eve] = [new WriteIds(systemRuntime), new WriteIds(systemRuntime), new WriteIds(systemRuntime)]
+const [ada, bob, eve] = [new WriteIds(systemEnvironment), new WriteIds(systemEnvironment), new WriteIds(systemEnvironment)]
 const now = 1_767_225_600_000
 const plain: Item = { id: ada.next(), birth: ada.birth(), earlier: [], deadline: 0, json: '{"sku":"tea"}' }
 
@@ -141,7 +141,7 @@ describe('write ids (W1)', () => {
 
   test('are never more than 65, of however many processes', () => {
     let item = plain
-    for (let count = 0; count < 300; count++) item = written(item, new WriteIds(systemRuntime))
+    for (let count = 0; count < 300; count++) item = written(item, new WriteIds(systemEnvironment))
     expect(item.earlier).toHaveLength(64)
     expect(decodeItem('cart', encodeItem(item))).toEqual(item)
   })
@@ -169,7 +169,7 @@ describe('what has changed since a write was lost (W4)', () => {
 
   test('a write that was applied is remembered at least as long as its base', () => {
     // Whatever happens afterwards: a later value that remembers the base but not the lost write shows that it was not applied.
-    const processes = Array.from({ length: 70 }, () => new WriteIds(systemRuntime))
+    const processes = Array.from({ length: 70 }, () => new WriteIds(systemEnvironment))
     let forgotten = 0
     for (let round = 0; round < 1_000; round++) {
       const base = written(written(plain, bob), eve)

@@ -2,13 +2,13 @@ import { createCipheriv, createSecretKey, hkdfSync, randomBytes, randomUUID } fr
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { BadConfigError, SealBrokenError } from '../api/errors.js'
-import { systemRuntime } from '../environment/environment.js'
+import { systemEnvironment } from '../environment/environment.js'
 import { createSealer, noSealing, type Sealer, type SealingOptions } from './sealing.js'
 import { sealingKeyBytes } from './sealing-key.js'
 
 const newKey = () => randomBytes(32).toString('base64url')
 const sealerOf = (options: Partial<SealingOptions & { prefix: string }> = {}) =>
-  createSealer({ keys: [newKey()], prefix: 'shop:', ...options }, systemRuntime)
+  createSealer({ keys: [newKey()], prefix: 'shop:', ...options }, systemEnvironment)
 
 const sid = `${randomUUID()}~a1`
 const plain = Buffer.from('\x21{"username":"ada"}')
@@ -27,7 +27,7 @@ describe('what is sealed', () => {
   test.each([0, 1, 15, 16, 17, 1_000, 1_048_000])('opens as the %i bytes that it was', (length) => {
     const sealer = sealerOf()
     const bytes = randomBytes(length)
-    expect(sealer.open(sid, 'cart', sealer.seal(sid, 'cart', bytes)).equals(bytes)).toBe(true)
+    expect(sealer.unseal(sid, 'cart', sealer.seal(sid, 'cart', bytes)).equals(bytes)).toBe(true)
   })
 
   test('is longer than the plain bytes by the overhead', () => {
@@ -57,14 +57,14 @@ describe('what is sealed', () => {
   test('opens in another process that has the same keys and prefix', () => {
     const key = newKey()
     const sealed = sealerOf({ keys: [key] }).seal(sid, '@', plain)
-    expect(sealerOf({ keys: [key] }).open(sid, '@', sealed)).toEqual(plain)
+    expect(sealerOf({ keys: [key] }).unseal(sid, '@', sealed)).toEqual(plain)
   })
 
   test('opens although more sessions came in between than keys are remembered', () => {
     const sealer = sealerOf()
     const sealed = sealer.seal(sid, 'cart', plain)
     for (let index = 0; index < 1_100; index++) sealer.seal(`${index}`, 'cart', plain)
-    expect(sealer.open(sid, 'cart', sealed)).toEqual(plain)
+    expect(sealer.unseal(sid, 'cart', sealed)).toEqual(plain)
   })
 
   test('never has a nonce twice, in 100,000', () => {
@@ -92,7 +92,7 @@ describe('open refuses', () => {
     for (let bit = 0; bit < sealed.length * 8; bit++) {
       const changed = Buffer.from(sealed)
       changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7))
-      if (isBroken(() => sealer.open(sid, 'cart', changed))) refused++
+      if (isBroken(() => sealer.unseal(sid, 'cart', changed))) refused++
     }
     expect(refused).toBe(sealed.length * 8)
   })
@@ -101,28 +101,28 @@ describe('open refuses', () => {
     const sealer = sealerOf()
     const sealed = sealer.seal(sid, 'cart', plain)
     for (let length = 0; length < sealed.length; length++) {
-      expect(isBroken(() => sealer.open(sid, 'cart', sealed.subarray(0, length)))).toBe(true)
-      expect(isBroken(() => sealer.open(sid, 'cart', sealed.subarray(sealed.length - length)))).toBe(true)
+      expect(isBroken(() => sealer.unseal(sid, 'cart', sealed.subarray(0, length)))).toBe(true)
+      expect(isBroken(() => sealer.unseal(sid, 'cart', sealed.subarray(sealed.length - length)))).toBe(true)
     }
     for (const more of [Buffer.of(0), sealed])
-      expect(isBroken(() => sealer.open(sid, 'cart', Buffer.concat([sealed, more])))).toBe(true)
+      expect(isBroken(() => sealer.unseal(sid, 'cart', Buffer.concat([sealed, more])))).toBe(true)
   })
 
   test('tags of 4 to 15 bytes, even where GCM itself would call them right', () => {
     const [key, prefix] = [newKey(), 'shop:']
     const sealer = sealerOf({ keys: [key], prefix })
     const whole = sealedByHand({ key, prefix, sid, name: 'cart', tagLength: 16 })
-    expect(sealer.open(sid, 'cart', whole)).toEqual(plain)
+    expect(sealer.unseal(sid, 'cart', whole)).toEqual(plain)
     for (let tagLength = 4; tagLength < 16; tagLength++) {
       // Node makes GCM tags of 4, 8 and 12 to 16 bytes; the others are the whole tag, cut.
       const made = [4, 8, 12, 13, 14, 15].includes(tagLength)
         ? sealedByHand({ key, prefix, sid, name: 'cart', tagLength })
         : whole
       const short = made.subarray(0, 17 + plain.length + tagLength)
-      expect(isBroken(() => sealer.open(sid, 'cart', short))).toBe(true)
+      expect(isBroken(() => sealer.unseal(sid, 'cart', short))).toBe(true)
       const wrongEnd = whole.subarray(17 + plain.length + tagLength).map((byte) => ~byte)
       const filled = Buffer.concat([whole.subarray(0, 17 + plain.length + tagLength), wrongEnd])
-      expect(isBroken(() => sealer.open(sid, 'cart', filled))).toBe(true)
+      expect(isBroken(() => sealer.unseal(sid, 'cart', filled))).toBe(true)
     }
   })
 
@@ -137,7 +137,7 @@ describe('open refuses', () => {
     for (const from of places) {
       const sealed = from.sealer.seal(from.id, from.name, plain)
       for (const to of places) {
-        if (isBroken(() => to.sealer.open(to.id, to.name, sealed))) refused++
+        if (isBroken(() => to.sealer.unseal(to.id, to.name, sealed))) refused++
         else opened++
       }
     }
@@ -147,24 +147,24 @@ describe('open refuses', () => {
   test('an item whose prefix, sid and name are the same characters, parted elsewhere', () => {
     const key = newKey()
     const sealed = sealerOf({ keys: [key], prefix: 'ab' }).seal('cd', 'ef', plain)
-    expect(isBroken(() => sealerOf({ keys: [key], prefix: 'a' }).open('bcd', 'ef', sealed))).toBe(true)
-    expect(isBroken(() => sealerOf({ keys: [key], prefix: 'ab' }).open('c', 'def', sealed))).toBe(true)
-    expect(isBroken(() => sealerOf({ keys: [key], prefix: 'abcd' }).open('', 'ef', sealed))).toBe(true)
+    expect(isBroken(() => sealerOf({ keys: [key], prefix: 'a' }).unseal('bcd', 'ef', sealed))).toBe(true)
+    expect(isBroken(() => sealerOf({ keys: [key], prefix: 'ab' }).unseal('c', 'def', sealed))).toBe(true)
+    expect(isBroken(() => sealerOf({ keys: [key], prefix: 'abcd' }).unseal('', 'ef', sealed))).toBe(true)
   })
 
   test('an item of a key that it does not have, also under the id of one that it has', () => {
     const [mine, foreign] = [sealerOf(), sealerOf()]
     const sealed = foreign.seal(sid, 'cart', plain)
-    expect(() => mine.open(sid, 'cart', sealed)).toThrow('a key that is not among sealing.keys')
+    expect(() => mine.unseal(sid, 'cart', sealed)).toThrow('a key that is not among sealing.keys')
     mine.seal(sid, 'cart', plain).copy(sealed, 0, 0, 5)
-    expect(isBroken(() => mine.open(sid, 'cart', sealed))).toBe(true)
+    expect(isBroken(() => mine.unseal(sid, 'cart', sealed))).toBe(true)
   })
 
   test('a later version of sealing', () => {
     const sealer = sealerOf()
     const sealed = sealer.seal(sid, 'cart', plain)
     sealed[0] = 0x82
-    expect(() => sealer.open(sid, 'cart', sealed)).toThrow('in a way that this version does not know')
+    expect(() => sealer.unseal(sid, 'cart', sealed)).toThrow('in a way that this version does not know')
   })
 
   test('with the name of the field or header, and without any byte of the value', () => {
@@ -179,7 +179,7 @@ describe('open refuses', () => {
     ]
     for (const [opener, stored] of attempts) {
       for (const [name, field] of Object.entries({ cart: 'cart', '@': 'header' })) {
-        const error = errorOf(() => opener.open(sid, name, stored))
+        const error = errorOf(() => opener.unseal(sid, name, stored))
         expect(error).toMatchObject({ code: 'SEAL_BROKEN', field })
         expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/canary|63 61 6e 61/)
       }
@@ -200,9 +200,9 @@ describe('keys', () => {
     for (const sealing of orders) {
       for (const opening of orders) {
         const sealed = sealerOf({ keys: sealing }).seal(sid, 'cart', plain)
-        expect(sealerOf({ keys: opening }).open(sid, 'cart', sealed)).toEqual(plain)
-        expect(sealerOf({ keys: [sealing[0] as string] }).open(sid, 'cart', sealed)).toEqual(plain)
-        expect(isBroken(() => sealerOf({ keys: sealing.slice(1) }).open(sid, 'cart', sealed))).toBe(true)
+        expect(sealerOf({ keys: opening }).unseal(sid, 'cart', sealed)).toEqual(plain)
+        expect(sealerOf({ keys: [sealing[0] as string] }).unseal(sid, 'cart', sealed)).toEqual(plain)
+        expect(isBroken(() => sealerOf({ keys: sealing.slice(1) }).unseal(sid, 'cart', sealed))).toBe(true)
       }
     }
   })
@@ -211,8 +211,8 @@ describe('keys', () => {
     const [old, young] = [newKey(), newKey()]
     const sealed = sealerOf({ keys: [old] }).seal(sid, 'cart', plain)
     const both = sealerOf({ keys: [young, old] })
-    const again = both.seal(sid, 'cart', both.open(sid, 'cart', sealed))
-    expect(sealerOf({ keys: [young] }).open(sid, 'cart', again)).toEqual(plain)
+    const again = both.seal(sid, 'cart', both.unseal(sid, 'cart', sealed))
+    expect(sealerOf({ keys: [young] }).unseal(sid, 'cart', again)).toEqual(plain)
   })
 
   test('are taken as base64url, base64 and hex, and are the same in each', () => {
@@ -224,7 +224,7 @@ describe('keys', () => {
       bytes.toString('hex').toUpperCase(),
     ]
     const sealed = sealerOf({ keys: [bytes.toString('base64')] }).seal(sid, 'cart', plain)
-    for (const spelling of spellings) expect(sealerOf({ keys: [spelling] }).open(sid, 'cart', sealed)).toEqual(plain)
+    for (const spelling of spellings) expect(sealerOf({ keys: [spelling] }).unseal(sid, 'cart', sealed)).toEqual(plain)
   })
 
   test('made by chance are always taken: 20,000 of 32 bytes', () => {
@@ -286,30 +286,30 @@ describe('keys', () => {
 describe('values that are not sealed', () => {
   test('are refused', () => {
     for (const stored of [plain, Buffer.alloc(0), Buffer.from([0x7f])]) {
-      expect(() => sealerOf().open(sid, 'cart', stored)).toThrow('it is not sealed')
+      expect(() => sealerOf().unseal(sid, 'cart', stored)).toThrow('it is not sealed')
     }
   })
 
   test('are accepted while sealing is being introduced, and sealed ones are checked as ever', () => {
     const sealer = sealerOf({ acceptUnsealed: true })
-    expect(sealer.open(sid, 'cart', plain)).toEqual(plain)
+    expect(sealer.unseal(sid, 'cart', plain)).toEqual(plain)
     const sealed = sealer.seal(sid, 'cart', plain)
-    expect(sealer.open(sid, 'cart', sealed)).toEqual(plain)
-    expect(isBroken(() => sealer.open(sid, '@', sealed))).toBe(true)
-    expect(isBroken(() => sealer.open(sid, 'cart', Buffer.from([0x80, 1, 2])))).toBe(true)
+    expect(sealer.unseal(sid, 'cart', sealed)).toEqual(plain)
+    expect(isBroken(() => sealer.unseal(sid, '@', sealed))).toBe(true)
+    expect(isBroken(() => sealer.unseal(sid, 'cart', Buffer.from([0x80, 1, 2])))).toBe(true)
   })
 })
 
 describe('without sealing', () => {
   test('plain values are stored and read as they are', () => {
     expect(noSealing.seal(sid, 'cart', plain)).toEqual(plain)
-    expect(noSealing.open(sid, 'cart', plain)).toEqual(plain)
+    expect(noSealing.unseal(sid, 'cart', plain)).toEqual(plain)
     expect(noSealing.overhead).toBe(0)
   })
 
   test('sealed values are refused, with what is missing', () => {
     const sealed = sealerOf().seal(sid, 'cart', plain)
-    expect(() => noSealing.open(sid, 'cart', sealed)).toThrow('it is sealed, but no sealing.keys are configured')
+    expect(() => noSealing.unseal(sid, 'cart', sealed)).toThrow('it is sealed, but no sealing.keys are configured')
   })
 })
 

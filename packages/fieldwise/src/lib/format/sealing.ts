@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { BadConfigError, SealBrokenError } from '../api/errors.js'
-import type { Runtime } from '../environment/environment.js'
+import type { Environment } from '../environment/environment.js'
 import { sealingKeyBytes } from './sealing-key.js'
 
 /**
@@ -12,7 +12,7 @@ export interface Sealer {
   /** The bytes to store for `plain` as `name` (a field's name, or `@` for the header) of session `sid`. */
   seal(sid: string, name: string, plain: Buffer): Buffer
   /** The plain bytes of what was stored. @throws {SealBrokenError} (`SEAL_BROKEN`) */
-  open(sid: string, name: string, stored: Buffer): Buffer
+  unseal(sid: string, name: string, stored: Buffer): Buffer
   /** How many bytes sealing adds. */
   readonly overhead: number
 }
@@ -47,8 +47,11 @@ export interface SealingOptions {
  *
  * @internal
  */
-export function createSealer(options: SealingOptions & { readonly prefix: string }, runtime: Pick<Runtime, 'bytes'>): Sealer {
-  return new GcmSealer(masterKeys(options.keys, options.prefix), options.acceptUnsealed ?? false, runtime)
+export function createSealer(
+  options: SealingOptions & { readonly prefix: string },
+  environment: Pick<Environment, 'bytes'>,
+): Sealer {
+  return new GcmSealer(masterKeys(options.keys, options.prefix), options.acceptUnsealed ?? false, environment)
 }
 
 /**
@@ -58,7 +61,7 @@ export function createSealer(options: SealingOptions & { readonly prefix: string
  */
 export const noSealing: Sealer = {
   seal: (_sid, _name, plain) => plain,
-  open(_sid, name, stored) {
+  unseal(_sid, name, stored) {
     if (isPlain(stored)) return stored
     throw new SealBrokenError(itemName(name), 'it is sealed, but no sealing.keys are configured')
   },
@@ -78,13 +81,13 @@ class GcmSealer implements Sealer {
   readonly #first: MasterKey
   readonly #byId: ReadonlyMap<number, MasterKey>
   readonly #acceptUnsealed: boolean
-  readonly #runtime: Pick<Runtime, 'bytes'>
+  readonly #environment: Pick<Environment, 'bytes'>
 
-  constructor(keys: readonly [MasterKey, ...MasterKey[]], acceptUnsealed: boolean, runtime: Pick<Runtime, 'bytes'>) {
+  constructor(keys: readonly [MasterKey, ...MasterKey[]], acceptUnsealed: boolean, environment: Pick<Environment, 'bytes'>) {
     this.#first = keys[0]
     this.#byId = new Map(keys.map((key) => [key.id, key]))
     this.#acceptUnsealed = acceptUnsealed
-    this.#runtime = runtime
+    this.#environment = environment
   }
 
   seal(sid: string, name: string, plain: Buffer): Buffer {
@@ -92,7 +95,7 @@ class GcmSealer implements Sealer {
     const sealed = Buffer.allocUnsafe(this.overhead + plain.length)
     sealed[0] = sealedVersion1
     sealed.writeUInt32BE(this.#first.id, 1)
-    const nonce = this.#runtime.bytes(nonceLength)
+    const nonce = this.#environment.bytes(nonceLength)
     nonce.copy(sealed, 1 + idLength)
     const cipher = createCipheriv('aes-256-gcm', key, nonce, wholeTag)
     cipher.setAAD(additionalData(binding, name))
@@ -102,7 +105,7 @@ class GcmSealer implements Sealer {
     return sealed
   }
 
-  open(sid: string, name: string, stored: Buffer): Buffer {
+  unseal(sid: string, name: string, stored: Buffer): Buffer {
     if (isPlain(stored)) return this.#unsealed(name, stored)
     if (stored[0] !== sealedVersion1) throw broken(name, 'it is sealed in a way that this version does not know')
     if (stored.length < this.overhead) throw broken(name, 'it is cut short')

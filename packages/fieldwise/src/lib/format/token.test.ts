@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { systemRuntime } from '../environment/environment.js'
+import { systemEnvironment } from '../environment/environment.js'
 import { formatToken, isSid, newSecret, parseToken, sameHash } from './token.js'
 
 const sid = randomUUID()
@@ -14,10 +14,10 @@ describe('a token', () => {
   })
 
   test('carries 32 random bytes of which only the SHA-256 is kept', () => {
-    const made = newSecret(systemRuntime)
+    const made = newSecret(systemEnvironment)
     expect(Buffer.from(made.text, 'base64url')).toHaveLength(32)
     expect(made.hash).toEqual(createHash('sha256').update(Buffer.from(made.text, 'base64url')).digest())
-    expect(newSecret(systemRuntime).text).not.toBe(made.text)
+    expect(newSecret(systemEnvironment).text).not.toBe(made.text)
   })
 
   const malformed: [what: string, text: unknown][] = [

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { Runtime } from '../environment/environment.js'
+import type { Environment } from '../environment/environment.js'
 
 /** What a token says: which session, and the secret that proves ownership. */
 export interface Token {
@@ -42,8 +42,8 @@ export function formatToken(token: Token): string {
 }
 
 /** @internal */
-export function newSecret(runtime: Runtime): Secret {
-  return secretOf(runtime.bytes(32))
+export function newSecret(environment: Environment): Secret {
+  return secretOf(environment.bytes(32))
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Runtime } from '../environment/environment.js'
+import type { Environment } from '../environment/environment.js'
 
 /**
  * By which a process recognises its own write after an answer was lost: which process wrote, and which of its writes it was. Both are signed numbers
@@ -21,14 +21,14 @@ export const birthLength = 4
  * value needs to carry only the last id of each.
  */
 export class WriteIds {
-  readonly #runtime: Runtime
+  readonly #environment: Environment
   readonly #process: number
   #count: number
 
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime
-    this.#process = runtime.bytes(4).readInt32BE()
-    this.#count = runtime.bytes(4).readInt32BE()
+  constructor(environment: Environment) {
+    this.#environment = environment
+    this.#process = environment.bytes(4).readInt32BE()
+    this.#count = environment.bytes(4).readInt32BE()
   }
 
   next(): WriteId {
@@ -38,7 +38,7 @@ export class WriteIds {
 
   /** A fresh mark for an `add`; one that is sent again draws a new one (R2). */
   birth(): Birth {
-    return this.#runtime.bytes(birthLength).readInt32BE()
+    return this.#environment.bytes(birthLength).readInt32BE()
   }
 }
 

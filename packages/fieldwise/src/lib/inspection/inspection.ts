@@ -1,8 +1,8 @@
 import { BadArgumentError, isFieldwiseError, StoreUnavailableError } from '../api/errors.js'
 import { assertOptions } from '../api/options.js'
 import type { Store, StoreAnswer } from '../api/store.js'
-import { systemRuntime } from '../environment/environment.js'
-import { type Recognition, recognise } from '../format/classification.js'
+import { systemEnvironment } from '../environment/environment.js'
+import { type Classification, classify } from '../format/classification.js'
 import { decodeHeader, type Header, headerName, isPast } from '../format/header.js'
 import { decodeItem, hasOtherBirth, type Item, living } from '../format/item.js'
 import { assertPrefix, Keys } from '../format/keys.js'
@@ -32,7 +32,7 @@ export interface SessionInspection {
    */
   readonly state: 'living' | 'expired' | 'missing' | 'unreadable'
   /** What the secret of the token is to this session; undefined where a sid was given, or no header could be read. */
-  readonly secret: Recognition | undefined
+  readonly secret: Classification | undefined
   readonly header: HeaderInspection | undefined
   /** Every field that the header lists, in that order. */
   readonly fields: readonly FieldInspection[]
@@ -114,9 +114,9 @@ export async function inspectSession(
   const token = parseToken(sidOrToken)
   const sid = token?.sid ?? sidOrToken
   if (!isSid(sid)) throw new BadArgumentError('inspectSession needs the id of a session, or a token')
-  const inspector = new Inspector(store, sid, options)
+  const inspector = new SessionInspector(store, sid, options)
   const { header, at, items } = await inspector.read()
-  const secret = token && header?.value && recognise(header.value, token.secret, at, at)
+  const secret = token && header?.value && classify(header.value, token.secret, at, at)
   return {
     sid,
     at,
@@ -128,7 +128,7 @@ export async function inspectSession(
 }
 
 /** Reads the items of one session as they are stored. */
-class Inspector {
+class SessionInspector {
   readonly #store: Store
   readonly #sid: string
   readonly #keys: Keys
@@ -140,7 +140,7 @@ class Inspector {
     this.#store = store
     this.#sid = sid
     this.#keys = new Keys(prefix)
-    this.#sealer = sealing ? createSealer({ ...sealing, prefix, acceptUnsealed: true }, systemRuntime) : noSealing
+    this.#sealer = sealing ? createSealer({ ...sealing, prefix, acceptUnsealed: true }, systemEnvironment) : noSealing
     this.#showsValues = values
   }
 
@@ -176,7 +176,7 @@ class Inspector {
   async #flight(names: readonly string[]): Promise<Reading> {
     const keys = [...names.map((name) => this.#keys.field(this.#sid, name)), this.#keys.header(this.#sid)]
     const requests = keys.map((key) => ({ op: 'get', key }) as const)
-    const deadline = systemRuntime.running() + this.#store.traits.timeout
+    const deadline = systemEnvironment.running() + this.#store.traits.timeout
     const { answers, at } = await this.#store.flight(this.#sid, requests, deadline)
     const header = this.#found(keys.at(-1) as string, headerName, answers.at(-1) as StoreAnswer, decodeHeader)
     const items = names.map((name, index) => {
@@ -192,7 +192,7 @@ class Inspector {
     if (answer.result !== 'found') throw new StoreUnavailableError('The store gave an answer that does not belong to a read')
     const { value: bytes, life } = answer
     try {
-      const plain = this.#sealer.open(this.#sid, name, bytes)
+      const plain = this.#sealer.unseal(this.#sid, name, bytes)
       return { key, bytes, life, plain, value: decode(plain), problem: undefined }
     } catch (error) {
       if (!isFieldwiseError(error, 'SEAL_BROKEN')) throw error

@@ -47,7 +47,7 @@ const sessionOverhead = 400
 /** How many sessions each flight looks at for expired items. Above 1, so that the sweep outruns the growth. */
 const sweptPerFlight = 2
 
-interface Item {
+interface MemoryItem {
   /** The bytes as a Latin-1 string: one byte each, and unlike a Buffer nobody can change them. */
   readonly value: string
   readonly version: Version
@@ -56,7 +56,7 @@ interface Item {
 
 /** All items of one session: they are evicted together or not at all. */
 interface Group {
-  readonly items: Map<string, Item>
+  readonly items: Map<string, MemoryItem>
   size: number
   /** No item expires before this; a lower bound, so that the sweep need not look at each item. */
   quietUntil: number
@@ -180,7 +180,11 @@ class MemoryStore implements Store {
   #put(sid: string, request: { key: string; value: Buffer; life: number }, at: number): StoreAnswer {
     this.#remove(sid, request.key)
     const group = this.#groups.get(sid) ?? this.#newGroup(sid)
-    const item: Item = { value: request.value.toString('latin1'), version: newVersion(), expiresAt: expiry(at, request.life) }
+    const item: MemoryItem = {
+      value: request.value.toString('latin1'),
+      version: newVersion(),
+      expiresAt: expiry(at, request.life),
+    }
     group.items.set(request.key, item)
     group.quietUntil = Math.min(group.quietUntil, item.expiresAt)
     this.#resize(group, itemSize(request.key, item.value))
@@ -195,7 +199,7 @@ class MemoryStore implements Store {
     return group
   }
 
-  #prolong(sid: string, item: Item, expiresAt: number): void {
+  #prolong(sid: string, item: MemoryItem, expiresAt: number): void {
     item.expiresAt = expiresAt
     const group = this.#groups.get(sid) as Group
     group.quietUntil = Math.min(group.quietUntil, expiresAt)
@@ -264,11 +268,11 @@ const done: StoreAnswer = Object.freeze({ result: 'done' })
 const missing: StoreAnswer = Object.freeze({ result: 'missing' })
 const conflict: StoreAnswer = Object.freeze({ result: 'conflict' })
 
-function found(item: Item, at: number): StoreAnswer {
+function found(item: MemoryItem, at: number): StoreAnswer {
   return { result: 'found', value: Buffer.from(item.value, 'latin1'), version: item.version, life: item.expiresAt - at }
 }
 
-function same(item: Item, at: number): StoreAnswer {
+function same(item: MemoryItem, at: number): StoreAnswer {
   return { result: 'same', life: item.expiresAt - at }
 }
 

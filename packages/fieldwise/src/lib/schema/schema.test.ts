@@ -11,7 +11,7 @@ describe('a compiled schema', () => {
   test('names its fields in order', () => {
     expect(schema.names).toEqual(['username', 'visits'])
     expect(schema.field('visits').name).toBe('visits')
-    expect(schema.open).toBe(false)
+    expect(schema.hasCatchall).toBe(false)
   })
 
   test('has no other fields', () => {
@@ -25,7 +25,7 @@ describe('a compiled schema', () => {
 
   test('with a catchall has a field of every well-formed name', () => {
     const open = compileSchema(z.object({ username: z.string() }).catchall(z.number()))
-    expect(open.open).toBe(true)
+    expect(open.hasCatchall).toBe(true)
     expect(open.names).toEqual(['username'])
     expect(open.field('visits').encode(1)).toBe('1')
     expect(open.field('visits').name).toBe('visits')

@@ -14,7 +14,7 @@ export interface CompiledSchema {
   /** The declared names, in order. */
   readonly names: readonly string[]
   /** The schema has a catchall: any well-formed name is a field. */
-  readonly open: boolean
+  readonly hasCatchall: boolean
   /** @throws {BadArgumentError} (`BAD_ARGUMENT`) for a name that breaks the rule of names, or that is not a field. */
   field(name: string): CompiledField
 }
@@ -51,7 +51,7 @@ export function compileSchema(schema: z.ZodObject): CompiledSchema {
     def.catchall === undefined || def.catchall._zod.def.type === 'never' ? undefined : planOf('*', def.catchall as core.$ZodType)
   return {
     names: [...fields.keys()],
-    open: rest !== undefined,
+    hasCatchall: rest !== undefined,
     field(name) {
       const declared = fields.get(name)
       if (declared !== undefined) return declared

@@ -27,7 +27,7 @@ export interface StoredForm {
 export function storedForm(field: string, schema: core.$ZodType): StoredForm {
   const form = { coded: false, plain: true, caught: false, shared: false, keyed: false, unsteady: false }
   if (hasOuter(schema, (part) => part._zod.def.type === 'never')) refuse(field, '', 'z.never() has no values')
-  const queue: Place[] = [{ schema, side: 'stored', outer: true, path: '' }]
+  const queue: SchemaPlace[] = [{ schema, side: 'stored', outer: true, path: '' }]
   const seen = new Set<string>()
   const ids = new Map<core.$ZodType, number>()
   for (const place of queue) {
@@ -43,7 +43,7 @@ export function storedForm(field: string, schema: core.$ZodType): StoredForm {
 }
 
 /** Where a schema stands within its field's schema. */
-interface Place {
+interface SchemaPlace {
   readonly schema: core.$ZodType
   /** What it describes: data as it is stored, or what a codec makes of it. */
   readonly side: 'stored' | 'decoded'
@@ -54,13 +54,13 @@ interface Place {
 
 const mostParts = 10_000
 
-function keyOf(place: Place, ids: Map<core.$ZodType, number>): string {
+function keyOf(place: SchemaPlace, ids: Map<core.$ZodType, number>): string {
   const id = ids.get(place.schema) ?? ids.size
   ids.set(place.schema, id)
   return `${id}${place.side}${place.outer}`
 }
 
-function placeOf(part: SchemaPart, whole: Place): Place {
+function placeOf(part: SchemaPart, whole: SchemaPlace): SchemaPlace {
   const decoded =
     whole.side === 'decoded' ||
     (part.sees === 'out' && hasPart(inOf(whole.schema), isCodec)) ||
@@ -78,7 +78,7 @@ function inOf(schema: core.$ZodType): core.$ZodType {
 }
 
 /** Notes what the values of one schema need. */
-function observe(form: Mutable<StoredForm>, { schema, side, outer }: Place): void {
+function observe(form: Mutable<StoredForm>, { schema, side, outer }: SchemaPlace): void {
   const { def } = (schema as core.$ZodTypes)._zod
   if (isCodec(schema)) form.coded = true
   if (def.type === 'record' || (def.type === 'object' && def.catchall !== undefined)) form.keyed = true
@@ -153,7 +153,7 @@ function mayVanish(schema: core.SomeType): boolean {
   return schema._zod.optin === undefined && hasOuter(schema as core.$ZodType, isLoose)
 }
 
-function assertStorable(field: string, place: Place): void {
+function assertStorable(field: string, place: SchemaPlace): void {
   const { schema, path, side } = place
   const { def } = (schema as core.$ZodTypes)._zod
   switch (def.type) {
@@ -177,7 +177,7 @@ function assertStorable(field: string, place: Place): void {
   }
 }
 
-function assertStorableValues(field: string, { schema, path }: Place): void {
+function assertStorableValues(field: string, { schema, path }: SchemaPlace): void {
   const { def } = (schema as core.$ZodTypes)._zod
   switch (def.type) {
     case 'date':
@@ -211,7 +211,7 @@ function assertStorableValues(field: string, { schema, path }: Place): void {
   }
 }
 
-function assertStorablePipe(field: string, { schema, path, side }: Place, def: core.$ZodPipeDef): void {
+function assertStorablePipe(field: string, { schema, path, side }: SchemaPlace, def: core.$ZodPipeDef): void {
   if (isCodec(schema)) return
   if (def.in._zod.def.type === 'transform') {
     return refuse(field, path, 'z.preprocess() goes one way only', 'use z.codec(), or convert before you store')
@@ -242,7 +242,7 @@ function fits(def: core.$ZodDefaultDef | core.$ZodPrefaultDef): boolean {
 }
 
 /** Which option wrote a value must show in what is stored. */
-function assertStorableUnion(field: string, { path, side }: Place, def: core.$ZodUnionDef): void {
+function assertStorableUnion(field: string, { path, side }: SchemaPlace, def: core.$ZodUnionDef): void {
   const options = def.options as readonly core.$ZodType[]
   if (side === 'decoded' || 'discriminator' in def || !options.some((option) => hasPart(option, isCodec))) return
   const taken = new Set<JsonKind>()

@@ -1,7 +1,7 @@
 import { v4 as uuid } from 'uuid'
 import { BadArgumentError, isFieldwiseError, StoreUnavailableError, ValueTooLargeError } from '../api/errors.js'
 import type { StoreRequest } from '../api/store.js'
-import { type Core, type Deadline, longestCall, send } from '../engine/context.js'
+import { type Context, type Deadline, longestCall, send } from '../engine/context.js'
 import { fieldLife, headerLife, type Lifetime } from '../engine/lifetime.js'
 import { unavailable } from '../engine/reader.js'
 import { encodeHeader, type Header, headerName, mostFields } from '../format/header.js'
@@ -22,13 +22,17 @@ export interface Created {
  *
  * @throws {StoreUnavailableError} when no attempt succeeded by `deadline`; nothing that anybody could open was stored.
  */
-export async function createSession(core: Core, values: ReadonlyMap<string, string>, options: NewSession): Promise<Created> {
+export async function createSession(
+  context: Context,
+  values: ReadonlyMap<string, string>,
+  options: NewSession,
+): Promise<Created> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const sid = core.store.place(uuid({ random: core.runtime.bytes(16) }))
-      return await attemptCreation(core, { sid, secret: newSecret(core.runtime) }, values, options)
+      const sid = context.store.place(uuid({ random: context.environment.bytes(16) }))
+      return await attemptCreation(context, { sid, secret: newSecret(context.environment) }, values, options)
     } catch (error) {
-      const isFinal = attempt === mostAttempts || core.runtime.running() >= options.deadline
+      const isFinal = attempt === mostAttempts || context.environment.running() >= options.deadline
       if (isFinal || !isFieldwiseError(error, 'STORE_UNAVAILABLE')) throw error
     }
   }
@@ -40,9 +44,9 @@ export async function createSession(core: Core, values: ReadonlyMap<string, stri
  *
  * @throws {StoreUnavailableError} when it cannot be told to be stored.
  */
-export async function createSessionUnder(core: Core, token: Token, options: NewSession): Promise<Created | undefined> {
+export async function createSessionWithToken(context: Context, token: Token, options: NewSession): Promise<Created | undefined> {
   try {
-    return await attemptCreation(core, token, new Map(), options)
+    return await attemptCreation(context, token, new Map(), options)
   } catch (error) {
     if (error instanceof Taken) return undefined
     throw error
@@ -58,34 +62,36 @@ export interface NewSession {
 const mostAttempts = 3
 
 async function attemptCreation(
-  core: Core,
+  context: Context,
   token: Token,
   values: ReadonlyMap<string, string>,
   options: NewSession,
 ): Promise<Created> {
-  const { store, runtime, keys } = core
+  const { store, environment, keys } = context
   const { sid } = token
-  const at = await store.now(sid, Math.min(options.deadline, runtime.running() + store.traits.timeout))
-  const items = new Map(Array.from(values, ([field, json]) => [field, newItem(core, field, json, at)]))
-  const header = newHeader(core, token, items, at, options)
-  const adds = [...items].map(([field, item]) => addition(core, sid, field, keys.field(sid, field), encodeItem(item), header, at))
-  adds.push(addition(core, sid, headerName, keys.header(sid), encodeHeader(header), header, at))
-  const { answers } = await send(core, sid, adds, options.deadline)
+  const at = await store.now(sid, Math.min(options.deadline, environment.running() + store.traits.timeout))
+  const items = new Map(Array.from(values, ([field, json]) => [field, newItem(context, field, json, at)]))
+  const header = newHeader(context, token, items, at, options)
+  const adds = [...items].map(([field, item]) =>
+    addition(context, sid, field, keys.field(sid, field), encodeItem(item), header, at),
+  )
+  adds.push(addition(context, sid, headerName, keys.header(sid), encodeHeader(header), header, at))
+  const { answers } = await send(context, sid, adds, options.deadline)
   const failed = answers.find((answer) => answer.result !== 'stored')
   if (failed === undefined) {
-    tellWrites(core, sid, adds, [...items.keys()])
+    tellWrites(context, sid, adds, [...items.keys()])
     return { token, header, at }
   }
   if (answers.at(-1)?.result === 'conflict') throw new Taken()
-  await discard(core, sid, adds, options.deadline)
+  await discard(context, sid, adds, options.deadline)
   throw 'error' in failed ? unavailable(failed.error) : new StoreUnavailableError('The new session could not be stored')
 }
 
 /** The header, which comes last, is no field. */
-function tellWrites(core: Core, sid: string, adds: readonly StoreRequest[], fields: readonly string[]): void {
+function tellWrites(context: Context, sid: string, adds: readonly StoreRequest[], fields: readonly string[]): void {
   for (const [index, field] of fields.entries()) {
     const add = adds[index] as StoreRequest & { op: 'add' }
-    core.telemetry.wrote(sid, field, add.value.length, false, 1)
+    context.telemetry.wrote(sid, field, add.value.length, false, 1)
   }
 }
 
@@ -96,18 +102,18 @@ class Taken extends StoreUnavailableError {
   }
 }
 
-function newItem(core: Core, field: string, json: string, at: number): Item {
-  const own = core.settings.expires(field)
+function newItem(context: Context, field: string, json: string, at: number): Item {
+  const own = context.settings.expires(field)
   return {
-    id: core.ids.next(),
-    birth: core.ids.birth(),
+    id: context.ids.next(),
+    birth: context.ids.birth(),
     earlier: [],
     deadline: own === undefined ? 0 : Math.ceil(at + own),
     json,
   }
 }
 
-function newHeader(core: Core, token: Token, items: ReadonlyMap<string, Item>, at: number, options: NewSession): Header {
+function newHeader(context: Context, token: Token, items: ReadonlyMap<string, Item>, at: number, options: NewSession): Header {
   if (items.size > mostFields) throw new BadArgumentError(`A session holds at most ${mostFields} fields`)
   const { idle, absolute } = options.lifetime
   const created = Math.floor(at)
@@ -117,23 +123,31 @@ function newHeader(core: Core, token: Token, items: ReadonlyMap<string, Item>, a
     created,
     deadline: created + absolute,
     idle,
-    fieldsUntil: Math.floor(at + fieldLife(idle, longestCall(core))),
+    fieldsUntil: Math.floor(at + fieldLife(idle, longestCall(context))),
     rotated: 0,
     previous: undefined,
     manifest: new Map(Array.from(items, ([field, item]) => [field, item.birth])),
   }
 }
 
-function addition(core: Core, sid: string, name: string, key: string, bytes: Buffer, header: Header, at: number): StoreRequest {
-  const value = core.sealer.seal(sid, name, bytes)
-  const limit = core.store.largestValue(sid, key.length)
+function addition(
+  context: Context,
+  sid: string,
+  name: string,
+  key: string,
+  bytes: Buffer,
+  header: Header,
+  at: number,
+): StoreRequest {
+  const value = context.sealer.seal(sid, name, bytes)
+  const limit = context.store.largestValue(sid, key.length)
   if (value.length > limit) throw new ValueTooLargeError(name === headerName ? 'header' : name, value.length, limit)
-  const life = name === headerName ? headerLife(header, at) : fieldLife(header.idle, longestCall(core))
+  const life = name === headerName ? headerLife(header, at) : fieldLife(header.idle, longestCall(context))
   return { op: 'add', key, value, life }
 }
 
 /** A creation that failed half-way leaves nothing that could be opened; what else it left is cleared up as well as can be. */
-async function discard(core: Core, sid: string, adds: readonly StoreRequest[], deadline: Deadline): Promise<void> {
+async function discard(context: Context, sid: string, adds: readonly StoreRequest[], deadline: Deadline): Promise<void> {
   const requests = adds.map((add): StoreRequest => ({ op: 'delete', key: add.key })).reverse()
-  await send(core, sid, requests, deadline)
+  await send(context, sid, requests, deadline)
 }

@@ -1,7 +1,16 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { type Process, World } from '../../../../../test/support/world.js'
-import { canCreateUnder, createUnder, isSid, keepFor, parseToken, storedJson, tokenUnder, valueOfJson } from '../../adapter.js'
+import {
+  canCreateWithExternalId,
+  createWithExternalId,
+  isSid,
+  keepFor,
+  parseToken,
+  storedJson,
+  tokenOfExternalId,
+  valueOfJson,
+} from '../../adapter.js'
 import { createSessions } from '../../index.js'
 import type { Store } from '../api/store.js'
 import { decodeHeader } from '../format/header.js'
@@ -19,18 +28,18 @@ beforeEach(() => {
 
 describe('the token of an id', () => {
   test('is the same in every process, and another for every id', () => {
-    const token = tokenUnder(web.sessions, id)
-    expect(tokenUnder(world.process(schema).sessions, id)).toBe(token)
+    const token = tokenOfExternalId(web.sessions, id)
+    expect(tokenOfExternalId(world.process(schema).sessions, id)).toBe(token)
     expect(isSid(parseToken(token)?.sid)).toBe(true)
-    expect(tokenUnder(web.sessions, `${id} `)).not.toBe(token)
+    expect(tokenOfExternalId(web.sessions, `${id} `)).not.toBe(token)
   })
 
   test('is of use to nobody who sees what is stored', async () => {
-    const session = await createUnder(web.sessions, id, { username: 'ada' })
+    const session = await createWithExternalId(web.sessions, id, { username: 'ada' })
     const header = (await world.stored(`${session?.id}:@`)) as Buffer
     const { hash } = decodeHeader(header)
     expect(await web.sessions.open(`${session?.id}.${hash.toString('base64url')}`)).toBeNull()
-    expect(await web.sessions.open(tokenUnder(web.sessions, session?.id as string))).toBeNull()
+    expect(await web.sessions.open(tokenOfExternalId(web.sessions, session?.id as string))).toBeNull()
     expect(`${session?.id}${header.toString('latin1')}`).not.toContain(id)
   })
 
@@ -42,46 +51,46 @@ describe('the token of an id', () => {
       home: (uuid: string) => `${uuid}~a`,
     })
     const sessions = createSessions({ schema, store })
-    expect(parseToken(tokenUnder(sessions, id))?.sid).toMatch(/~a$/)
-    expect(canCreateUnder(sessions, id)).toBe(false)
-    expect(canCreateUnder(web.sessions, id)).toBe(true)
+    expect(parseToken(tokenOfExternalId(sessions, id))?.sid).toMatch(/~a$/)
+    expect(canCreateWithExternalId(sessions, id)).toBe(false)
+    expect(canCreateWithExternalId(web.sessions, id)).toBe(true)
   })
 
   test('needs an id', () => {
     for (const none of ['', undefined, 7]) {
-      expect(() => tokenUnder(web.sessions, none as string)).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }))
+      expect(() => tokenOfExternalId(web.sessions, none as string)).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }))
     }
   })
 })
 
 describe('a session under an id of the caller', () => {
   test('is found by its id', async () => {
-    const session = await createUnder(web.sessions, id, { username: 'ada' }, { lifetime: { idle: '2h' } })
+    const session = await createWithExternalId(web.sessions, id, { username: 'ada' }, { lifetime: { idle: '2h' } })
     expect(session?.state).toBe('stored')
-    expect(await web.sessions.resume(tokenUnder(web.sessions, id)).get('username')).toBe('ada')
+    expect(await web.sessions.resume(tokenOfExternalId(web.sessions, id)).get('username')).toBe('ada')
     expect(decodeHeader((await world.stored(`${session?.id}:@`)) as Buffer).idle).toBe(7_200_000)
   })
 
   test('is not begun anew where there is one, which stays as it is', async () => {
-    const session = await createUnder(web.sessions, id, { username: 'ada' })
+    const session = await createWithExternalId(web.sessions, id, { username: 'ada' })
     const other = world.process(schema)
-    expect(await createUnder(other.sessions, id, { username: 'eve', visits: 7 })).toBeNull()
+    expect(await createWithExternalId(other.sessions, id, { username: 'eve', visits: 7 })).toBeNull()
     expect(await session?.getAll()).toEqual({ username: 'ada', visits: 0 })
   })
 
   test('is tried once, since what is under way for the same id might revive it later', async () => {
     web.store.holding = true
-    const creation = createUnder(web.sessions, id, { username: 'ada' })
+    const creation = createWithExternalId(web.sessions, id, { username: 'ada' })
     await (await world.next(web, 'add @')).loseAnswer()
     await (await world.next(web, 'delete @')).deliver()
     await expect(world.time.run(creation)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
     expect(web.store.log.filter((words) => words === 'add @')).toHaveLength(1)
     web.store.holding = false
-    expect(await web.sessions.open(tokenUnder(web.sessions, id))).toBeNull()
+    expect(await web.sessions.open(tokenOfExternalId(web.sessions, id))).toBeNull()
   })
 
   test('is refused with a value that does not fit', async () => {
-    const creation = createUnder(web.sessions, id, { visits: 1.5 })
+    const creation = createWithExternalId(web.sessions, id, { visits: 1.5 })
     await expect(creation).rejects.toMatchObject({ code: 'FIELD_INVALID' })
     expect(web.store.log).toEqual([])
   })

@@ -19,7 +19,7 @@ export function isHomeUp(store: Store, id: string): boolean {
 }
 
 function homeOf(store: Store, own: string): string {
-  return store.home?.(own) ?? store.place(own)
+  return store.placeById?.(own) ?? store.place(own)
 }
 
 function uuidOf(id: string): string {

@@ -7,11 +7,11 @@ import { type Call, perform, performAsync } from '../engine/call.js'
 import { readDeadline, writeDeadline } from '../engine/context.js'
 import { Edit } from '../engine/edit.js'
 import type { Engine } from '../engine/engine.js'
-import { copyOf, type Reader, type Reading } from '../engine/reader.js'
+import { copyOf, type Reader, type Snapshot } from '../engine/reader.js'
 import type { Receiver } from '../engine/receiver.js'
 import type { CompiledField } from '../schema/schema.js'
 import { Propertyless } from './propertyless.js'
-import type { Visit } from './request-session.js'
+import type { RequestSession } from './request-session.js'
 import { parseTerms } from './settings.js'
 
 /**
@@ -21,49 +21,49 @@ import { parseTerms } from './settings.js'
  */
 export class SessionFacade extends Propertyless {
   readonly #engine: Engine
-  #visit: Visit
+  #session: RequestSession
   /** What `open` has read ahead; the first read of each field, if it is a `get` and soon, is served from it. */
-  #preloaded: Map<string, Reading> | undefined
+  #preloaded: Map<string, Snapshot> | undefined
 
-  constructor(engine: Engine, visit: Visit) {
+  constructor(engine: Engine, session: RequestSession) {
     super()
     this.#engine = engine
-    this.#visit = visit
+    this.#session = session
   }
 
-  preload(fields: readonly string[], reading: Reading): this {
-    const kept = copyOf(reading)
+  preload(fields: readonly string[], snapshot: Snapshot): this {
+    const kept = copyOf(snapshot)
     this.#preloaded = new Map(fields.map((field) => [field, kept]))
     return this
   }
 
   get state(): SessionState {
-    return this.#visit.state
+    return this.#session.state
   }
 
   get id(): string | undefined {
-    return this.#visit.sid
+    return this.#session.sid
   }
 
   get token(): string | undefined {
-    return this.#visit.token
+    return this.#session.token
   }
 
   get createdAt(): Date | undefined {
-    return this.#visit.createdAt
+    return this.#session.createdAt
   }
 
   get expiresAt(): Date | undefined {
-    return this.#visit.expiresAt
+    return this.#session.expiresAt
   }
 
   get(name: string, options?: OperationOptions): Promise<unknown> {
     return this.#perform('get', name, options, (call, fields) => {
-      const { core, reader } = this.#engine
+      const { context, reader } = this.#engine
       const getting = new Getting(call, reader, this.#field(name))
       const preloaded = this.#unload(name)
       if (preloaded) getting.succeed(preloaded)
-      else this.#visit.read(fields, readDeadline(core, call.started), getting)
+      else this.#session.read(fields, readDeadline(context, call.started), getting)
     })
   }
 
@@ -84,7 +84,7 @@ export class SessionFacade extends Propertyless {
 
   getAll(options?: OperationOptions): Promise<Record<string, unknown>> {
     return this.#performAsync('getAll', [], options, async ({ started }) => {
-      const { schema } = this.#engine.core
+      const { schema } = this.#engine.context
       const stored = await this.#readStored(started)
       const names = new Set([...schema.names, ...stored.keys()])
       return collect(
@@ -101,9 +101,9 @@ export class SessionFacade extends Propertyless {
 
   /** How long this session lives unused from now on; in milliseconds, undefined is the default. */
   keepFor(idle: number | undefined, options?: OperationOptions): Promise<void> {
-    const { core } = this.#engine
+    const { context } = this.#engine
     return this.#performAsync('regenerate', [], options, ({ started }) =>
-      this.#visit.keepFor(idle ?? core.settings.lifetime.idle, writeDeadline(core, started)),
+      this.#session.keepFor(idle ?? context.settings.lifetime.idle, writeDeadline(context, started)),
     )
   }
 
@@ -162,22 +162,22 @@ export class SessionFacade extends Propertyless {
   }
 
   regenerate(options: RegenerateOptions = {}): Promise<void> {
-    const visit = this.#visit.hasDestroyed ? this.#visit.successor() : this.#visit
+    const session = this.#session.hasDestroyed ? this.#session.successor() : this.#session
     return performAsync(
       this.#engine,
-      { name: 'regenerate', fields: [], entry: this.regenerate, subject: visit },
+      { name: 'regenerate', fields: [], entry: this.regenerate, subject: session },
       options,
       ({ started }) => {
         const terms = parseTerms(options)
-        this.#visit = visit
-        return visit.regenerate(terms, writeDeadline(this.#engine.core, started))
+        this.#session = session
+        return session.regenerate(terms, writeDeadline(this.#engine.context, started))
       },
     )
   }
 
   destroy(options?: OperationOptions): Promise<void> {
     return this.#performAsync('destroy', [], options, ({ started }) =>
-      this.#visit.destroy(writeDeadline(this.#engine.core, started)),
+      this.#session.destroy(writeDeadline(this.#engine.context, started)),
     )
   }
 
@@ -196,7 +196,7 @@ export class SessionFacade extends Propertyless {
     options: OperationOptions | undefined,
     work: (call: Call<T>) => T | Promise<T>,
   ): Promise<T> {
-    return performAsync(this.#engine, { name, fields, subject: this.#visit, entry: this[name] }, options, work)
+    return performAsync(this.#engine, { name, fields, subject: this.#session, entry: this[name] }, options, work)
   }
 
   /** For calls about one field. */
@@ -207,41 +207,41 @@ export class SessionFacade extends Propertyless {
     work: (call: Call<T>, fields: readonly string[]) => void,
   ): Promise<T> {
     const fields = [field]
-    const operation = { name, fields, subject: this.#visit, entry: this[name] }
+    const operation = { name, fields, subject: this.#session, entry: this[name] }
     return perform(this.#engine, operation, options, (call: Call<T>) => work(call, fields))
   }
 
   #field(name: unknown): CompiledField {
-    return this.#engine.core.schema.field(name as string)
+    return this.#engine.context.schema.field(name as string)
   }
 
   async #read(names: readonly string[], started: number): Promise<Map<string, string | undefined>> {
-    const { core, reader } = this.#engine
+    const { context, reader } = this.#engine
     for (const name of names) this.#preloaded?.delete(name)
-    const reading = await this.#visit.reading(names, readDeadline(core, started))
-    return new Map(names.map((name) => [name, reading && reader.json(reading, name)]))
+    const snapshot = await this.#session.reading(names, readDeadline(context, started))
+    return new Map(names.map((name) => [name, snapshot && reader.json(snapshot, name)]))
   }
 
   /** Fields of a catchall are known by the manifest alone, so they are read when the header was seen. */
   async #readStored(started: number): Promise<Map<string, string>> {
-    const { core } = this.#engine
-    const { names, open } = core.schema
+    const { context } = this.#engine
+    const { names, hasCatchall: open } = context.schema
     const values = await this.#read(names, started)
-    const others = open ? this.#visit.listed.filter((name) => !names.includes(name)) : []
+    const others = open ? this.#session.listed.filter((name) => !names.includes(name)) : []
     if (others.length > 0) {
-      for (const [name, json] of await this.#read(others, core.runtime.running())) values.set(name, json)
+      for (const [name, json] of await this.#read(others, context.environment.running())) values.set(name, json)
     }
     return new Map([...values].filter((entry): entry is [string, string] => entry[1] !== undefined))
   }
 
-  #unload(name: string): Reading | undefined {
-    const reading = this.#preloaded?.get(name)
-    if (reading === undefined) return undefined
+  #unload(name: string): Snapshot | undefined {
+    const snapshot = this.#preloaded?.get(name)
+    if (snapshot === undefined) return undefined
     this.#preloaded?.delete(name)
-    if (this.state !== 'stored' || this.#visit.isOver) return undefined
-    if (this.#engine.core.runtime.monotonic() - reading.asked >= longestPreload) return undefined
-    this.#engine.core.telemetry.hit()
-    return reading
+    if (this.state !== 'stored' || this.#session.isOver) return undefined
+    if (this.#engine.context.environment.monotonic() - snapshot.askedAt >= longestPreload) return undefined
+    this.#engine.context.telemetry.hit()
+    return snapshot
   }
 
   #setting(name: unknown, value: unknown, call: Call<void>): Edit {
@@ -261,18 +261,18 @@ export class SessionFacade extends Propertyless {
   }
 
   #edit<T>(field: CompiledField, isBlind: boolean, apply: (json: string | undefined) => string | undefined, call: Call<T>): Edit {
-    return new Edit(field.name, writeDeadline(this.#engine.core, call.started), isBlind, apply, call)
+    return new Edit(field.name, writeDeadline(this.#engine.context, call.started), isBlind, apply, call)
   }
 
   /** Makes an edit; then its call has succeeded with `result`. */
   #change<T>(edit: Edit, call: Call<T>, result: () => T): void {
     this.#preloaded?.delete(edit.field)
-    this.#visit.change(edit, { succeed: () => call.succeed(result()), fail: (error) => call.fail(error) })
+    this.#session.change(edit, { succeed: () => call.succeed(result()), fail: (error) => call.fail(error) })
   }
 
   #write(edits: readonly Edit[]): Promise<void> | undefined {
     for (const edit of edits) this.#preloaded?.delete(edit.field)
-    return edits[0] && this.#visit.write(edits, edits[0].deadline)
+    return edits[0] && this.#session.write(edits, edits[0].deadline)
   }
 }
 
@@ -282,7 +282,7 @@ const nothing = (): undefined => undefined
 const longestPreload = 1_000
 
 /** Takes a reading for the caller of `get`. */
-class Getting implements Receiver<Reading | undefined> {
+class Getting implements Receiver<Snapshot | undefined> {
   readonly #call: Call<unknown>
   readonly #reader: Reader
   readonly #field: CompiledField
@@ -293,8 +293,8 @@ class Getting implements Receiver<Reading | undefined> {
     this.#field = field
   }
 
-  succeed(reading: Reading | undefined): void {
-    this.#call.succeed(readAs(this.#field, reading && this.#reader.json(reading, this.#field.name)))
+  succeed(snapshot: Snapshot | undefined): void {
+    this.#call.succeed(readAs(this.#field, snapshot && this.#reader.json(snapshot, this.#field.name)))
   }
 
   fail(error: unknown): void {

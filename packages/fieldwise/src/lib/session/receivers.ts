@@ -1,36 +1,36 @@
 import type { Deadline } from '../engine/context.js'
-import type { Author, Stored } from '../engine/edit.js'
-import type { Reading } from '../engine/reader.js'
+import type { Author, WriteOutcome } from '../engine/edit.js'
+import type { Snapshot } from '../engine/reader.js'
 import type { Receiver } from '../engine/receiver.js'
 import type { Header } from '../format/header.js'
 import type { Token } from '../format/token.js'
-import type { Visit } from './request-session.js'
+import type { RequestSession } from './request-session.js'
 
 /** One reading on its way to its taker, by way of the session that it is of. */
-export class Look implements Receiver<Reading> {
-  readonly #visit: Visit
+export class Look implements Receiver<Snapshot> {
+  readonly #session: RequestSession
   /** Whom the reading is to verify. */
   readonly token: Token | undefined
   readonly fields: readonly string[]
   readonly deadline: Deadline
-  readonly taker: Receiver<Reading | undefined>
+  readonly taker: Receiver<Snapshot | undefined>
 
   constructor(
-    visit: Visit,
+    session: RequestSession,
     token: Token | undefined,
     fields: readonly string[],
     deadline: Deadline,
-    taker: Receiver<Reading | undefined>,
+    taker: Receiver<Snapshot | undefined>,
   ) {
-    this.#visit = visit
+    this.#session = session
     this.token = token
     this.fields = fields
     this.deadline = deadline
     this.taker = taker
   }
 
-  succeed(reading: Reading): void {
-    this.#visit.look(reading, this)
+  succeed(snapshot: Snapshot): void {
+    this.#session.look(snapshot, this)
   }
 
   fail(error: unknown): void {
@@ -40,25 +40,25 @@ export class Look implements Receiver<Reading> {
 
 /** One change on its way back, by way of the session that it was made in. */
 export class Change implements Author {
-  readonly #visit: Visit
+  readonly #session: RequestSession
   readonly #done: Receiver<void>
 
-  constructor(visit: Visit, done: Receiver<void>) {
-    this.#visit = visit
+  constructor(session: RequestSession, done: Receiver<void>) {
+    this.#session = session
     this.#done = done
   }
 
   get known(): Header | undefined {
-    return this.#visit.known
+    return this.#session.known
   }
 
-  admits(reading: Reading): boolean {
-    return this.#visit.admits(reading)
+  admits(snapshot: Snapshot): boolean {
+    return this.#session.admits(snapshot)
   }
 
-  succeed(stored: Stored): void {
+  succeed(stored: WriteOutcome): void {
     try {
-      this.#visit.written(stored)
+      this.#session.written(stored)
       this.#done.succeed()
     } catch (error) {
       this.#done.fail(error)
@@ -66,6 +66,6 @@ export class Change implements Author {
   }
 
   fail(error: unknown): void {
-    this.#done.fail(this.#visit.failed(error))
+    this.#done.fail(this.#session.failed(error))
   }
 }

@@ -395,9 +395,9 @@ describe('a cookie is sent only by a request that created, rotated or ended a se
     const login = await world.process(schema).sessions.open(old)
     await world.time.advance(10 * minute)
     web.store.holding = true
-    const reading = reader.session.get('username')
+    const snapshot = reader.session.get('username')
     await (await world.next(web, 'get username')).deliver()
-    await reading
+    await snapshot
     const touch = await world.next(web, 'renew @')
     await login?.regenerate()
     await touch.deliver()

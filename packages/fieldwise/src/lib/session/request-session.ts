@@ -1,45 +1,45 @@
 import { isFieldwiseError, SessionGoneError, StoreUnavailableError } from '../api/errors.js'
 import type { SessionState } from '../api/session.js'
-import type { SessionHost } from '../api/token-sink.js'
+import type { TokenSink } from '../api/token-sink.js'
 import { type Deadline, readDeadline, writeDeadline } from '../engine/context.js'
-import { Edit, type Left, type Stored } from '../engine/edit.js'
+import { Edit, type LastWrite, type WriteOutcome } from '../engine/edit.js'
 import type { Engine } from '../engine/engine.js'
 import type { HeaderChange } from '../engine/headers.js'
-import { asItIs, EndOfSession, headerIn, type Reading } from '../engine/reader.js'
+import { asItIs, EndOfSession, headerIn, type Snapshot } from '../engine/reader.js'
 import type { Receiver } from '../engine/receiver.js'
-import { type Recognition, recognise } from '../format/classification.js'
+import { type Classification, classify } from '../format/classification.js'
 import type { Header } from '../format/header.js'
 import { formatToken, newSecret, sameHash, type Token } from '../format/token.js'
-import { type Created, createSession, createSessionUnder, type NewSession } from './creation.js'
+import { type Created, createSession, createSessionWithToken, type NewSession } from './creation.js'
 import { Change, Look } from './receivers.js'
 import { assertGrace, assertLifetime } from './settings.js'
 import { assertTerms, rotated, type Terms } from './terms.js'
-import { Hold } from './verified.js'
+import { Verified } from './verified.js'
 
 /**
  * One request's visit to a session: which session it is, whether its token was verified, and how it ended. Nothing is written, deleted or
- * touched before a reading of the header has shown that the secret is the right one; what it holds from then on is a {@link Hold}.
+ * touched before a reading of the header has shown that the secret is the right one; what it holds from then on is a {@link Verified}.
  *
  * @internal
  */
-export class Visit {
+export class RequestSession {
   readonly #engine: Engine
-  readonly #host: SessionHost | undefined
+  readonly #host: TokenSink | undefined
   readonly #arrived: number
   #tokens: readonly Token[]
   #state: SessionState
-  #held: Hold | undefined
+  #held: Verified | undefined
   #gone: SessionGoneError | undefined
   #hasDestroyed = false
   /** What the last write left, for the next change of that field. */
-  #recent: Left | undefined
+  #recent: LastWrite | undefined
   #creation: Promise<void> | undefined
   #rotation: Promise<void> | undefined
 
-  constructor(engine: Engine, tokens: readonly Token[], host?: SessionHost) {
+  constructor(engine: Engine, tokens: readonly Token[], host?: TokenSink) {
     this.#engine = engine
     this.#host = host
-    this.#arrived = engine.core.runtime.monotonic() - (host?.waited?.() ?? 0)
+    this.#arrived = engine.context.environment.monotonic() - (host?.waited?.() ?? 0)
     this.#tokens = tokens.filter(({ sid }) => isHeld(engine, sid))
     this.#state = this.#tokens.length > 0 ? 'unopened' : 'new'
   }
@@ -78,11 +78,11 @@ export class Visit {
    * Reads fields with the header behind them, for `taker`: who gets undefined where there is no session, so that every field is unset; or
    * is told of a {@link SessionGoneError} for a session that this request has used and that has ended since.
    */
-  read(fields: readonly string[], deadline: Deadline, taker: Receiver<Reading | undefined>): void {
+  read(fields: readonly string[], deadline: Deadline, taker: Receiver<Snapshot | undefined>): void {
     if (this.#state === 'stored') return this.#readHeld(fields, deadline, taker)
     this.#open(fields, deadline, {
-      succeed: (reading) => {
-        if (reading || this.#state === 'new' || this.#isLate) taker.succeed(reading)
+      succeed: (snapshot) => {
+        if (snapshot || this.#state === 'new' || this.#isLate) taker.succeed(snapshot)
         else this.#readHeld(fields, deadline, taker)
       },
       fail: (error) => taker.fail(error),
@@ -90,7 +90,7 @@ export class Visit {
   }
 
   /** The same for whoever waits for a promise. */
-  reading(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
+  reading(fields: readonly string[], deadline: Deadline): Promise<Snapshot | undefined> {
     return new Promise((succeed, fail) => this.read(fields, deadline, { succeed, fail }))
   }
 
@@ -99,17 +99,17 @@ export class Visit {
     return this.#held === undefined && this.#gone?.reason === 'superseded'
   }
 
-  #readHeld(fields: readonly string[], deadline: Deadline, taker: Receiver<Reading | undefined>): void {
+  #readHeld(fields: readonly string[], deadline: Deadline, taker: Receiver<Snapshot | undefined>): void {
     const { sid } = this.#expectHeld().token
-    this.#engine.reader.board(sid, fields, deadline, new Look(this, undefined, fields, deadline, taker))
+    this.#engine.reader.submit(sid, fields, deadline, new Look(this, undefined, fields, deadline, taker))
   }
 
   /** Makes an edit, and tells `done` when it is stored. What that throws, it is told itself. */
   change(edit: Edit, done: Receiver<void>): void {
     if (this.#mayWriteAtOnce) return this.#submit(edit, done)
     this.#open([edit.field], edit.deadline, {
-      succeed: (reading) => {
-        edit.opening = reading
+      succeed: (snapshot) => {
+        edit.opening = snapshot
         this.#changeOpened(edit, done)
       },
       fail: (error) => done.fail(error),
@@ -135,8 +135,8 @@ export class Visit {
   async #writeFirst(edits: readonly Edit[], deadline: Deadline): Promise<void> {
     if (this.#state === 'unopened') {
       const fields = edits.map((edit) => edit.field)
-      const reading = await this.#opened(fields, deadline)
-      for (const edit of edits) edit.opening = reading
+      const snapshot = await this.#opened(fields, deadline)
+      for (const edit of edits) edit.opening = snapshot
     }
     await this.#writeWhenStored(edits, deadline)
   }
@@ -156,8 +156,8 @@ export class Visit {
 
   /** Waits for a rotation, but no longer than the call has time (W9): it may have begun before. */
   #outcomeOf(rotation: Promise<void>, deadline: Deadline): Promise<void> {
-    const { runtime } = this.#engine.core
-    const late = runtime.sleep(Math.max(0, deadline - runtime.running()), true).then(() => {
+    const { environment } = this.#engine.context
+    const late = environment.sleep(Math.max(0, deadline - environment.running()), true).then(() => {
       throw new StoreUnavailableError(
         'This change had to wait for a new secret of its session, and its time ran out before it was sent',
       )
@@ -167,8 +167,8 @@ export class Visit {
 
   /** Stores this session now, with the JSON given for each field. */
   async create(values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<void> {
-    const asked = this.#engine.core.runtime.monotonic()
-    this.#begin(await createSession(this.#engine.core, values, this.#newSession(terms, deadline)), asked)
+    const asked = this.#engine.context.environment.monotonic()
+    this.#begin(await createSession(this.#engine.context, values, this.#newSession(terms, deadline)), asked)
   }
 
   /**
@@ -176,16 +176,16 @@ export class Visit {
    * an id that is not new may belong to another session, or to the remains of one, and only the header tells.
    */
   async createUnder(token: Token, values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<boolean> {
-    const { core, headers } = this.#engine
-    const asked = core.runtime.monotonic()
-    const created = await createSessionUnder(core, token, this.#newSession(terms, deadline))
+    const { context, headers } = this.#engine
+    const asked = context.environment.monotonic()
+    const created = await createSessionWithToken(context, token, this.#newSession(terms, deadline))
     if (created === undefined) return false
     this.#begin(created, asked)
-    const edits = Array.from(values, ([field, json]) => new Edit(field, writeDeadline(core), true, () => json))
+    const edits = Array.from(values, ([field, json]) => new Edit(field, writeDeadline(context), true, () => json))
     try {
       await this.#submitAll(edits)
     } catch (error) {
-      await headers.end(token.sid, values.keys(), readDeadline(core)).catch(() => {})
+      await headers.end(token.sid, values.keys(), readDeadline(context)).catch(() => {})
       throw error
     }
     return true
@@ -233,12 +233,12 @@ export class Visit {
   async #endStored(deadline: Deadline): Promise<void> {
     const held = this.#expectHeld()
     const { sid } = held.token
-    const { core, headers, reader } = this.#engine
+    const { context, headers, reader } = this.#engine
     if (!held.isFresh && !held.admits(await reader.read(sid, [], deadline, asItIs))) throw this.#cutOff()
     this.#host?.beforeChange()
     await headers.end(sid, held.header.manifest.keys(), deadline)
     this.#end(new SessionGoneError('destroyed'))
-    core.telemetry.sessionEnded(sid)
+    context.telemetry.sessionEnded(sid)
     this.#host?.changed({ type: 'ended' })
   }
 
@@ -248,12 +248,12 @@ export class Visit {
   }
 
   /** The visit of the same request to a session that is new: whatever of this one is still under way belongs to the one that ended. */
-  successor(): Visit {
-    return new Visit(this.#engine, [], this.#host)
+  successor(): RequestSession {
+    return new RequestSession(this.#engine, [], this.#host)
   }
 
   /** Verifies the token by a first reading, where nobody has yet. `taker` gets undefined where it opens nothing. */
-  #open(fields: readonly string[], deadline: Deadline, taker: Receiver<Reading | undefined>): void {
+  #open(fields: readonly string[], deadline: Deadline, taker: Receiver<Snapshot | undefined>): void {
     if (this.#state !== 'unopened') return taker.succeed(undefined)
     if (this.#tokens.length > 1) {
       this.#choose(deadline)
@@ -263,10 +263,10 @@ export class Visit {
     }
     const [token] = this.#tokens
     if (token === undefined) return taker.succeed(undefined)
-    this.#engine.reader.board(token.sid, fields, deadline, new Look(this, token, fields, deadline, taker))
+    this.#engine.reader.submit(token.sid, fields, deadline, new Look(this, token, fields, deadline, taker))
   }
 
-  #opened(fields: readonly string[], deadline: Deadline): Promise<Reading | undefined> {
+  #opened(fields: readonly string[], deadline: Deadline): Promise<Snapshot | undefined> {
     return new Promise((succeed, fail) => this.#open(fields, deadline, { succeed, fail }))
   }
 
@@ -275,7 +275,7 @@ export class Visit {
     const tokens = this.#tokens
     const readings = await Promise.all(tokens.map((token) => this.#engine.reader.read(token.sid, [], deadline, asItIs)))
     if (this.#state !== 'unopened' || this.#tokens !== tokens) return
-    const judged = tokens.map((token, index) => this.#judge(token, readings[index] as Reading))
+    const judged = tokens.map((token, index) => this.#judge(token, readings[index] as Snapshot))
     const [living, over] = (['owner', 'over'] as const).map((what) => tokens.filter((_token, index) => judged[index] === what))
     const owned = living?.length ? living : (over ?? [])
     if (owned.length === 0 && judged.includes('superseded')) this.#end(new SessionGoneError('superseded'))
@@ -285,44 +285,44 @@ export class Visit {
   }
 
   /** Looks at a reading: whose is it, has the session ended, has it lost a field, is it to be renewed? */
-  look(reading: Reading, look: Look): void {
+  look(snapshot: Snapshot, look: Look): void {
     const { token, fields, taker } = look
     if (token !== undefined) {
       // Another call of this request may have come first; whatever it made of the token holds.
-      if (this.#state === 'unopened' && this.#recognise(token, reading) === 'over') return this.#leave(reading, look)
+      if (this.#state === 'unopened' && this.#classify(token, snapshot) === 'over') return this.#leave(snapshot, look)
       if (this.#held?.token.sid !== token.sid) return taker.succeed(undefined)
     }
-    if (!reading.over && this.#engine.reader.isWhole(reading, fields)) return taker.succeed(this.#see(reading))
-    this.#settle(reading, look)
+    if (!snapshot.over && this.#engine.reader.isWhole(snapshot, fields)) return taker.succeed(this.#see(snapshot))
+    this.#settle(snapshot, look)
       .then((settled) => taker.succeed(settled))
       .catch((error) => taker.fail(error))
   }
 
-  #recognise(token: Token, reading: Reading): Verdict {
-    const verdict = this.#judge(token, reading)
+  #classify(token: Token, snapshot: Snapshot): Verdict {
+    const verdict = this.#judge(token, snapshot)
     if (verdict === 'superseded') this.#end(new SessionGoneError('superseded'))
     if (verdict === 'stranger') this.#state = 'new'
     if (verdict !== 'owner') return verdict
     this.#state = 'stored'
-    this.#held = new Hold(this.#engine.core, token, headerIn(reading).value, reading)
+    this.#held = new Verified(this.#engine.context, token, headerIn(snapshot).value, snapshot)
     return verdict
   }
 
-  #judge(token: Token, reading: Reading): Verdict {
-    const header = reading.header?.value ?? reading.over
+  #judge(token: Token, snapshot: Snapshot): Verdict {
+    const header = snapshot.header?.value ?? snapshot.over
     if (header === undefined) return 'stranger'
-    const { runtime, telemetry } = this.#engine.core
-    const waited = runtime.monotonic() - this.#arrived
-    const recognition = recognise(header, token.secret, reading.at, reading.at - waited)
+    const { environment, telemetry } = this.#engine.context
+    const waited = environment.monotonic() - this.#arrived
+    const recognition = classify(header, token.secret, snapshot.serverTime, snapshot.serverTime - waited)
     if (recognition === 'stranger') telemetry.forged(token.sid)
-    if (reading.over) return recognition === 'owner' ? 'over' : 'stranger'
+    if (snapshot.over) return recognition === 'owner' ? 'over' : 'stranger'
     if (recognition === 'superseded') telemetry.superseded(token.sid)
     return recognition
   }
 
   /** The token was right, but the absolute end has passed: it opens nothing, once nothing can bring the session back (L5). */
-  #leave(reading: Reading, { deadline, taker }: Look): void {
-    this.#endOver(new EndOfSession(reading, new SessionGoneError('expired')), deadline)
+  #leave(snapshot: Snapshot, { deadline, taker }: Look): void {
+    this.#endOver(new EndOfSession(snapshot, new SessionGoneError('expired')), deadline)
       .then((ended) => {
         if (!isFieldwiseError(ended, 'SESSION_GONE')) return taker.fail(ended)
         if (this.#state === 'unopened') this.#state = 'new'
@@ -331,9 +331,9 @@ export class Visit {
       .catch((error) => taker.fail(error))
   }
 
-  async #settle(reading: Reading, { fields, deadline }: Look): Promise<Reading> {
+  async #settle(snapshot: Snapshot, { fields, deadline }: Look): Promise<Snapshot> {
     try {
-      return this.#see(await this.#engine.reader.settle(reading, fields, deadline))
+      return this.#see(await this.#engine.reader.settle(snapshot, fields, deadline))
     } catch (error) {
       if (!(error instanceof EndOfSession)) throw error
       throw this.#noteEnd(await this.#endOver(error, deadline))
@@ -341,20 +341,20 @@ export class Visit {
   }
 
   #endOver(end: EndOfSession, deadline: Deadline): Promise<Error> {
-    return this.#engine.headers.endOver(end, Math.max(deadline, readDeadline(this.#engine.core)))
+    return this.#engine.headers.endOver(end, Math.max(deadline, readDeadline(this.#engine.context)))
   }
 
-  #see(reading: Reading): Reading {
-    const header = this.#headerIn(reading)
-    if (this.#held?.admits(reading) === false) throw this.#cutOff()
-    this.#held?.see(header, reading)
-    this.#engine.renewals.consider(reading, this)
-    return reading
+  #see(snapshot: Snapshot): Snapshot {
+    const header = this.#headerIn(snapshot)
+    if (this.#held?.admits(snapshot) === false) throw this.#cutOff()
+    this.#held?.see(header, snapshot)
+    this.#engine.renewals.consider(snapshot, this)
+    return snapshot
   }
 
-  #headerIn(reading: Reading): Header {
+  #headerIn(snapshot: Snapshot): Header {
     try {
-      return headerIn(reading).value
+      return headerIn(snapshot).value
     } catch (error) {
       throw this.#noteEnd(error)
     }
@@ -366,7 +366,7 @@ export class Visit {
   }
 
   #newSession(terms: Terms, deadline: Deadline): NewSession {
-    const lifetime = { ...this.#engine.core.settings.lifetime, ...terms.lifetime }
+    const lifetime = { ...this.#engine.context.settings.lifetime, ...terms.lifetime }
     assertLifetime(lifetime)
     assertGrace(terms.grace, lifetime.idle)
     this.#host?.beforeChange()
@@ -374,10 +374,14 @@ export class Visit {
   }
 
   #begin({ token, header, at }: Created, asked: number): void {
-    this.#held = new Hold(this.#engine.core, token, header, { at, heard: this.#engine.core.runtime.monotonic(), asked })
+    this.#held = new Verified(this.#engine.context, token, header, {
+      serverTime: at,
+      readAt: this.#engine.context.environment.monotonic(),
+      askedAt: asked,
+    })
     this.#state = 'stored'
     this.#engine.renewals.noteLife(token.sid, header, at)
-    this.#engine.core.telemetry.created(token.sid)
+    this.#engine.context.telemetry.created(token.sid)
     this.#announceToken()
   }
 
@@ -399,7 +403,7 @@ export class Visit {
 
   #submit(edit: Edit, done: Receiver<void>): void {
     const held = this.#expectHeld()
-    edit.recent = this.#recent?.field === edit.field ? this.#recent : undefined
+    edit.lastWrite = this.#recent?.field === edit.field ? this.#recent : undefined
     edit.author = new Change(this, done)
     this.#engine.writer.submit(held.token.sid, edit)
   }
@@ -418,15 +422,15 @@ export class Visit {
   }
 
   /** Whether a change of this request may be made over what was read. */
-  admits(reading: Reading): boolean {
-    return this.#gone === undefined && this.#held?.admits(reading) === true
+  admits(snapshot: Snapshot): boolean {
+    return this.#gone === undefined && this.#held?.admits(snapshot) === true
   }
 
   /** A change of this request is stored. That its session has ended since is for the next call to find. */
-  written({ reading, left }: Stored): void {
+  written({ reading: snapshot, left }: WriteOutcome): void {
     this.#recent = left && isLight(left) ? left : undefined
-    if (reading.header !== undefined && !this.admits(reading)) return
-    this.#see(reading)
+    if (snapshot.header !== undefined && !this.admits(snapshot)) return
+    this.#see(snapshot)
   }
 
   /** A change of this request has failed. Gives the error for the caller. */
@@ -439,8 +443,8 @@ export class Visit {
     const held = this.#expectHeld()
     assertTerms(held.header, terms)
     this.#host?.beforeChange()
-    const { core, renewals } = this.#engine
-    const secret = held.pending ?? newSecret(core.runtime)
+    const { context, renewals } = this.#engine
+    const secret = held.pending ?? newSecret(context.environment)
     held.pending = secret
     const swap = (header: Header, at: number): Header => {
       if (sameHash(header.hash, secret.hash)) return header
@@ -449,7 +453,7 @@ export class Visit {
     }
     const header = await this.#change(swap, deadline, 'this rotation')
     held.changed(header, secret)
-    core.telemetry.rotated(held.token.sid)
+    context.telemetry.rotated(held.token.sid)
     renewals.noteLife(held.token.sid, header, header.rotated)
     this.#announceToken()
   }
@@ -462,7 +466,7 @@ export class Visit {
     })
   }
 
-  #expectHeld(): Hold {
+  #expectHeld(): Verified {
     if (this.#gone) throw this.#gone
     if (this.#held === undefined) throw new SessionGoneError('destroyed')
     if (this.#held.isCutOff) throw this.#cutOff()
@@ -487,7 +491,7 @@ export class Visit {
     if (this.#gone) return this.#gone
     const isExpired = error.reason === 'destroyed' && this.isOver
     const gone = isExpired ? new SessionGoneError('expired') : error
-    if (gone.reason === 'superseded' && this.#held) this.#engine.core.telemetry.superseded(this.#held.token.sid)
+    if (gone.reason === 'superseded' && this.#held) this.#engine.context.telemetry.superseded(this.#held.token.sid)
     this.#end(gone)
     return gone
   }
@@ -499,17 +503,17 @@ export class Visit {
 }
 
 /** What a reading says of a token. `over`: it is the right one, of a session whose absolute end has passed. */
-type Verdict = Recognition | 'over'
+type Verdict = Classification | 'over'
 
 /** A value that takes little memory for as long as its session is kept open. */
-function isLight({ item }: Left): boolean {
+function isLight({ item }: LastWrite): boolean {
   return item.json === undefined || item.json.length <= mostLight
 }
 
 const mostLight = 16_384
 
-function isHeld({ core }: Engine, sid: string): boolean {
-  const isHere = core.store.holds(sid)
-  if (!isHere) core.telemetry.misrouted(sid)
+function isHeld({ context }: Engine, sid: string): boolean {
+  const isHere = context.store.holds(sid)
+  if (!isHere) context.telemetry.misrouted(sid)
   return isHere
 }

@@ -160,11 +160,11 @@ describe('absolute lifetime', () => {
     test('and is STORE_UNAVAILABLE as long as that is not confirmed', async () => {
       const { session } = await untilPast()
       web.store.holding = true
-      const reading = expect(session.get('username')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+      const snapshot = expect(session.get('username')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
       await (await world.next(web, 'get username')).deliver()
       ;(await world.next(web, 'delete @')).refuse()
       await web.store.release()
-      await world.time.run(reading)
+      await world.time.run(snapshot)
       await expect(session.get('username')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'expired' })
     })
   })

@@ -125,10 +125,10 @@ describe('a regenerate that finds the secret of another one (T1)', () => {
     other.store.holding = true
     const began = world.time.clock.now()
     const write = expect(login.set('username', 'victim')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
-    const reading = await world.next(other, 'get username')
+    const snapshot = await world.next(other, 'get username')
     await world.time.advance(400)
     const rotation = login.regenerate()
-    await reading.deliver()
+    await snapshot.deliver()
     while (!String(await world.next(other, '@')).includes('replace')) await (await world.next(other, 'get @')).deliver()
     const swap = await world.next(other, 'replace @')
     await world.time.run(write)
@@ -208,12 +208,12 @@ describe('a request that was verified before somebody else’s rotation (T5)', (
       await standstill
       return { ...landed, at: world.time.clock.now() }
     }
-    const reading = socket.get('username')
+    const snapshot = socket.get('username')
     await turn()
     await session.regenerate()
     await world.time.advance(20 * second)
     goOn()
-    expect(await reading).toBe('ada')
+    expect(await snapshot).toBe('ada')
     await expect(socket.set('username', 'eve')).rejects.toMatchObject(superseded)
     await expect(socket.destroy()).rejects.toMatchObject(superseded)
     expect(await session.get('username')).toBe('ada')
@@ -281,12 +281,12 @@ describe('a request that was verified before somebody else’s rotation (T5)', (
   test('that rotated itself is not cut off by what it read before', async () => {
     const login = await verified()
     web.store.holding = true
-    const [reading, rotating] = [login.get('username'), login.regenerate()]
+    const [snapshot, rotating] = [login.get('username'), login.regenerate()]
     const first = await world.next(web, 'get')
     await first.deliver()
     await web.store.release()
     web.store.holding = false
-    await Promise.all([reading, rotating])
+    await Promise.all([snapshot, rotating])
     await world.time.advance(minute)
     expect(await login.get('username')).toBe('ada')
   })

@@ -97,13 +97,13 @@ describe('a session of which memcached has evicted a field', () => {
 describe('no false alarm', () => {
   test('for a first write that comes between the reading of the field and of the header', async () => {
     web.store.holding = true
-    const reading = session.get('visits')
+    const snapshot = session.get('visits')
     const flight = await world.next(web, 'get visits')
     await flight.step()
     await there.increment('visits')
     await flight.step()
     await (await world.next(web, 'get visits')).deliver()
-    expect(await reading).toBe(1)
+    expect(await snapshot).toBe(1)
   })
 
   test('for a field that was listed, deleted and stored again', async () => {

@@ -518,7 +518,7 @@ describe('regenerate after a destroy of one’s own', () => {
   test('brings nothing back: what was under way before, and what others write, belongs to the one that ended', async () => {
     const there = await world.process(schema).sessions.open(session.token as string)
     web.store.holding = true
-    const [reading, writing] = [session.get('username'), session.update('visits', (visits) => visits + 1)]
+    const [snapshot, writing] = [session.get('username'), session.update('visits', (visits) => visits + 1)]
     const late = await world.next(web, 'get username')
     const ending = session.destroy()
     await (await world.next(web, 'delete @')).deliver()
@@ -529,7 +529,7 @@ describe('regenerate after a destroy of one’s own', () => {
     await late.deliver()
     await web.store.release()
     web.store.holding = false
-    for (const call of [reading, writing, there?.set('username', 'eve')]) {
+    for (const call of [snapshot, writing, there?.set('username', 'eve')]) {
       await expect(call).rejects.toMatchObject({ code: 'SESSION_GONE' })
     }
     expect([session.state, await session.getMany(['username', 'visits'])]).toEqual(['stored', { username: undefined, visits: 0 }])
@@ -781,10 +781,10 @@ describe('a signal', () => {
   test('ends a call that waits with its reason', async () => {
     web.store.holding = true
     const controller = new AbortController()
-    const reading = session.get('username', { signal: controller.signal })
+    const snapshot = session.get('username', { signal: controller.signal })
     await turn()
     controller.abort(reason)
-    await expect(reading).rejects.toBe(reason)
+    await expect(snapshot).rejects.toBe(reason)
     await web.store.release()
     expect(await session.get('username')).toBe('ada')
   })

@@ -457,9 +457,9 @@ describe('close', () => {
   test('waits for a renewal under way', async () => {
     const session = await web.sessions.create({ username: 'ada' })
     await world.time.advance(20 * 60_000)
-    const reading = session.get('username')
+    const snapshot = session.get('username')
     await turn()
-    await reading
+    await snapshot
     web.store.holding = true
     await world.time.advance(20 * 60_000)
     const late = session.get('username')

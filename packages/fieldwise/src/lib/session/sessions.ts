@@ -7,12 +7,12 @@ import type { CreateOptions, OperationOptions, Session, StoredSession } from '..
 import { fromCaller } from '../api/stack.js'
 import type { SessionsStats } from '../api/stats.js'
 import type { Store } from '../api/store.js'
-import type { SessionHost } from '../api/token-sink.js'
+import type { TokenSink } from '../api/token-sink.js'
 import { type Call, type Operation, performAsync } from '../engine/call.js'
-import { type Core, readDeadline, writeDeadline } from '../engine/context.js'
+import { type Context, readDeadline, writeDeadline } from '../engine/context.js'
 import { createEngine, type Engine } from '../engine/engine.js'
 import { Telemetry } from '../engine/telemetry.js'
-import { type Runtime, runtimeOfNow } from '../environment/environment.js'
+import { currentEnvironment, type Environment } from '../environment/environment.js'
 import { Keys } from '../format/keys.js'
 import { createSealer, noSealing } from '../format/sealing.js'
 import { formatToken, isSid, parseToken, type Token } from '../format/token.js'
@@ -21,7 +21,7 @@ import { memoryStore } from '../memory/memory-store.js'
 import { compileSchema } from '../schema/schema.js'
 import { isHomeUp, tokenOfId } from './external-id.js'
 import { entriesOf, SessionFacade } from './facade.js'
-import { Visit } from './request-session.js'
+import { RequestSession } from './request-session.js'
 import { parseSettings, parseTerms, type SessionsOptions } from './settings.js'
 
 /** For `open`. */
@@ -108,7 +108,7 @@ export function createSessions<S extends z.ZodObject>(
   options: SessionsOptions<S>,
   // Written out here, so that editors and errors show plain value types and nothing of zod's.
 ): Sessions<{ [K in keyof Fields<S>]: Fields<S>[K] }, { [K in Defaulted<S>]: K }[Defaulted<S>]> {
-  return fromCaller(createSessions, () => createSessionsOn(runtimeOfNow(), options))
+  return fromCaller(createSessions, () => createSessionsOn(currentEnvironment(), options))
 }
 
 /**
@@ -117,17 +117,17 @@ export function createSessions<S extends z.ZodObject>(
  * @internal
  */
 export function createSessionsOn<S extends z.ZodObject>(
-  runtime: Runtime,
+  environment: Environment,
   options: SessionsOptions<S>,
 ): ReturnType<typeof createSessions<S>> {
-  return new SessionsFacade(createEngine(createCore(runtime, options))) as unknown as ReturnType<typeof createSessions<S>>
+  return new SessionsFacade(createEngine(createCore(environment, options))) as unknown as ReturnType<typeof createSessions<S>>
 }
 
 /** The session of one request, for adapters: of several tokens the one that opens a session counts, if exactly one does. No I/O. */
 export function resumeFor<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   tokens: readonly string[],
-  host: SessionHost,
+  host: TokenSink,
 ): Session<F, D> {
   return fromCaller(resumeFor, () => facadeOf(sessions).resumeAny(tokens, host)) as unknown as Session<F, D>
 }
@@ -144,8 +144,8 @@ export function resumeFor<F extends object, D extends keyof F>(
  * @example
  * const session = sessions.resume(tokenUnder(sessions, 'an id of your own'))
  */
-export function tokenUnder<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): string {
-  return fromCaller(tokenUnder, () => facadeOf(sessions).tokenUnder(id))
+export function tokenOfExternalId<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): string {
+  return fromCaller(tokenOfExternalId, () => facadeOf(sessions).tokenUnder(id))
 }
 
 /**
@@ -157,7 +157,7 @@ export function tokenUnder<F extends object, D extends keyof F>(sessions: Sessio
  * @example
  * const session = await createUnder(sessions, 'an id of your own', { username: 'ada' })
  */
-export function createUnder<F extends object, D extends keyof F>(
+export function createWithExternalId<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   id: string,
   values: Partial<F> = {},
@@ -167,8 +167,8 @@ export function createUnder<F extends object, D extends keyof F>(
 }
 
 /** Whether a session could be created under this id now: nothing is known against the server that would hold it. No I/O. */
-export function canCreateUnder<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): boolean {
-  return fromCaller(canCreateUnder, () => facadeOf(sessions).canCreateUnder(id))
+export function canCreateWithExternalId<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): boolean {
+  return fromCaller(canCreateWithExternalId, () => facadeOf(sessions).canCreateUnder(id))
 }
 
 /**
@@ -200,26 +200,26 @@ class SessionsFacade {
   }
 
   create(values: Record<string, unknown> = {}, options: CreateOptions = {}): Promise<SessionFacade> {
-    const visit = new Visit(this.#engine, [])
-    return this.#performAsync('create', [], options, visit, async ({ started }) => {
-      const { core } = this.#engine
+    const session = new RequestSession(this.#engine, [])
+    return this.#performAsync('create', [], options, session, async ({ started }) => {
+      const { context } = this.#engine
       const terms = parseTerms(options)
-      await visit.create(encodeAll(core, values), terms, readDeadline(core, started))
-      return new SessionFacade(this.#engine, visit)
+      await session.create(encodeAll(context, values), terms, readDeadline(context, started))
+      return new SessionFacade(this.#engine, session)
     })
   }
 
   open(text: string, options: OpenOptions<Record<string, unknown>> = {}): Promise<SessionFacade | null> {
     const fields = options?.preload ?? []
-    const visit = new Visit(this.#engine, tokensOf([text]))
-    return this.#performAsync('open', fields, options, visit, async ({ started }) => {
-      const { core } = this.#engine
+    const session = new RequestSession(this.#engine, tokensOf([text]))
+    return this.#performAsync('open', fields, options, session, async ({ started }) => {
+      const { context } = this.#engine
       if (!Array.isArray(fields)) throw new BadArgumentError("preload takes an array of names: { preload: ['username'] }")
       // The array is the caller's, who may change it before it is read.
-      const ahead = fields.map((field) => core.schema.field(field).name)
+      const ahead = fields.map((field) => context.schema.field(field).name)
       try {
-        const reading = await visit.reading(ahead, readDeadline(core, started))
-        return reading ? new SessionFacade(this.#engine, visit).preload(ahead, reading) : null
+        const snapshot = await session.reading(ahead, readDeadline(context, started))
+        return snapshot ? new SessionFacade(this.#engine, session).preload(ahead, snapshot) : null
       } catch (error) {
         if (isFieldwiseError(error, 'SESSION_GONE')) return null
         throw error
@@ -231,53 +231,53 @@ class SessionsFacade {
     return fromCaller(this.resume, () => this.resumeAny(token === undefined ? [] : [token]))
   }
 
-  resumeAny(tokens: readonly string[], host?: SessionHost): SessionFacade {
+  resumeAny(tokens: readonly string[], host?: TokenSink): SessionFacade {
     this.#assertOpen()
-    return new SessionFacade(this.#engine, new Visit(this.#engine, tokensOf(tokens), host))
+    return new SessionFacade(this.#engine, new RequestSession(this.#engine, tokensOf(tokens), host))
   }
 
   tokenUnder(id: string): string {
-    return formatToken(tokenOfId(this.#engine.core.store, id))
+    return formatToken(tokenOfId(this.#engine.context.store, id))
   }
 
   createUnder(id: string, values: Record<string, unknown>, options: CreateOptions): Promise<SessionFacade | null> {
-    const visit = new Visit(this.#engine, [])
-    return this.#performAsync('create', [], options, visit, async ({ started }) => {
-      const { core } = this.#engine
-      const token = tokenOfId(core.store, id)
+    const session = new RequestSession(this.#engine, [])
+    return this.#performAsync('create', [], options, session, async ({ started }) => {
+      const { context } = this.#engine
+      const token = tokenOfId(context.store, id)
       const terms = parseTerms(options)
-      const isCreated = await visit.createUnder(token, encodeAll(core, values), terms, readDeadline(core, started))
-      return isCreated ? new SessionFacade(this.#engine, visit) : null
+      const isCreated = await session.createUnder(token, encodeAll(context, values), terms, readDeadline(context, started))
+      return isCreated ? new SessionFacade(this.#engine, session) : null
     })
   }
 
   canCreateUnder(id: string): boolean {
-    return isHomeUp(this.#engine.core.store, id)
+    return isHomeUp(this.#engine.context.store, id)
   }
 
   valueOfJson(name: string, json: string): unknown {
-    return this.#engine.core.schema.field(name).decode(json)
+    return this.#engine.context.schema.field(name).decode(json)
   }
 
   revoke(sid: string, options: OperationOptions = {}): Promise<void> {
     return this.#performAsync('revoke', [], options, { sid }, async ({ started }) => {
       if (!isSid(sid)) throw new BadArgumentError('revoke needs the id of a session')
-      const { core, headers } = this.#engine
-      if (!core.store.holds(sid)) return
-      await headers.end(sid, [], writeDeadline(core, started))
-      core.telemetry.sessionEnded(sid)
+      const { context, headers } = this.#engine
+      if (!context.store.holds(sid)) return
+      await headers.end(sid, [], writeDeadline(context, started))
+      context.telemetry.sessionEnded(sid)
     })
   }
 
   check(options: CheckOptions = {}): Promise<void> {
     return this.#performAsync('check', [], undefined, nobody, ({ started }) => {
-      const { core } = this.#engine
-      return core.store.check(readDeadline(core, started), leastOf(options))
+      const { context } = this.#engine
+      return context.store.check(readDeadline(context, started), leastOf(options))
     })
   }
 
   stats(): SessionsStats {
-    return this.#engine.core.telemetry.stats()
+    return this.#engine.context.telemetry.stats()
   }
 
   close(): Promise<void> {
@@ -286,10 +286,10 @@ class SessionsFacade {
   }
 
   async #close(): Promise<void> {
-    const { activity, core } = this.#engine
+    const { calls: activity, context } = this.#engine
     activity.close()
     await activity.idle()
-    if (release(core.store)) await core.store.close()
+    if (release(context.store)) await context.store.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -307,7 +307,7 @@ class SessionsFacade {
   }
 
   #assertOpen(): void {
-    if (this.#engine.activity.isClosed) throw new ClosedError('This session store')
+    if (this.#engine.calls.isClosed) throw new ClosedError('This session store')
   }
 }
 
@@ -316,27 +316,27 @@ function facadeOf(sessions: object): SessionsFacade {
   throw new BadArgumentError('This needs what createSessions returned')
 }
 
-function createCore(runtime: Runtime, options: SessionsOptions<z.ZodObject>): Core {
+function createCore(environment: Environment, options: SessionsOptions<z.ZodObject>): Context {
   if (typeof options !== 'object' || options === null) throw new BadConfigError('createSessions needs options with a schema')
   const schema = compileSchema(options.schema)
   const settings = parseSettings(options, schema)
   const prefix = options.prefix ?? ''
-  const sealer = options.sealing !== undefined ? createSealer({ ...options.sealing, prefix }, runtime) : noSealing
+  const sealer = options.sealing !== undefined ? createSealer({ ...options.sealing, prefix }, environment) : noSealing
   const store = options.store ?? memoryStore()
   store.start?.({
     clock: options.clock ?? Date,
-    running: runtime.running,
-    sleep: (milliseconds) => runtime.sleep(milliseconds, true),
+    running: environment.running,
+    sleep: (milliseconds) => environment.sleep(milliseconds, true),
   })
   retain(store)
   const telemetry = new Telemetry(store.name, prefix)
-  return { store, runtime, schema, sealer, keys: new Keys(prefix), ids: new WriteIds(runtime), settings, telemetry }
+  return { store, environment, schema, sealer, keys: new Keys(prefix), ids: new WriteIds(environment), settings, telemetry }
 }
 
-function encodeAll(core: Core, values: Record<string, unknown>): Map<string, string> {
+function encodeAll(context: Context, values: Record<string, unknown>): Map<string, string> {
   const encoded = new Map<string, string>()
   for (const [name, value] of entriesOf('create', values)) {
-    const field = core.schema.field(name)
+    const field = context.schema.field(name)
     if (value === undefined) throw new BadArgumentError(`Field '${name}' needs a value; leave it out to keep it unset`)
     encoded.set(name, field.encode(value))
   }

@@ -60,7 +60,7 @@ export function parseSettings(options: SessionsOptions<z.ZodObject>, schema: Com
   return {
     lifetime,
     attempts: parseAttempts(attempts),
-    patience: deadline === undefined ? defaultPatience : length('retry.deadline', deadline, BadConfigError),
+    retryDeadline: deadline === undefined ? defaultPatience : length('retry.deadline', deadline, BadConfigError),
     expires: (field) => expires.get(field),
     mayBeAbsent: parseLost(options.lost, schema),
   }

@@ -1,6 +1,6 @@
-import { type Core, longestCall } from '../engine/context.js'
+import { type Context, longestCall } from '../engine/context.js'
 import { expiry } from '../engine/lifetime.js'
-import type { Reading } from '../engine/reader.js'
+import type { SeenAt, Snapshot } from '../engine/reader.js'
 import { cutOffAt } from '../format/classification.js'
 import type { Header } from '../format/header.js'
 import { type Secret, sameHash, type Token } from '../format/token.js'
@@ -10,27 +10,27 @@ import { type Secret, sameHash, type Token } from '../format/token.js'
  * is compared with the token: once somebody else's rotation is longer ago than the longest call may take, and its grace is over, the token
  * is no good any more (T5).
  */
-export class Hold {
+export class Verified {
   /** The secret of a rotation whose outcome is open: asking again continues it (T3). A header that has it is our own. */
   pending: Secret | undefined
-  readonly #core: Core
+  readonly #context: Context
   #token: Token
   #header: Header
   /** The server's time when the header was seen, and the monotonic clock then. */
-  #at: number
-  #heard: number
+  #serverTimeThen: number
+  #readAt: number
   /** The monotonic clock when it was asked for. */
-  #asked: number
+  #askedAt: number
   /** On the server's clock. The first rotation that was seen counts: those that follow give no more time. */
   #cutOffAt: number
 
-  constructor(core: Core, token: Token, header: Header, { at, heard, asked }: Sight) {
-    this.#core = core
+  constructor(context: Context, token: Token, header: Header, { serverTime: at, readAt: heard, askedAt: asked }: SeenAt) {
+    this.#context = context
     this.#token = token
     this.#header = header
-    this.#at = at
-    this.#heard = heard
-    this.#asked = asked
+    this.#serverTimeThen = at
+    this.#readAt = heard
+    this.#askedAt = asked
     this.#cutOffAt = this.#cutOffBy(header)
   }
 
@@ -44,12 +44,12 @@ export class Hold {
 
   /** As far as it is known without asking. */
   get serverTime(): number {
-    return this.#at + (this.#core.runtime.monotonic() - this.#heard)
+    return this.#serverTimeThen + (this.#context.environment.monotonic() - this.#readAt)
   }
 
   /** When the session ends if it is not used any more. */
   get expiry(): number {
-    return expiry(this.#header, this.#at)
+    return expiry(this.#header, this.#serverTimeThen)
   }
 
   get isCutOff(): boolean {
@@ -61,23 +61,23 @@ export class Hold {
    * ended without reading first.
    */
   get isFresh(): boolean {
-    return this.#core.runtime.monotonic() - this.#asked < longestCall(this.#core)
+    return this.#context.environment.monotonic() - this.#askedAt < longestCall(this.#context)
   }
 
   /** Takes note of the header of a reading. One that was heard before the last is no news. */
-  see(header: Header, { at, heard, asked }: Sight): void {
-    if (heard < this.#heard) return
+  see(header: Header, { serverTime: at, readAt: heard, askedAt: asked }: SeenAt): void {
+    if (heard < this.#readAt) return
     // The very same object as long as nobody has changed it.
     if (header !== this.#header) this.#cutOffAt = Math.min(this.#cutOffAt, this.#cutOffBy(header))
     this.#header = header
-    this.#at = at
-    this.#heard = heard
-    this.#asked = asked
+    this.#serverTimeThen = at
+    this.#readAt = heard
+    this.#askedAt = asked
   }
 
   /** Whether the token is good for what a reading shows. */
-  admits({ header, at, heard }: Reading): boolean {
-    return header === undefined || heard < this.#heard || this.isGoodFor(header.value, at)
+  admits({ header, serverTime: at, readAt: heard }: Snapshot): boolean {
+    return header === undefined || heard < this.#readAt || this.isGoodFor(header.value, at)
   }
 
   /** The same for a header as it stands. */
@@ -93,16 +93,13 @@ export class Hold {
       this.pending = undefined
     }
     const at = Math.max(this.serverTime, header.rotated)
-    this.see(header, { at, heard: this.#core.runtime.monotonic(), asked: this.#asked })
+    this.see(header, { serverTime: at, readAt: this.#context.environment.monotonic(), askedAt: this.#askedAt })
   }
 
   #cutOffBy(header: Header): number {
     if (this.pending && sameHash(header.hash, this.pending.hash)) return never
-    return cutOffAt(header, this.#token.secret.hash, longestCall(this.#core) + this.#core.store.traits.lifeStep)
+    return cutOffAt(header, this.#token.secret.hash, longestCall(this.#context) + this.#context.store.traits.lifeStep)
   }
 }
-
-/** When a header was seen. */
-type Sight = Pick<Reading, 'at' | 'heard' | 'asked'>
 
 const never = Number.POSITIVE_INFINITY

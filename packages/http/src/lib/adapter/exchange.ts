@@ -1,6 +1,6 @@
 import { stringifySetCookie } from 'cookie'
 import { type FieldwiseError, HeadersSentError, type Session, type Sessions } from 'fieldwise'
-import { resumeFor, type SessionHost, type TokenChange } from 'fieldwise/adapter'
+import { resumeFor, type TokenChange, type TokenSink } from 'fieldwise/adapter'
 import { cookieValues, hasTooManyValues } from '../cookie/cookie-header.js'
 import type { CookiePolicy, SessionCookie, SetCookie } from '../cookie/cookie-policy.js'
 import { twinRemovals } from '../cookie/cookie-twins.js'
@@ -11,7 +11,7 @@ import { retryAfter } from './store-failure.js'
 import { type Watcher, watchSession, writes } from './watched-session.js'
 
 /** A request and its response as a framework shows them. Nothing is asked before the session is used. */
-export interface Wire {
+export interface FrameworkPort {
   cookieHeader(): string | undefined
   /** Whether the visitor came over HTTPS, as far as the framework and the proxies that it trusts can tell. */
   secure(): boolean
@@ -44,12 +44,12 @@ export interface ResponseHeaders {
 }
 
 /** One request with its session, and the cookie on its way back. */
-export class Exchange<F extends object, D extends keyof F = never> implements SessionHost, Outgoing, Watcher {
+export class Exchange<F extends object, D extends keyof F = never> implements TokenSink, Outgoing, Watcher {
   readonly #sessions: Sessions<F, D>
   readonly #policy: CookiePolicy
   readonly #alerts: Alerts
   readonly #outages: Outages
-  readonly #wire: Wire
+  readonly #port: FrameworkPort
   readonly #began = performance.now()
   #session: Session<F, D> | undefined
   #cookie: SessionCookie | undefined
@@ -60,12 +60,12 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
   #lastWrite: string | undefined
   #lines: readonly string[] = []
 
-  constructor(sessions: Sessions<F, D>, policy: CookiePolicy, alerts: Alerts, outages: Outages, wire: Wire) {
+  constructor(sessions: Sessions<F, D>, policy: CookiePolicy, alerts: Alerts, outages: Outages, port: FrameworkPort) {
     this.#sessions = sessions
     this.#policy = policy
     this.#alerts = alerts
     this.#outages = outages
-    this.#wire = wire
+    this.#port = port
   }
 
   /** Made when it is first asked for, without I/O. */
@@ -88,11 +88,11 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
   }
 
   headersSent(): boolean {
-    return this.#wire.headersSent()
+    return this.#port.headersSent()
   }
 
   beforeChange(): void {
-    if (this.#wire.headersSent()) throw new HeadersSentError()
+    if (this.#port.headersSent()) throw new HeadersSentError()
   }
 
   ambiguous(): void {
@@ -119,14 +119,14 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
     const hadNews = this.hasNews
     this.#change = change
     this.#alertOf(this.#ownCookie(), change)
-    if (!hadNews) this.#wire.announce(this)
+    if (!hadNews) this.#port.announce(this)
   }
 
   failed(error: FieldwiseError): void {
     const hadNews = this.hasNews
     this.#hasFailed = true
     this.#outages.failed(error)
-    if (!hadNews) this.#wire.announce(this)
+    if (!hadNews) this.#port.announce(this)
   }
 
   /** Says when to come again, where the response is one about a failure; sets or clears the cookie, where the token changed. */
@@ -143,7 +143,7 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
 
   #resume(): Session<F, D> {
     const cookie = this.#ownCookie()
-    const header = this.#wire.cookieHeader()
+    const header = this.#port.cookieHeader()
     this.#tokens = cookieValues(header, cookie.name)
     this.#hasTwins = hasTooManyValues(header, cookie.name)
     if (this.#tokens.length > 0) this.#alerts.cookieReceived(cookie, this.#tokens)
@@ -153,18 +153,18 @@ export class Exchange<F extends object, D extends keyof F = never> implements Se
   /** Those whose cookie jars know one cookie a name heed the last line, which is our own. */
   #twinRemovals(): string[] {
     if (!this.#hasTwins) return []
-    return twinRemovals(this.#ownCookie(), { hostname: this.#wire.hostname(), path: this.#wire.path() })
+    return twinRemovals(this.#ownCookie(), { hostname: this.#port.hostname(), path: this.#port.path() })
   }
 
   #alertOf(cookie: SessionCookie, change: TokenChange): void {
-    const hostname = this.#wire.hostname()
+    const hostname = this.#port.hostname()
     if (cookie !== this.#policy.secure) this.#alerts.plainHttp(cookie, hostname)
     this.#alerts.cookieSet(cookie, hostname)
     if (change.type === 'issued') this.#alerts.tokenIssued(cookie, change.token, this.#tokens)
   }
 
   #ownCookie(): SessionCookie {
-    this.#cookie ??= this.#wire.secure() ? this.#policy.secure : this.#policy.plain
+    this.#cookie ??= this.#port.secure() ? this.#policy.secure : this.#policy.plain
     return this.#cookie
   }
 }

@@ -39,9 +39,9 @@ export interface SessionsAreNotRegistered {
  *   }
  * }
  */
-export type RequestSession = Register extends { readonly requestSession: false } ? object : DeclaredSession
+export type SessionProperty = Register extends { readonly requestSession: false } ? object : DeclaredSession
 
-/** `req.session`, as {@link RequestSession} declares it. */
+/** `req.session`, as {@link SessionProperty} declares it. */
 export interface DeclaredSession {
   /** The visitor's session. No I/O before it is used; typed by the `Register` interface of `@fieldwise/http`. */
   readonly session: RegisteredSession

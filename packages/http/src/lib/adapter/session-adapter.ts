@@ -1,8 +1,8 @@
 import { BadArgumentError, BadConfigError, type Session, type Sessions } from 'fieldwise'
-import { assertOptions, type Entry, fromCaller } from 'fieldwise/adapter'
+import { assertOptions, fromCaller, type PublicFunction } from 'fieldwise/adapter'
 import { type CookieOptions, type CookiePolicy, createCookiePolicy } from '../cookie/cookie-policy.js'
 import { type Alerts, alertsOf } from './alerts.js'
-import { Exchange, type Wire } from './exchange.js'
+import { Exchange, type FrameworkPort } from './exchange.js'
 import { type Outages, outagesOf } from './outages.js'
 
 /** What every adapter takes besides the sessions. */
@@ -11,14 +11,14 @@ export interface SessionOptions {
 }
 
 /** What all adapters are made of: it carries the token in with a request, and its cookie out with the response. */
-export class Carrier<F extends object, D extends keyof F> {
+export class SessionAdapter<F extends object, D extends keyof F> {
   readonly #sessions: Sessions<F, D>
   readonly #policy: CookiePolicy
   readonly #alerts: Alerts
   readonly #outages: Outages
 
   /** @throws {BadConfigError} (`BAD_CONFIG`) for options that cannot work, on the line that called `adapter`. */
-  constructor(sessions: Sessions<F, D>, options: SessionOptions, adapter: Entry) {
+  constructor(sessions: Sessions<F, D>, options: SessionOptions, adapter: PublicFunction) {
     const production = isProduction()
     this.#sessions = sessions
     this.#policy = fromCaller(adapter, () => parsePolicy(options, production))
@@ -32,10 +32,10 @@ export class Carrier<F extends object, D extends keyof F> {
   }
 
   /** Begins the exchange of this request, which {@link sessionOf} finds again. An adapter that is mounted twice gets the first one back. */
-  begin(request: object, wire: Wire): Exchange<F, D> {
+  begin(request: object, port: FrameworkPort): Exchange<F, D> {
     const known = this.find(request)
     if (known !== undefined) return known
-    const exchange = new Exchange(this.#sessions, this.#policy, this.#alerts, this.#outages, wire)
+    const exchange = new Exchange(this.#sessions, this.#policy, this.#alerts, this.#outages, port)
     remember(request, { sessions: this.#sessions, cookieName: this.#policy.secure.name, exchange })
     return exchange
   }

@@ -1,5 +1,5 @@
 /** What tells the time of day, and what only ever grows; both in milliseconds. */
-export interface Clocks {
+export interface WallClocks {
   readonly day: { now(): number }
   readonly monotonic: { now(): number }
 }
@@ -9,7 +9,7 @@ export interface Clocks {
  * time; but the time of day comes in whole milliseconds, so a difference of less than two is none. Without that, calls of a tenth of a
  * millisecond would seem to overlap.
  */
-export function wallClock({ day, monotonic }: Clocks = { day: Date, monotonic: performance }): (point: number) => number {
+export function wallClock({ day, monotonic }: WallClocks = { day: Date, monotonic: performance }): (point: number) => number {
   let between = performance.timeOrigin
   return (point) => {
     const seen = day.now() - monotonic.now()

@@ -81,20 +81,20 @@ function strangersMember(name: string | symbol): unknown {
   }
 }
 
-type Callback = (error: unknown) => void
+type NodeCallback = (error: unknown) => void
 
 /** A callback among what was given; a function that `update` is to run, or one where a value stands, is none. */
-function callbackIn(method: string, given: readonly unknown[]): Callback | undefined {
+function callbackIn(method: string, given: readonly unknown[]): NodeCallback | undefined {
   const isNone = (at: number) => at === 1 && typeof given[0] === 'string' && (method === 'update' || method === 'set')
-  return given.find((each, at): each is Callback => typeof each === 'function' && !isNone(at))
+  return given.find((each, at): each is NodeCallback => typeof each === 'function' && !isNone(at))
 }
 
-function refuseCallback(method: string, callback: Callback): Promise<never> {
+function refuseCallback(method: string, callback: NodeCallback): Promise<never> {
   return refuse(new BadArgumentError(`session.${method}() takes no callback: await it${forPassport}`), callback)
 }
 
 /** Whoever waits for the callback does not look at the promise: the callback is told, and the rejection counts as handled. */
-function refuse(error: BadArgumentError, callback: Callback): Promise<never> {
+function refuse(error: BadArgumentError, callback: NodeCallback): Promise<never> {
   process.nextTick(callback, error)
   const refused = Promise.reject(error)
   refused.catch(() => {})

@@ -1,32 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BadArgumentError, BadConfigError, isFieldwiseError, type Session, type Sessions, StoreUnavailableError } from 'fieldwise'
-import { createUnder, keepFor, storedJson, tokenUnder, valueOfJson } from 'fieldwise/adapter'
+import { createWithExternalId, keepFor, storedJson, tokenOfExternalId, valueOfJson } from 'fieldwise/adapter'
 import { isStoreFailure } from '../adapter/store-failure.js'
 import { idleOf, type JsonFields, plainCookie } from './data.js'
-import type { Beginnings } from './new-ids.js'
+import type { NewIds } from './new-ids.js'
 
 /** What all copies of one store share. Which fields there are is known at run time only. */
-export interface Origin {
+export interface SessionSource {
   readonly sessions: Sessions<Record<string, unknown>>
   /** By the names of fields. */
   readonly merges: ReadonlyMap<string, Merge>
-  readonly beginnings: Beginnings
+  readonly beginnings: NewIds
 }
 
 /** What to store when a field was changed here (`mine`, from `base`) and in the store meanwhile. */
 export type Merge = (base: unknown, mine: unknown, stored: unknown) => unknown
 
-type StoredSession = Session<Record<string, unknown>>
+type SourceSession = Session<Record<string, unknown>>
 
 /**
  * One request's copy of a session, which express-session loads and saves as a whole. It remembers what it last agreed on with the store, so that
  * a save writes what this request has changed, and nothing else.
  */
 export class SessionCopy {
-  readonly #origin: Origin
+  readonly #origin: SessionSource
   readonly #id: string
   /** Undefined while nothing is stored. */
-  #session: StoredSession | undefined
+  #session: SourceSession | undefined
   #agreed: Map<string, string>
   #usedAt = performance.now()
   #isOver = false
@@ -34,7 +34,7 @@ export class SessionCopy {
   #failure: unknown
   #queue: Promise<unknown> = Promise.resolve()
 
-  constructor(origin: Origin, id: string, fields: JsonFields = new Map(), session?: StoredSession) {
+  constructor(origin: SessionSource, id: string, fields: JsonFields = new Map(), session?: SourceSession) {
     this.#origin = origin
     this.#id = id
     this.#session = session
@@ -45,7 +45,7 @@ export class SessionCopy {
    * A copy of the session of `id`; undefined where there is none. One that another request is making at this moment is waited for: it is
    * there as a whole or not at all.
    */
-  static async load(origin: Origin, id: string): Promise<SessionCopy | undefined> {
+  static async load(origin: SessionSource, id: string): Promise<SessionCopy | undefined> {
     for (const pause of pauses) {
       const copy = await SessionCopy.#read(origin, id)
       if (copy === undefined || copy.fields.has('cookie')) return copy
@@ -54,9 +54,9 @@ export class SessionCopy {
     return undefined
   }
 
-  static async #read(origin: Origin, id: string): Promise<SessionCopy | undefined> {
+  static async #read(origin: SessionSource, id: string): Promise<SessionCopy | undefined> {
     const { sessions } = origin
-    const session = sessions.resume(tokenUnder(sessions, id))
+    const session = sessions.resume(tokenOfExternalId(sessions, id))
     try {
       const fields = await storedJson(session)
       return session.state === 'stored' ? new SessionCopy(origin, id, fields, session) : undefined
@@ -132,13 +132,13 @@ export class SessionCopy {
     }
   }
 
-  async #update(session: StoredSession, fields: JsonFields): Promise<void> {
+  async #update(session: SourceSession, fields: JsonFields): Promise<void> {
     await keepFor(session, idleOf(fields)).catch(refuseLifetime)
     await this.#write(session, fields)
     await this.#use(session)
   }
 
-  async #write(session: StoredSession, fields: JsonFields): Promise<void> {
+  async #write(session: SourceSession, fields: JsonFields): Promise<void> {
     const changed = [...fields].filter(([field, json]) => this.#agreed.get(field) !== json).map(([field]) => field)
     const deleted = [...this.#agreed.keys()].filter((field) => !fields.has(field))
     // All begin in the same tick, so that they leave together.
@@ -148,7 +148,7 @@ export class SessionCopy {
   }
 
   /** Resolves with what went wrong. */
-  async #writeField(session: StoredSession, field: string, json: string | undefined): Promise<unknown> {
+  async #writeField(session: SourceSession, field: string, json: string | undefined): Promise<unknown> {
     try {
       if (json === undefined) await session.delete(field)
       else await this.#store(session, field, json)
@@ -161,7 +161,7 @@ export class SessionCopy {
     }
   }
 
-  async #store(session: StoredSession, field: string, json: string): Promise<void> {
+  async #store(session: SourceSession, field: string, json: string): Promise<void> {
     const { sessions, merges } = this.#origin
     const merge = merges.get(field)
     if (merge === undefined) return session.set(field, valueOfJson(sessions, field, json))
@@ -181,7 +181,7 @@ export class SessionCopy {
   }
 
   /** Loading a session renews it, and so does writing. Only what goes on for long, such as a socket, has to use it again. */
-  async #use(session: StoredSession): Promise<void> {
+  async #use(session: SourceSession): Promise<void> {
     if (performance.now() - this.#usedAt < fresh) return
     await session.getMany([])
     this.#usedAt = performance.now()
@@ -198,10 +198,10 @@ const pauses = [5, 20, 80, 320, 0]
  * Stores a new session; null where there is one of this id. Nothing is sent before all of its fields have been checked. The cookie, which
  * every session has, is stored last and tells that it is complete.
  */
-export async function begin(origin: Origin, id: string, fields: JsonFields): Promise<StoredSession | null> {
+export async function begin(origin: SessionSource, id: string, fields: JsonFields): Promise<SourceSession | null> {
   const { sessions } = origin
   const { cookie, ...values } = valuesOf(origin, new Map([['cookie', plainCookie], ...fields]))
-  const session = await createUnder(sessions, id, values, lifetimeOf(fields)).catch(refuseLifetime)
+  const session = await createWithExternalId(sessions, id, values, lifetimeOf(fields)).catch(refuseLifetime)
   if (session === null) return null
   try {
     await session.set({ cookie })
@@ -213,7 +213,7 @@ export async function begin(origin: Origin, id: string, fields: JsonFields): Pro
 }
 
 /** The values that fields stand for. @throws `FIELD_INVALID` */
-export function valuesOf({ sessions }: Origin, fields: JsonFields): Record<string, unknown> {
+export function valuesOf({ sessions }: SessionSource, fields: JsonFields): Record<string, unknown> {
   return Object.fromEntries(Array.from(fields, ([field, json]) => [field, valueOfJson(sessions, field, json)]))
 }
 

@@ -1,5 +1,5 @@
 import { createSessions, memoryStore } from 'fieldwise'
-import { tokenUnder } from 'fieldwise/adapter'
+import { tokenOfExternalId } from 'fieldwise/adapter'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { SteppingStore } from '../../../../../test/support/stepping-store.js'
@@ -158,7 +158,7 @@ describe('a session of the old store', () => {
     request.session.role = 'visitor'
     await request.save()
     const sessions = createSessions({ schema, store: web })
-    const [sid] = tokenUnder(sessions, id).split('.') as [string]
+    const [sid] = tokenOfExternalId(sessions, id).split('.') as [string]
     await shared.flight(sid, [{ op: 'delete', key: `${sid}:@` }], Number.POSITIVE_INFINITY)
     web.takeLog()
     expect(await AppRequest.come(store, id)).toBeUndefined()

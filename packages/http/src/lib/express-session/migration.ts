@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isFieldwiseError } from 'fieldwise'
-import { createUnder, tokenUnder } from 'fieldwise/adapter'
-import { begin, type Origin, SessionCopy, valuesOf } from './copy.js'
+import { createWithExternalId, tokenOfExternalId } from 'fieldwise/adapter'
+import { begin, SessionCopy, type SessionSource, valuesOf } from './copy.js'
 import { fieldsOf, plainCookie } from './data.js'
 
 /** What is needed of the store that an app used before: any store of express-session has it. */
@@ -17,11 +17,11 @@ export interface OldStore {
  * never after it was ended: whoever does either first leaves a claim behind. That is a session of its own, under an id made from the
  * other's; it has a field as soon as nobody needs to wait any more.
  */
-export class Move {
-  readonly #origin: Origin
+export class Migration {
+  readonly #origin: SessionSource
   readonly #old: OldStore
 
-  constructor(origin: Origin, old: OldStore) {
+  constructor(origin: SessionSource, old: OldStore) {
     this.#origin = origin
     this.#old = old
   }
@@ -63,13 +63,13 @@ export class Move {
 
   /** `null` where there is a claim already. */
   #claim(id: string, values = {}) {
-    return createUnder(this.#origin.sessions, claimOf(id), values, { lifetime: { idle: claimed, absolute: claimed } })
+    return createWithExternalId(this.#origin.sessions, claimOf(id), values, { lifetime: { idle: claimed, absolute: claimed } })
   }
 
   /** Somebody else is bringing it over at this moment, or it has ended since. */
   async #wait(id: string): Promise<SessionCopy | undefined> {
     const { sessions } = this.#origin
-    const claim = sessions.resume(tokenUnder(sessions, claimOf(id)))
+    const claim = sessions.resume(tokenOfExternalId(sessions, claimOf(id)))
     for (const pause of pauses) {
       // In this order: what is settled by now is there by now, or has ended.
       const isSettled = await claim.has('cookie')

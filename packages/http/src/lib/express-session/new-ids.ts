@@ -1,5 +1,5 @@
 /** Saves under way that may begin a session, by its id: whoever ends that session, or hands in another one, has to wait. */
-export class Beginnings {
+export class NewIds {
   readonly #underWay = new Map<string, Promise<unknown>>()
 
   add(id: string, beginning: Promise<unknown>): void {

@@ -6,7 +6,7 @@ import { turn } from '../../../../../test/support/virtual-time.js'
 import type { Clocks } from './clocks.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import type { Bytes, Outbox } from './outbox.js'
-import { type Exchange, type Fate, type ServerFacts, type Wire, WireError } from './protocol.js'
+import { type Command, type Fate, type Protocol, ProtocolError, type ServerFacts } from './protocol.js'
 
 /** One connection over a socket, a protocol and a time of the test's own. */
 
@@ -16,7 +16,7 @@ const timeout = 400
 
 let start: number
 let socket: TestSocket
-let wire: TestWire
+let protocol: TestWire
 let ended: FieldwiseError[]
 let ready: ServerFacts[]
 
@@ -44,13 +44,13 @@ const clocks: Clocks = {
 
 function connection(options: Partial<ConnectionOptions> = {}): Connection {
   socket = new TestSocket()
-  wire = new TestWire()
+  protocol = new TestWire()
   return new Connection({
     dial: (connected) => {
       socket.connected = connected
       return socket as unknown as Socket
     },
-    wire: () => wire,
+    protocol: () => protocol,
     peer: 'cache-1',
     connectTimeout,
     timeout,
@@ -66,7 +66,7 @@ function connection(options: Partial<ConnectionOptions> = {}): Connection {
 async function opened(options: Partial<ConnectionOptions> = {}): Promise<Connection> {
   const one = connection(options)
   socket.connected()
-  wire.greeted.resolve(facts)
+  protocol.greeted.resolve(facts)
   await settled()
   socket.log.length = 0
   return one
@@ -110,7 +110,7 @@ describe('while it connects, a connection', () => {
     await pass(100)
     socket.connected()
     expect(socket.log).toEqual(['setNoDelay true', 'setKeepAlive true 30000'])
-    expect(wire.greetedBy).toBe(connectTimeout)
+    expect(protocol.greetedBy).toBe(connectTimeout)
   })
 
   test('sends nothing before the greeting is over, then all in one write', async () => {
@@ -118,7 +118,7 @@ describe('while it connects, a connection', () => {
     socket.connected()
     await send(one, new Call('a'), new Call('b'))
     expect(socket.written).toEqual([])
-    wire.greeted.resolve(facts)
+    protocol.greeted.resolve(facts)
     await settled()
     await turn()
     expect(socket.written).toEqual(['a\nb\n'])
@@ -129,7 +129,7 @@ describe('while it connects, a connection', () => {
     expect([one.ready, one.clockOffset]).toEqual([false, Number.NaN])
     socket.connected()
     await pass(50)
-    wire.greeted.resolve(facts)
+    protocol.greeted.resolve(facts)
     await settled()
     expect([one.ready, one.itemSizeMax, ready]).toEqual([true, 4_096_000, [facts]])
     expect(one.serverTime()).toBe(facts.time * 1_000)
@@ -141,12 +141,12 @@ describe('while it connects, a connection', () => {
     const one = connection()
     one.end(() => new StoreUnavailableError('enough'))
     socket.connected()
-    expect(wire.greetedBy).toBeUndefined()
+    expect(protocol.greetedBy).toBeUndefined()
 
     const other = connection()
     socket.connected()
     other.end(() => new StoreUnavailableError('enough'))
-    wire.greeted.resolve(facts)
+    protocol.greeted.resolve(facts)
     await settled()
     expect([other.ready, ready]).toEqual([false, []])
   })
@@ -154,7 +154,7 @@ describe('while it connects, a connection', () => {
   test('ends with what the protocol says is wrong with the server, in words of the peer', async () => {
     connection()
     socket.connected()
-    wire.greeted.reject(new WireError('is not memcached'))
+    protocol.greeted.reject(new ProtocolError('is not memcached'))
     await settled()
     expect(complaints()).toEqual(['cache-1 is not memcached'])
     expect(ended[0]?.cause).toBeUndefined()
@@ -163,7 +163,7 @@ describe('while it connects, a connection', () => {
   test('ends with what a call of the greeting was told', async () => {
     connection()
     socket.connected()
-    wire.greeted.reject(new StoreUnavailableError('refused', facts))
+    protocol.greeted.reject(new StoreUnavailableError('refused', facts))
     await settled()
     expect(complaints()).toEqual(['refused'])
     expect(ended[0]?.cause).toBe(facts)
@@ -212,21 +212,21 @@ describe('the clock of the server', () => {
     await pass(600_000)
     await send(one, new Call('a'))
     received('a\n')
-    expect(wire.timesRead).toEqual([])
+    expect(protocol.timesRead).toEqual([])
     await pass(1)
     await send(one, new Call('b'))
     received('b\n')
     await send(one, new Call('c'))
     received('c\n')
-    expect(wire.timesRead).toEqual([600_001 + timeout])
-    wire.time.resolve(facts.time + 600)
+    expect(protocol.timesRead).toEqual([600_001 + timeout])
+    protocol.time.resolve(facts.time + 600)
     await settled()
     expect(one.clockOffset).toBe(read)
-    wire.time = new Told()
+    protocol.time = new Told()
     await pass(600_001)
     await send(one, new Call('d'))
     received('d\n')
-    wire.time.resolve(facts.time + 1_300)
+    protocol.time.resolve(facts.time + 1_300)
     await settled()
     expect(one.clockOffset).toBe(read + 1_300_000 - 1_200_002)
   })
@@ -236,7 +236,7 @@ describe('the clock of the server', () => {
     await pass(600_001)
     await send(one, new Call('a'))
     received('a\n')
-    wire.time.reject(new WireError('tells no time'))
+    protocol.time.reject(new ProtocolError('tells no time'))
     await settled()
     expect(complaints()).toEqual(['cache-1 tells no time'])
   })
@@ -261,10 +261,10 @@ describe('the clock of the server, when this process or its machine stood still,
     const call = new Call('a')
     one.send(call)
     await pass(65_000)
-    wire.greeted.resolve(facts)
+    protocol.greeted.resolve(facts)
     await settled()
-    expect([one.ready, wire.timesRead]).toEqual([false, [100 + timeout]])
-    wire.time.resolve(facts.time + 65)
+    expect([one.ready, protocol.timesRead]).toEqual([false, [100 + timeout]])
+    protocol.time.resolve(facts.time + 65)
     await settled()
     await turn()
     expect([one.ready, one.serverTime(), socket.written]).toEqual([true, read + 65_000, ['a\n']])
@@ -277,10 +277,10 @@ describe('the clock of the server, when this process or its machine stood still,
     sleep(3_600_000)
     const [call, waiting] = [new Call('b'), new Call('now', { parts: [], replies: 0 })]
     await send(one, call, waiting)
-    expect(wire.timesRead).toHaveLength(1)
+    expect(protocol.timesRead).toHaveLength(1)
     received('b\n')
     expect([call.outcome, waiting.outcome]).toEqual([undefined, undefined])
-    wire.time.resolve(facts.time + 3_600)
+    protocol.time.resolve(facts.time + 3_600)
     await settled()
     const dated = { settled: true, at: read + 3_600_000 }
     expect([call.outcome, waiting.outcome]).toEqual([dated, dated])
@@ -292,8 +292,8 @@ describe('the clock of the server, when this process or its machine stood still,
     await send(one, call)
     sleep(3_600_000)
     received('a\n')
-    expect([call.outcome, wire.timesRead.length]).toEqual([undefined, 1])
-    wire.time.resolve(facts.time + 3_600)
+    expect([call.outcome, protocol.timesRead.length]).toEqual([undefined, 1])
+    protocol.time.resolve(facts.time + 3_600)
     await settled()
     expect(call.outcome).toEqual({ settled: true, at: read + 3_600_000 })
   })
@@ -315,7 +315,7 @@ describe('the clock of the server, when this process or its machine stood still,
     const call = new Call('a')
     await send(one, call)
     received('a\n')
-    wire.time.resolve(facts.time)
+    protocol.time.resolve(facts.time)
     await settled()
     expect(call.outcome).toEqual({ settled: true, at: read })
     expect(ended).toEqual([])
@@ -547,7 +547,7 @@ describe('a connection is given up', () => {
     const call = new Call('a')
     await send(one, call)
     await pass(timeout - 1)
-    wire.greeted.resolve(facts)
+    protocol.greeted.resolve(facts)
     await settled()
     await turn()
     expect(socket.written).toEqual(['a\n'])
@@ -687,7 +687,7 @@ describe('the process is kept alive', () => {
     connection()
     socket.connected()
     expect(socket.log.filter(isHold)).toEqual([])
-    wire.greeted.resolve(facts)
+    protocol.greeted.resolve(facts)
     await settled()
     expect(socket.log.filter(isHold)).toEqual(['unref'])
   })
@@ -696,7 +696,7 @@ describe('the process is kept alive', () => {
     const one = connection()
     socket.connected()
     one.send(new Call('a'))
-    wire.greeted.resolve(facts)
+    protocol.greeted.resolve(facts)
     await settled()
     await turn()
     expect(socket.log.filter(isHold)).toEqual(['ref'])
@@ -754,7 +754,7 @@ class Told<T> {
 }
 
 /** A protocol whose greeting and clock the test decides. */
-class TestWire implements Wire {
+class TestWire implements Protocol {
   readonly silenceHint = 'perhaps it is something else'
   readonly greeted = new Told<ServerFacts>()
   greetedBy: number | undefined
@@ -771,11 +771,11 @@ class TestWire implements Wire {
     return this.time.promise
   }
 
-  flight(): Exchange {
+  flight(): Command {
     throw new Error('no flights here')
   }
 
-  ping(): Exchange {
+  ping(): Command {
     throw new Error('no pings here')
   }
 }
@@ -788,7 +788,7 @@ interface CallOptions {
 }
 
 /** A request that is a line, and whose reply is the same line. */
-class Call implements Exchange {
+class Call implements Command {
   deadline: number
   calledAt = Number.NaN
   sentAt = Number.NaN
@@ -825,7 +825,7 @@ class Call implements Exchange {
     if (end < 0) return start - bytes.length - 1
     const line = bytes.toString('latin1', start, end)
     if (line === 'stumble') throw new RangeError('stumbled')
-    if (line !== this.#name) throw new WireError('sent a wrong line')
+    if (line !== this.#name) throw new ProtocolError('sent a wrong line')
     this.#due--
     return end + 1
   }

@@ -7,14 +7,22 @@ import { Fifo } from './fifo.js'
 import { Inbox } from './inbox.js'
 import { defaultItemSizeMax } from './item-size.js'
 import { type Bytes, Outbox } from './outbox.js'
-import { type Exchange, explainForeign, type ServerFacts, Unspoken, type Wire, WireError, type WireHost } from './protocol.js'
+import {
+  type Command,
+  explainForeign,
+  type Protocol,
+  ProtocolError,
+  type ProtocolHost,
+  type ServerFacts,
+  Unspoken,
+} from './protocol.js'
 import { ServerClock } from './server-clock.js'
 
 export interface ConnectionOptions {
   /** Begins to connect; `connected` is called when bytes can be sent. */
   dial(connected: () => void): Socket
   /** The protocol to speak over this connection. */
-  wire(host: WireHost): Wire
+  protocol(host: ProtocolHost): Protocol
   /** Who is at the other end, for messages: its label and address. */
   readonly peer: string
   /** How long, in milliseconds in which this process runs, until the server must have been reached and have said what it is. */
@@ -35,22 +43,22 @@ export type MakeError = () => FieldwiseError
  * One socket to one server. Buffers, queues and deadlines belong to this one connection and end with it: any anomaly destroys it and
  * fails all that is pending. Nothing is ever sent twice.
  */
-export class Connection implements WireHost {
+export class Connection implements ProtocolHost {
   itemSizeMax = defaultItemSizeMax
   /** The server showed that it does not speak this protocol: by what it said, or by hanging up before it said what it is. */
   isUnspoken = false
-  readonly wire: Wire
+  readonly protocol: Protocol
   readonly #options: ConnectionOptions
   readonly #clocks: Clocks
   readonly #serverClock: ServerClock
   readonly #socket: Socket
   readonly #inbox = new Inbox()
   /** Not sent yet. */
-  #waiting: Exchange[] = []
+  #waiting: Command[] = []
   /** Sent, with replies due. */
-  readonly #sent = new Fifo<Exchange>()
+  readonly #sent = new Fifo<Command>()
   /** Answered, but not to be dated before the server's clock is known again. */
-  #undated: Exchange[] = []
+  #undated: Command[] = []
   #isReadingClock = false
   #facts: ServerFacts | undefined
   #ready = false
@@ -66,7 +74,7 @@ export class Connection implements WireHost {
     this.#clocks = options.clocks
     this.#serverClock = new ServerClock(options.clocks, options.clockOffset)
     this.#connectBy = this.#clocks.running() + options.connectTimeout
-    this.wire = options.wire(this)
+    this.protocol = options.protocol(this)
     this.#socket = options.dial(() => this.#greet())
     this.#listen()
     this.#wake(this.#connectBy)
@@ -81,15 +89,15 @@ export class Connection implements WireHost {
     return this.#serverClock.offset
   }
 
-  /** Sends `exchange` with all others of this turn of the event loop, in one write. */
-  send(exchange: Exchange): void {
-    if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended())
-    if (this.#waiting.length + this.#sent.size >= longestQueue) return exchange.fail('unsent', this.#overload())
+  /** Sends `command` with all others of this turn of the event loop, in one write. */
+  send(command: Command): void {
+    if (this.#ended !== undefined) return command.fail('unsent', this.#ended())
+    if (this.#waiting.length + this.#sent.size >= longestQueue) return command.fail('unsent', this.#overload())
     if (this.#idle) this.#socket.ref()
-    exchange.calledAt = this.#clocks.running()
-    exchange.deadline = Math.min(exchange.deadline, exchange.calledAt + this.#options.timeout)
-    this.#waiting.push(exchange)
-    this.#wake(exchange.deadline)
+    command.calledAt = this.#clocks.running()
+    command.deadline = Math.min(command.deadline, command.calledAt + this.#options.timeout)
+    this.#waiting.push(command)
+    this.#wake(command.deadline)
     if (this.#ready) this.#scheduleFlush()
   }
 
@@ -101,9 +109,9 @@ export class Connection implements WireHost {
     clearImmediate(this.#flush)
     this.#inbox.clear()
     this.#socket.destroy()
-    for (const exchange of this.#undated.splice(0)) exchange.fail('open', makeError())
-    for (const exchange of this.#sent.drain()) exchange.fail('open', makeError())
-    for (const exchange of this.#waiting.splice(0)) exchange.fail('unsent', makeError())
+    for (const command of this.#undated.splice(0)) command.fail('open', makeError())
+    for (const command of this.#sent.drain()) command.fail('open', makeError())
+    for (const command of this.#waiting.splice(0)) command.fail('unsent', makeError())
     this.#options.onEnd(this, makeError)
   }
 
@@ -111,12 +119,12 @@ export class Connection implements WireHost {
     return this.#serverClock.now()
   }
 
-  ask(exchange: Exchange): void {
-    if (this.#ended !== undefined) return exchange.fail('unsent', this.#ended())
+  ask(command: Command): void {
+    if (this.#ended !== undefined) return command.fail('unsent', this.#ended())
     const out = new Outbox()
-    exchange.encode(out)
-    exchange.calledAt = this.#clocks.running()
-    this.#push(exchange, exchange.calledAt)
+    command.encode(out)
+    command.calledAt = this.#clocks.running()
+    this.#push(command, command.calledAt)
     // One write for all that is asked at once: a second one, to a server that has hung up, would fail before its last words are read.
     this.#socket.cork()
     void endOfTick.then(() => this.#socket.uncork())
@@ -145,7 +153,7 @@ export class Connection implements WireHost {
     this.#socket.setNoDelay(true)
     this.#socket.setKeepAlive(true, keepAliveDelay)
     const asked = this.#serverClock.moment()
-    this.wire.greet(this.#connectBy).then(
+    this.protocol.greet(this.#connectBy).then(
       (facts) => {
         this.#facts = facts
         this.#hearTime(facts.time, asked)
@@ -166,7 +174,7 @@ export class Connection implements WireHost {
     if (this.#isReadingClock) return
     this.#isReadingClock = true
     const asked = this.#serverClock.moment()
-    this.wire.readTime(this.#clocks.running() + this.#options.timeout).then(
+    this.protocol.readTime(this.#clocks.running() + this.#options.timeout).then(
       (time) => {
         this.#isReadingClock = false
         this.#hearTime(time, asked)
@@ -179,12 +187,12 @@ export class Connection implements WireHost {
     if (this.#ended !== undefined) return
     if (!this.#serverClock.learn(time, asked)) return this.#readClock()
     const now = this.serverTime()
-    for (const exchange of this.#undated.splice(0)) exchange.settle(now)
+    for (const command of this.#undated.splice(0)) command.settle(now)
     if (!this.#ready && this.#facts !== undefined) this.#open(this.#facts)
   }
 
   #refuse(error: unknown): void {
-    if (error instanceof WireError) this.#fail(error.message)
+    if (error instanceof ProtocolError) this.#fail(error.message)
     else this.end(() => again(error as Error))
   }
 
@@ -199,17 +207,17 @@ export class Connection implements WireHost {
     this.#waiting = []
     const now = this.#clocks.running()
     const out = new Outbox()
-    for (const exchange of waiting) this.#encode(exchange, now, out)
+    for (const command of waiting) this.#encode(command, now, out)
     if (!out.isEmpty) this.#write(out)
     if (this.#idle) this.#socket.unref()
   }
 
-  #encode(exchange: Exchange, now: number, out: Outbox): void {
-    if (exchange.settled) return
-    if (exchange.deadline <= now) return exchange.fail('unsent', this.#tooLate())
-    exchange.encode(out)
-    if (exchange.complete) this.#settle(exchange, this.#date())
-    else this.#push(exchange, now)
+  #encode(command: Command, now: number, out: Outbox): void {
+    if (command.settled) return
+    if (command.deadline <= now) return command.fail('unsent', this.#tooLate())
+    command.encode(out)
+    if (command.complete) this.#settle(command, this.#date())
+    else this.#push(command, now)
   }
 
   /** The server's time, for what is answered now. Where it is in doubt, it is asked for, and the answers wait for it. */
@@ -219,14 +227,14 @@ export class Connection implements WireHost {
     return now + this.clockOffset
   }
 
-  #settle(exchange: Exchange, at: number): void {
-    if (exchange.isDated && this.#serverClock.isInDoubt) this.#undated.push(exchange)
-    else exchange.settle(at)
+  #settle(command: Command, at: number): void {
+    if (command.isDated && this.#serverClock.isInDoubt) this.#undated.push(command)
+    else command.settle(at)
   }
 
-  #push(exchange: Exchange, now: number): void {
-    exchange.sentAt = now
-    this.#sent.push(exchange)
+  #push(command: Command, now: number): void {
+    command.sentAt = now
+    this.#sent.push(command)
   }
 
   /** One write for all. Where there are large values, all parts leave by one `writev`. */
@@ -247,7 +255,7 @@ export class Connection implements WireHost {
     try {
       this.#readReplies(bytes)
     } catch (error) {
-      this.#fail(error instanceof WireError ? error.message : 'sent an answer that could not be read', error)
+      this.#fail(error instanceof ProtocolError ? error.message : 'sent an answer that could not be read', error)
     }
     if (this.#idle && this.#ready) this.#socket.unref()
   }
@@ -256,14 +264,14 @@ export class Connection implements WireHost {
     const at = this.#date()
     let start = 0
     while (start < bytes.length) {
-      const exchange = this.#sent.first
-      if (exchange === undefined) throw new WireError(explainForeign(bytes.toString('latin1', start, start + 64)))
-      const end = exchange.read(bytes, start)
+      const command = this.#sent.first
+      if (command === undefined) throw new ProtocolError(explainForeign(bytes.toString('latin1', start, start + 64)))
+      const end = command.read(bytes, start)
       if (end < 0) return this.#inbox.keep(bytes.subarray(start), -end)
       start = end
-      if (!exchange.complete) continue
+      if (!command.complete) continue
       this.#sent.shift()
-      this.#settle(exchange, at)
+      this.#settle(command, at)
     }
   }
 
@@ -284,9 +292,9 @@ export class Connection implements WireHost {
     if (!this.#ready && this.#connectBy <= now) return this.#fail(this.#silent())
     const head = this.#sent.first
     if (head !== undefined && this.#stuckAt(head) <= now) return this.#fail(`did not answer within ${this.#options.timeout} ms`)
-    this.#waiting = this.#waiting.filter((exchange) => !this.#failIfLate(exchange, 'unsent', now))
-    for (const exchange of this.#sent) this.#failIfLate(exchange, 'open', now)
-    this.#undated = this.#undated.filter((exchange) => !this.#failIfLate(exchange, 'open', now))
+    this.#waiting = this.#waiting.filter((command) => !this.#failIfLate(command, 'unsent', now))
+    for (const command of this.#sent) this.#failIfLate(command, 'open', now)
+    this.#undated = this.#undated.filter((command) => !this.#failIfLate(command, 'open', now))
     this.#wakeForNext()
   }
 
@@ -294,14 +302,14 @@ export class Connection implements WireHost {
    * When a request counts as unanswered for good. A caller's own short deadline is no reason to give the connection up. Nor is time spent
    * waiting for the connection, up to a half: where connecting is slow, no call would ever succeed.
    */
-  #stuckAt(exchange: Exchange): number {
+  #stuckAt(command: Command): number {
     const { timeout } = this.#options
-    return Math.max(exchange.calledAt + timeout, exchange.sentAt + timeout / 2)
+    return Math.max(command.calledAt + timeout, command.sentAt + timeout / 2)
   }
 
-  #failIfLate(exchange: Exchange, fate: 'unsent' | 'open', now: number): boolean {
-    if (exchange.settled || exchange.deadline > now) return exchange.settled
-    exchange.fail(fate, this.#tooLate())
+  #failIfLate(command: Command, fate: 'unsent' | 'open', now: number): boolean {
+    if (command.settled || command.deadline > now) return command.settled
+    command.fail(fate, this.#tooLate())
     return true
   }
 
@@ -310,9 +318,9 @@ export class Connection implements WireHost {
     let next = this.#ready ? Number.POSITIVE_INFINITY : this.#connectBy
     const head = this.#sent.first
     if (head !== undefined) next = Math.min(next, this.#stuckAt(head))
-    for (const exchange of this.#sent) if (!exchange.settled) next = Math.min(next, exchange.deadline)
-    for (const exchange of this.#waiting) next = Math.min(next, exchange.deadline)
-    for (const exchange of this.#undated) next = Math.min(next, exchange.deadline)
+    for (const command of this.#sent) if (!command.settled) next = Math.min(next, command.deadline)
+    for (const command of this.#waiting) next = Math.min(next, command.deadline)
+    for (const command of this.#undated) next = Math.min(next, command.deadline)
     if (next !== Number.POSITIVE_INFINITY) this.#wake(next)
   }
 
@@ -325,18 +333,18 @@ export class Connection implements WireHost {
 
   #fail(what: string, cause?: unknown): void {
     if (cause instanceof Unspoken) this.isUnspoken = true
-    const why = cause instanceof WireError ? undefined : cause
+    const why = cause instanceof ProtocolError ? undefined : cause
     this.end(() => new StoreUnavailableError(`${this.#options.peer} ${what}`, why))
   }
 
   #closedBy(): string {
-    return this.#ready ? 'closed the connection' : `closes connections before it says what it is: ${this.wire.silenceHint}`
+    return this.#ready ? 'closed the connection' : `closes connections before it says what it is: ${this.protocol.silenceHint}`
   }
 
   #silent(): string {
     const within = `within ${this.#options.connectTimeout} ms`
     if (this.#socket.connecting) return `could not be reached ${within}`
-    return `takes connections but did not say what it is ${within}: is it overloaded? And ${this.wire.silenceHint}`
+    return `takes connections but did not say what it is ${within}: is it overloaded? And ${this.protocol.silenceHint}`
   }
 
   #tooLate(): FieldwiseError {

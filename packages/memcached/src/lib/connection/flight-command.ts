@@ -2,17 +2,17 @@ import type { FieldwiseError } from 'fieldwise'
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
 import { keyLength } from './key.js'
 import type { Outbox } from './outbox.js'
-import type { Exchange, Fate, WireHost } from './protocol.js'
+import type { Command, Fate, ProtocolHost } from './protocol.js'
 import { refusalOf } from './refusal.js'
 
 /** The requests of one flight and their replies, whatever the protocol. */
-export abstract class FlightExchange implements Exchange {
+export abstract class FlightCommand implements Command {
   calledAt = 0
   sentAt = 0
   settled = false
   readonly isDated = true
   deadline: number
-  protected readonly host: WireHost
+  protected readonly host: ProtocolHost
   readonly #requests: readonly StoreRequest[]
   /** One place for each request. What must not be sent is answered before anything is. */
   readonly #answers: StoreAnswer[]
@@ -20,7 +20,7 @@ export abstract class FlightExchange implements Exchange {
   /** The request whose reply is due. */
   #due = 0
 
-  constructor(host: WireHost, requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void) {
+  constructor(host: ProtocolHost, requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void) {
     this.host = host
     this.deadline = deadline
     this.#requests = requests

@@ -6,10 +6,10 @@ import type { Outbox } from './outbox.js'
 export type Fate = 'unsent' | 'open'
 
 /**
- * Something to send over a connection and the replies that belong to it. A connection carries its exchanges in order: the replies of the
+ * Something to send over a connection and the replies that belong to it. A connection carries its commands in order: the replies of the
  * first one are all read before those of the next.
  */
-export interface Exchange {
+export interface Command {
   /** When whoever asked stops waiting, on the connection's running clock. The connection brings it forward to its own timeout. */
   deadline: number
   /** Whether whoever asked has been answered, though replies may still come. */
@@ -27,7 +27,7 @@ export interface Exchange {
    * Reads one reply from `bytes`, which start at `start`. Gives where the reply ends; or, when it is not all there, minus the number of
    * bytes that are needed at least, counted from `start`.
    *
-   * @throws {WireError} when these bytes cannot be the reply that is due.
+   * @throws {ProtocolError} when these bytes cannot be the reply that is due.
    */
   read(bytes: Buffer, start: number): number
   /** Answers whoever asked. `at` is the server's time in milliseconds since 1970. */
@@ -48,27 +48,27 @@ export interface ServerFacts {
 }
 
 /** What a connection offers to the protocol that is spoken over it. */
-export interface WireHost {
+export interface ProtocolHost {
   /** The server's time in milliseconds since 1970. */
   serverTime(): number
   /** The largest item that the server holds, with its key and header. */
   readonly itemSizeMax: number
-  /** Sends an exchange ahead of all that wait for the connection to be ready. */
-  ask(exchange: Exchange): void
+  /** Sends a command ahead of all that wait for the connection to be ready. */
+  ask(command: Command): void
 }
 
 /** A protocol, as spoken over one connection. */
-export interface Wire {
+export interface Protocol {
   /** Logs in where credentials are given, and learns what the server is. */
   greet(deadline: number): Promise<ServerFacts>
   /** The server's clock, read anew, in whole seconds since 1970. */
   readTime(deadline: number): Promise<number>
-  /** The exchange that carries a flight. */
-  flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Exchange
+  /** The command that carries a flight. */
+  flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Command
   /** What a server is likely to be that takes a connection and then says nothing, or closes it. */
   readonly silenceHint: string
-  /** An exchange that the server answers without doing anything. */
-  ping(deadline: number, done: Done): Exchange
+  /** a command that the server answers without doing anything. */
+  ping(deadline: number, done: Done): Command
 }
 
 export interface Credentials {
@@ -82,10 +82,10 @@ export interface Done {
 }
 
 /** What came cannot be what was due. The message says what it looks like and what to do; it never repeats what came. */
-export class WireError extends Error {}
+export class ProtocolError extends Error {}
 
 /** What came shows that the server does not speak the protocol well enough, or at all. */
-export class Unspoken extends WireError {}
+export class Unspoken extends ProtocolError {}
 
 /** What is said of a server that does not answer `stats`. */
 export const statsRefused =
@@ -110,7 +110,7 @@ const longestForeign = 128
 const tlsAlert = '\x15\x03'
 
 /** A line that is no reply. Its text stays inside: it may hold anything. */
-export class ForeignLine extends WireError {
+export class ForeignLine extends ProtocolError {
   readonly #text: string
 
   constructor(text: string) {

@@ -3,20 +3,20 @@ import type { Flight, StoreAnswer, StoreRequest } from 'fieldwise/store-contract
 import { describe, expect, test } from 'vitest'
 import { told } from '../../../../../test/support/flights.js'
 import { type Replies, replies, type ScriptedRequest } from '../../../../../test/support/scripted-server.js'
-import { BinaryWire } from '../protocol/binary/protocol.js'
-import { MetaWire } from '../protocol/meta/protocol.js'
+import { BinaryProtocol } from '../protocol/binary/protocol.js'
+import { MetaProtocol } from '../protocol/meta/protocol.js'
 import { Inbox } from './inbox.js'
 import { Outbox } from './outbox.js'
-import { type Exchange, WireError, type WireHost } from './protocol.js'
+import { type Command, ProtocolError, type ProtocolHost } from './protocol.js'
 
 const itemSizeMax = 2_048
-const host: WireHost = { serverTime: () => 0, itemSizeMax, ask: () => {} }
-const wires = {
-  binary: () => new BinaryWire(host, undefined),
-  meta: () => new MetaWire(host, undefined),
-  'meta, to a server that does not evict': () => Object.assign(new MetaWire(host, undefined), { evicts: false }),
+const host: ProtocolHost = { serverTime: () => 0, itemSizeMax, ask: () => {} }
+const protocols = {
+  binary: () => new BinaryProtocol(host, undefined),
+  meta: () => new MetaProtocol(host, undefined),
+  'meta, to a server that does not evict': () => Object.assign(new MetaProtocol(host, undefined), { evicts: false }),
 }
-type WireName = keyof typeof wires
+type WireName = keyof typeof protocols
 const words: Readonly<Record<WireName, Readonly<Record<string, string>>>> = {
   binary: { get: '0', add: '2', replace: '3', delete: '4', touch: '28', renew: '29' },
   meta: {},
@@ -35,13 +35,13 @@ const anyFlight = fc.array(fc.tuple(anyRequest, fc.nat(2), fc.uint8Array({ maxLe
 /** Bytes changed in the middle, put in or taken out. */
 const anyMutation = fc.record({ at: fc.nat(), remove: fc.nat(6), insert: fc.uint8Array({ maxLength: 6 }) })
 
-describe.each(Object.keys(wires) as WireName[])('the %s wire, whatever comes and in whatever pieces,', (protocol) => {
+describe.each(Object.keys(protocols) as WireName[])('the %s wire, whatever comes and in whatever pieces,', (protocol) => {
   test('reads right replies, each for its request', async () => {
     await fc.assert(
       fc.asyncProperty(anyFlight, fc.infiniteStream(fc.integer({ min: 1, max: 40 })), async (plan, sizes) => {
-        const { exchange, flight, right, expected } = prepare(protocol, plan)
-        expect(feed(exchange, right, sizes)).toBe('complete')
-        exchange.settle(7)
+        const { exchange: command, flight, right, expected } = prepare(protocol, plan)
+        expect(feed(command, right, sizes)).toBe('complete')
+        command.settle(7)
         expect((await flight).answers.map(told)).toEqual(expected)
         expect((await flight).at).toBe(7)
       }),
@@ -56,10 +56,10 @@ describe.each(Object.keys(wires) as WireName[])('the %s wire, whatever comes and
         anyMutation,
         fc.infiniteStream(fc.integer({ min: 1, max: 40 })),
         async (plan, mutation, sizes) => {
-          const { exchange, flight, right } = prepare(protocol, plan)
-          const outcome = feed(exchange, mutate(right, mutation), sizes)
+          const { exchange: command, flight, right } = prepare(protocol, plan)
+          const outcome = feed(command, mutate(right, mutation), sizes)
           expect(['complete', 'broken', 'waiting', 'surplus']).toContain(outcome)
-          exchange.fail('open', new WireError('the end') as never)
+          command.fail('open', new ProtocolError('the end') as never)
           const { answers } = await flight
           expect(answers).toHaveLength(plan.length)
           for (const answer of answers) expect(isAnswer(answer)).toBe(true)
@@ -75,8 +75,8 @@ describe.each(Object.keys(wires) as WireName[])('the %s wire, whatever comes and
         fc.uint8Array({ minLength: 1, maxLength: 3_000 }),
         fc.infiniteStream(fc.integer({ min: 1, max: 600 })),
         (noise, sizes) => {
-          const { exchange } = prepare(protocol, [[{ op: 'get', key: 'key' }, 0, new Uint8Array()]])
-          expect(['broken', 'waiting']).toContain(feed(exchange, Buffer.from(noise), sizes))
+          const { exchange: command } = prepare(protocol, [[{ op: 'get', key: 'key' }, 0, new Uint8Array()]])
+          expect(['broken', 'waiting']).toContain(feed(command, Buffer.from(noise), sizes))
         },
       ),
       { numRuns: 1_000 },
@@ -89,17 +89,17 @@ function prepare(protocol: WireName, plan: readonly [StoreRequest, number, Uint8
   const flight = new Promise<Flight>((settle) => {
     resolve = settle
   })
-  const exchange = wires[protocol]().flight(
+  const command = protocols[protocol]().flight(
     plan.map(([request]) => request),
     0,
     (result) => resolve(result),
   )
-  exchange.encode(new Outbox())
+  command.encode(new Outbox())
   const outcomes = plan.map(([request, choice, value], index) =>
     outcomeOf(protocol, request, choice, Buffer.from(value), index + 1),
   )
   return {
-    exchange,
+    exchange: command,
     flight,
     right: Buffer.concat(outcomes.map(({ reply }) => reply)),
     expected: outcomes.map(({ means }) => means),
@@ -136,7 +136,7 @@ function mutate(bytes: Buffer, { at, remove, insert }: { at: number; remove: num
 }
 
 /** Reads as a connection does. */
-function feed(exchange: Exchange, bytes: Buffer, sizes: Iterator<number>): 'complete' | 'broken' | 'waiting' | 'surplus' {
+function feed(command: Command, bytes: Buffer, sizes: Iterator<number>): 'complete' | 'broken' | 'waiting' | 'surplus' {
   const inbox = new Inbox()
   for (let at = 0; at < bytes.length; ) {
     const size = sizes.next().value as number
@@ -145,12 +145,12 @@ function feed(exchange: Exchange, bytes: Buffer, sizes: Iterator<number>): 'comp
     if (there === undefined) continue
     let start = 0
     while (start < there.length) {
-      if (exchange.complete) return 'surplus'
+      if (command.complete) return 'surplus'
       let end: number
       try {
-        end = exchange.read(there, start)
+        end = command.read(there, start)
       } catch (error) {
-        if (error instanceof WireError) return 'broken'
+        if (error instanceof ProtocolError) return 'broken'
         throw error
       }
       if (end < 0) {
@@ -163,7 +163,7 @@ function feed(exchange: Exchange, bytes: Buffer, sizes: Iterator<number>): 'comp
       start = end
     }
   }
-  return exchange.complete ? 'complete' : 'waiting'
+  return command.complete ? 'complete' : 'waiting'
 }
 
 function isAnswer(answer: StoreAnswer): boolean {

@@ -1,16 +1,16 @@
-import { type ServerFacts, WireError } from './protocol.js'
+import { ProtocolError, type ServerFacts } from './protocol.js'
 
 export type Stats = ReadonlyMap<string, string>
 
 /**
  * What `version`, `stats` and `stats settings` say of a server.
  *
- * @throws {WireError} when the server cannot do what sessions need.
+ * @throws {ProtocolError} when the server cannot do what sessions need.
  */
 export function serverFacts(version: string, general: Stats, settings: Stats): ServerFacts {
   refuseProxy(general, settings)
   if (settings.get('cas_enabled') === 'no') {
-    throw new WireError('gives items no version (memcached -C), so that no write could be conditional: start it without -C')
+    throw new ProtocolError('gives items no version (memcached -C), so that no write could be conditional: start it without -C')
   }
   refuseTinyChunks(settings)
   return {
@@ -21,7 +21,7 @@ export function serverFacts(version: string, general: Stats, settings: Stats): S
   }
 }
 
-/** The server's clock, as `stats` tells it. @throws {WireError} when it does not. */
+/** The server's clock, as `stats` tells it. @throws {ProtocolError} when it does not. */
 export function timeOf(general: Stats): number {
   return wholeNumber(general, '', 'time', latestTime)
 }
@@ -35,7 +35,7 @@ const latestTime = 2 ** 32 - 1
 function refuseProxy(general: Stats, settings: Stats): void {
   const isProxy = settings.get('proxy_enabled') === 'yes' || [...general.keys()].some((name) => name.startsWith('proxy_'))
   if (!isProxy) return
-  throw new WireError(
+  throw new ProtocolError(
     'is memcached as a proxy, behind which versions and the order of commands do not hold: connect to the servers behind it',
   )
 }
@@ -47,7 +47,7 @@ function refuseProxy(general: Stats, settings: Stats): void {
 function refuseTinyChunks(settings: Stats): void {
   const bytes = Number(settings.get('slab_chunk_max') ?? smallestChunk)
   if (bytes >= smallestChunk) return
-  throw new WireError(
+  throw new ProtocolError(
     `would crash when it stores an item: leave out -o slab_chunk_max, which this memcached takes as ${bytes} bytes`,
   )
 }
@@ -58,10 +58,10 @@ function wholeNumber(stats: Stats, group: string, name: string, most: number): n
   const text = stats.get(name) ?? ''
   const from = `\`${`stats ${group}`.trim()}\``
   if (!/^[1-9]\d*$/.test(text)) {
-    throw new WireError(
+    throw new ProtocolError(
       `does not tell its ${name} in ${from}, which memcached does: is a proxy in between? Connect to memcached itself`,
     )
   }
-  if (Number(text) > most) throw new WireError(`tells a ${name} in ${from} that no memcached has: is it one?`)
+  if (Number(text) > most) throw new ProtocolError(`tells a ${name} in ${from} that no memcached has: is it one?`)
   return Number(text)
 }

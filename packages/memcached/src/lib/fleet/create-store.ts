@@ -2,12 +2,12 @@ import { runningClock } from 'fieldwise/adapter'
 import type { Store } from 'fieldwise/store-contract'
 import { type Clocks, systemClocks } from '../connection/clocks.js'
 import { dialPlain, dialTls } from '../connection/dial.js'
-import type { Wire, WireHost } from '../connection/protocol.js'
-import { BinaryWire } from '../protocol/binary/protocol.js'
-import { MetaWire } from '../protocol/meta/protocol.js'
+import type { Protocol, ProtocolHost } from '../connection/protocol.js'
+import { BinaryProtocol } from '../protocol/binary/protocol.js'
+import { MetaProtocol } from '../protocol/meta/protocol.js'
 import { Fleet } from './fleet.js'
-import { type MemcachedOptions, parseOptions, type Settings } from './options.js'
-import { Server, type ServerRuntime } from './server.js'
+import { type MemcachedOptions, parseOptions, type StoreSettings } from './options.js'
+import { Server, type ServerEnvironment } from './server.js'
 import { parseServers, type Servers, serversFromEnvironment } from './servers.js'
 
 /** Puts a store together from what the user wrote. */
@@ -18,11 +18,11 @@ export function createStore(servers: Servers | undefined, options: MemcachedOpti
     running: () => runningClock.now(),
     sleep: (milliseconds) => runningClock.sleep(milliseconds, true),
   }
-  const runtime: ServerRuntime = {
+  const runtime: ServerEnvironment = {
     clocks: { ...systemClocks, running: () => host.running(), sleep: (milliseconds) => host.sleep(milliseconds) },
     random: Math.random,
     dial: settings.tls === undefined ? dialPlain : dialTls(settings.tls),
-    ...wiresOf(settings),
+    ...protocolsOf(settings),
   }
   const fleet = configs.map((config) => new Server(config, runtime))
   return new Fleet(fleet, settings.protocol, (newHost) => {
@@ -30,9 +30,9 @@ export function createStore(servers: Servers | undefined, options: MemcachedOpti
   })
 }
 
-function wiresOf({ protocol, credentials }: Settings): Pick<ServerRuntime, 'wire' | 'otherwise'> {
-  const meta = (host: WireHost): Wire => new MetaWire(host, credentials)
-  const binary = (host: WireHost): Wire => new BinaryWire(host, credentials)
-  if (protocol === 'auto') return { wire: meta, otherwise: binary }
-  return { wire: protocol === 'meta' ? meta : binary }
+function protocolsOf({ protocol, credentials }: StoreSettings): Pick<ServerEnvironment, 'protocol' | 'otherwise'> {
+  const meta = (host: ProtocolHost): Protocol => new MetaProtocol(host, credentials)
+  const binary = (host: ProtocolHost): Protocol => new BinaryProtocol(host, credentials)
+  if (protocol === 'auto') return { protocol: meta, otherwise: binary }
+  return { protocol: protocol === 'meta' ? meta : binary }
 }

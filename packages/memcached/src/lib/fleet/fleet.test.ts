@@ -89,12 +89,12 @@ describe('a fleet', () => {
     const [a, b] = (await memcached(2)) as [Memcached, Memcached]
     const store = storeFor({ a: a.address, b: b.address, c: 'tcp://10.0.0.3?weight=0' })
     const uuids = Array.from({ length: 50 }, () => randomUUID())
-    const homes = uuids.map((uuid) => store.home?.(uuid))
+    const homes = uuids.map((uuid) => store.placeById?.(uuid))
     expect(homes).toEqual(uuids.map((uuid) => store.place(uuid)))
     expect(new Set(homes.map((sid) => label(sid as string)))).toEqual(new Set(['a', 'b']))
     await b.stop()
     await expect(store.check(host.running() + 2_000)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
-    expect(uuids.map((uuid) => store.home?.(uuid))).toEqual(homes)
+    expect(uuids.map((uuid) => store.placeById?.(uuid))).toEqual(homes)
     expect(new Set(uuids.map((uuid) => label(store.place(uuid))))).toEqual(new Set(['a']))
   })
 

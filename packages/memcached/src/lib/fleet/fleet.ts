@@ -1,7 +1,7 @@
 import { type FieldwiseError, isFieldwiseError, StoreUnavailableError } from 'fieldwise'
 import type { Flight, Store, StoreHost, StoreRequest, StoreTraits } from 'fieldwise/store-contract'
 import { unsent } from '../connection/refusal.js'
-import type { Protocol } from './options.js'
+import type { ProtocolName } from './options.js'
 import { chooseServer } from './rendezvous.js'
 import type { Server } from './server.js'
 
@@ -16,7 +16,7 @@ export class Fleet implements Store {
   readonly #byLabel: ReadonlyMap<string, Server>
   readonly #useHost: (host: StoreHost) => void
 
-  constructor(servers: readonly Server[], protocol: Protocol, useHost: (host: StoreHost) => void) {
+  constructor(servers: readonly Server[], protocol: ProtocolName, useHost: (host: StoreHost) => void) {
     this.#servers = servers
     this.#byLabel = new Map(servers.map((server) => [server.config.label, server]))
     this.#useHost = useHost
@@ -34,7 +34,7 @@ export class Fleet implements Store {
     return `${uuid}~${this.#chooseFor(uuid).config.label}`
   }
 
-  home(uuid: string): string {
+  placeById(uuid: string): string {
     return `${uuid}~${choose(uuid, this.#takers).config.label}`
   }
 

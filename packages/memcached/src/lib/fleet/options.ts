@@ -43,18 +43,18 @@ export interface AutoOptions extends CommonOptions {
 /** The options of `memcachedStore`, by protocol. */
 export type MemcachedOptions = BinaryOptions | MetaOptions | AutoOptions
 
-export type Protocol = 'binary' | 'meta' | 'auto'
+export type ProtocolName = 'binary' | 'meta' | 'auto'
 
 /** Options as they were checked. Times are in milliseconds. */
-export interface Settings {
-  readonly protocol: Protocol
+export interface StoreSettings {
+  readonly protocol: ProtocolName
   readonly timeouts: Timeouts
   readonly credentials: Credentials | undefined
   readonly tls: ConnectionOptions | undefined
 }
 
 /** @throws {BadConfigError} (`BAD_CONFIG`) saying what to write instead. */
-export function parseOptions(options: MemcachedOptions): Settings {
+export function parseOptions(options: MemcachedOptions): StoreSettings {
   assertOptions('memcachedStore', options, known)
   const protocol = options.protocol ?? 'binary'
   if (!protocols.has(protocol)) throw new BadConfigError("memcachedStore: `protocol` is 'binary', 'meta' or 'auto'")
@@ -66,7 +66,7 @@ export function parseOptions(options: MemcachedOptions): Settings {
   }
 }
 
-const protocols: ReadonlySet<string> = new Set<Protocol>(['binary', 'meta', 'auto'])
+const protocols: ReadonlySet<string> = new Set<ProtocolName>(['binary', 'meta', 'auto'])
 const known = ['protocol', 'timeout', 'connectTimeout', 'retryInterval', 'username', 'password', 'tls']
 
 function parseTimeouts(options: MemcachedOptions): Timeouts {
@@ -96,7 +96,7 @@ function parsed(name: string, text: Duration): number {
   }
 }
 
-function parseCredentials({ username, password }: MemcachedOptions, protocol: Protocol): Credentials | undefined {
+function parseCredentials({ username, password }: MemcachedOptions, protocol: ProtocolName): Credentials | undefined {
   if (username === undefined && password === undefined) return undefined
   if (typeof username !== 'string' || typeof password !== 'string' || username === '') {
     throw new BadConfigError('memcachedStore: `username` and `password` are strings and go together')
@@ -112,7 +112,7 @@ function parseCredentials({ username, password }: MemcachedOptions, protocol: Pr
   return { username, password }
 }
 
-function parseTls({ tls }: MemcachedOptions, protocol: Protocol): ConnectionOptions | undefined {
+function parseTls({ tls }: MemcachedOptions, protocol: ProtocolName): ConnectionOptions | undefined {
   const wanted: unknown = tls
   if (wanted === undefined) return undefined
   if (wanted !== true && (typeof wanted !== 'object' || wanted === null)) {

@@ -5,7 +5,7 @@ import { host as processOf } from '../../../../../test/support/host.js'
 import { type Peer, replies, type ScriptedRequest, ScriptedServer } from '../../../../../test/support/scripted-server.js'
 import { systemClocks } from '../connection/clocks.js'
 import { dialPlain } from '../connection/dial.js'
-import { MetaWire } from '../protocol/meta/protocol.js'
+import { MetaProtocol } from '../protocol/meta/protocol.js'
 import { Server } from './server.js'
 
 const ends: (() => Promise<void>)[] = []
@@ -24,7 +24,7 @@ function scene(address: string, chance = 1) {
     {
       clocks: { ...systemClocks, ...processOf, monotonic: () => world.time, wall: () => world.time },
       random: () => chance,
-      wire: (host) => new MetaWire(host, undefined),
+      protocol: (host) => new MetaProtocol(host, undefined),
       dial: (_address, connected) => {
         world.dials++
         return dialPlain(world.address, connected)

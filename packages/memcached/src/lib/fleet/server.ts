@@ -4,19 +4,19 @@ import type { Clocks } from '../connection/clocks.js'
 import { Connection, type MakeError } from '../connection/connection.js'
 import type { Dial } from '../connection/dial.js'
 import { defaultItemSizeMax, largestValueIn } from '../connection/item-size.js'
-import type { Done, Exchange, Fate, Wire, WireHost } from '../connection/protocol.js'
+import type { Command, Done, Fate, Protocol, ProtocolHost } from '../connection/protocol.js'
 import { unsent } from '../connection/refusal.js'
 import type { ServerConfig } from './servers.js'
 
 /** What a server needs from the program around it. */
-export interface ServerRuntime {
+export interface ServerEnvironment {
   readonly clocks: Clocks
   /** A number in [0, 1) for jitter. */
   random(): number
   readonly dial: Dial
-  wire(host: WireHost): Wire
+  protocol(host: ProtocolHost): Protocol
   /** The protocol to speak where a server shows that it does not speak the first. */
-  readonly otherwise?: ((host: WireHost) => Wire) | undefined
+  readonly otherwise?: ((host: ProtocolHost) => Protocol) | undefined
 }
 
 /**
@@ -25,7 +25,7 @@ export interface ServerRuntime {
  */
 export class Server {
   readonly config: ServerConfig
-  readonly #runtime: ServerRuntime
+  readonly #environment: ServerEnvironment
   #connection: Connection | undefined
   /** Connections in a protocol that the server did not speak, and that others have taken the place of. */
   readonly #passedOver = new WeakSet<Connection>()
@@ -39,9 +39,9 @@ export class Server {
   #itemSizeMax = defaultItemSizeMax
   #isClosed = false
 
-  constructor(config: ServerConfig, runtime: ServerRuntime) {
+  constructor(config: ServerConfig, environment: ServerEnvironment) {
     this.config = config
-    this.#runtime = runtime
+    this.#environment = environment
   }
 
   /** Whether new sessions may be placed here: nothing is known against it. */
@@ -51,13 +51,13 @@ export class Server {
 
   /** Whether a server that is down may be tried again. */
   get dueForTrial(): boolean {
-    return this.#down !== undefined && this.#connection === undefined && this.#runtime.clocks.monotonic() >= this.#retryAt
+    return this.#down !== undefined && this.#connection === undefined && this.#environment.clocks.monotonic() >= this.#retryAt
   }
 
   flight(requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
     const connection = this.#reach()
     if (!(connection instanceof Connection)) return Promise.resolve(refused(requests, connection))
-    const flight = new Promise<Flight>((resolve) => connection.send(connection.wire.flight(requests, deadline, resolve)))
+    const flight = new Promise<Flight>((resolve) => connection.send(connection.protocol.flight(requests, deadline, resolve)))
     if (connection.ready) return flight
     // What was to be said in a protocol that is not spoken has not left.
     return flight.then((failed) => (this.#passedOver.has(connection) ? this.flight(requests, deadline) : failed))
@@ -74,7 +74,7 @@ export class Server {
   /** Resolves when the server answers; tries it even if it is known to be down. */
   async check(deadline: number): Promise<void> {
     const reach = () => (this.#isClosed ? closed() : (this.#connection ?? this.#open()))
-    await this.#send(reach, (wire, done) => wire.ping(deadline, done))
+    await this.#send(reach, (protocol, done) => protocol.ping(deadline, done))
   }
 
   /** Tries the server again in the background. */
@@ -91,14 +91,14 @@ export class Server {
     this.#connection?.end(closed)
   }
 
-  async #send(reach: () => Connection | FieldwiseError, exchange: (wire: Wire, done: Done) => Exchange): Promise<number> {
+  async #send(reach: () => Connection | FieldwiseError, command: (protocol: Protocol, done: Done) => Command): Promise<number> {
     const connection = reach()
     if (!(connection instanceof Connection)) throw connection
     try {
-      return await new Promise((resolve, reject) => connection.send(exchange(connection.wire, { resolve, reject })))
+      return await new Promise((resolve, reject) => connection.send(command(connection.protocol, { resolve, reject })))
     } catch (error) {
       if (!this.#passedOver.has(connection)) throw error
-      return this.#send(reach, exchange)
+      return this.#send(reach, command)
     }
   }
 
@@ -113,22 +113,22 @@ export class Server {
   #open(): Connection {
     const { config, clockOffset } = { config: this.config, clockOffset: this.#clockOffset }
     this.#connection = new Connection({
-      dial: (connected) => this.#runtime.dial(config.address, connected),
-      wire: (host) => this.#wireFor(host),
+      dial: (connected) => this.#environment.dial(config.address, connected),
+      protocol: (host) => this.#protocolFor(host),
       peer: config.name,
       connectTimeout: config.connectTimeout,
       timeout: config.timeout,
       clockOffset,
-      clocks: this.#runtime.clocks,
+      clocks: this.#environment.clocks,
       onReady: (connection) => this.#markUp(connection),
       onEnd: (connection, makeError) => this.#lose(connection, makeError),
     })
     return this.#connection
   }
 
-  #wireFor(host: WireHost): Wire {
-    const { otherwise } = this.#runtime
-    return this.#speaksOther && otherwise !== undefined ? otherwise(host) : this.#runtime.wire(host)
+  #protocolFor(host: ProtocolHost): Protocol {
+    const { otherwise } = this.#environment
+    return this.#speaksOther && otherwise !== undefined ? otherwise(host) : this.#environment.protocol(host)
   }
 
   #markUp(connection: Connection): void {
@@ -142,11 +142,11 @@ export class Server {
     if (this.#connection === connection) this.#connection = undefined
     if (this.#passesOver(connection) || connection.ready || this.#isClosed) return
     this.#down = makeError
-    this.#retryAt = this.#runtime.clocks.monotonic() + this.#pause()
+    this.#retryAt = this.#environment.clocks.monotonic() + this.#pause()
   }
 
   #passesOver(connection: Connection): boolean {
-    const hasOther = this.#runtime.otherwise !== undefined && !this.#speaksOther
+    const hasOther = this.#environment.otherwise !== undefined && !this.#speaksOther
     this.#speaksOther = connection.isUnspoken && hasOther && !this.#isClosed
     if (this.#speaksOther) this.#passedOver.add(connection)
     return this.#speaksOther
@@ -156,7 +156,7 @@ export class Server {
   #pause(): number {
     const longest = Math.min(this.config.retryInterval, firstPause * 2 ** this.#failures)
     this.#failures++
-    return longest * (0.5 + this.#runtime.random() / 2)
+    return longest * (0.5 + this.#environment.random() / 2)
   }
 }
 
@@ -171,7 +171,7 @@ function refused(requests: readonly StoreRequest[], error: FieldwiseError): Flig
 }
 
 /** Sends nothing: it waits for the connection. */
-class Await implements Exchange {
+class Await implements Command {
   calledAt = 0
   sentAt = 0
   settled = false

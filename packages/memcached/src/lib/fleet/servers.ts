@@ -53,12 +53,12 @@ export function serversFromEnvironment(environment: NodeJS.ProcessEnv): Servers 
 
 const defaultPort = 11_211
 
-interface Entry {
+interface ServerEntry {
   readonly name: string | undefined
   readonly text: string
 }
 
-function entriesOf(servers: Servers): Entry[] {
+function entriesOf(servers: Servers): ServerEntry[] {
   if (typeof servers === 'string') return unnamed(servers.split(','))
   if (Array.isArray(servers)) return unnamed(servers)
   if (typeof servers !== 'object' || servers === null) {
@@ -69,7 +69,7 @@ function entriesOf(servers: Servers): Entry[] {
   return Object.entries(servers).map(([name, text]) => ({ name: checkedName(name), text: checkedText(text) }))
 }
 
-function unnamed(texts: readonly unknown[]): Entry[] {
+function unnamed(texts: readonly unknown[]): ServerEntry[] {
   return texts.map((text) => ({ name: undefined, text: checkedText(text) }))
 }
 

@@ -1,4 +1,4 @@
-import type { Stats } from '../../wire/memcached-client.js'
+import type { StatsMap } from '../../wire/memcached-client.js'
 import { type Examination, figure } from '../examination.js'
 import { type Check, danger, warning } from '../finding.js'
 import { bytes, count, time } from '../units.js'
@@ -24,7 +24,7 @@ export const checkEvictions: Check = ({ general, items }, { idle }) => {
 }
 
 /** How long ago the item was last used that each size class evicted last: the shortest of them, in milliseconds. */
-function youngestEvicted(items: Stats): number | undefined {
+function youngestEvicted(items: StatsMap): number | undefined {
   const ages = [...items]
     .filter(([name, value]) => name.endsWith(':evicted') && Number(value) > 0)
     .map(([name]) => items.get(`${name}_time`))

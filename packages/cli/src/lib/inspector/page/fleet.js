@@ -1,4 +1,4 @@
-/** @import { Frame, Fleet, Health, ServerSeen } from '../frame.js' */
+/** @import { Frame, FleetFrame, Health, ServerSeen } from '../frame.js' */
 import { byId, keep, make, write } from './dom.js'
 import { bytes, count, counted, longTime, percent } from './format.js'
 
@@ -16,7 +16,7 @@ export function showFleet({ fleet }) {
   })
 }
 
-/** @param {Fleet} fleet */
+/** @param {FleetFrame} fleet */
 function showReadiness({ readiness, servers }) {
   const element = byId('readiness')
   if (readiness !== null) write(element, `Readiness check: ${readiness.says}`)
@@ -24,7 +24,7 @@ function showReadiness({ readiness, servers }) {
   element.classList.toggle('bad', readiness !== null && !readiness.ready)
 }
 
-/** One bar for the fleet. The list below says the same in words. @param {Fleet} fleet */
+/** One bar for the fleet. The list below says the same in words. @param {FleetFrame} fleet */
 function showMap({ servers, sharesOf }) {
   const map = byId('map')
   map.hidden = servers.every(({ share }) => share === 0)
@@ -60,7 +60,7 @@ function makeServer({ label, address }) {
   )
 }
 
-/** @param {HTMLElement} element @param {ServerSeen} server @param {Fleet} fleet */
+/** @param {HTMLElement} element @param {ServerSeen} server @param {FleetFrame} fleet */
 function updateServer(element, server, fleet) {
   const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (element.querySelector(name))
   element.dataset.health = server.health
@@ -73,7 +73,7 @@ function updateServer(element, server, fleet) {
   })
 }
 
-/** @param {ServerSeen} server @param {Fleet} fleet @returns {[name: string, value: string][]} */
+/** @param {ServerSeen} server @param {FleetFrame} fleet @returns {[name: string, value: string][]} */
 function factsOf({ share, sessions, flights, stats }, { sharesOf }) {
   const isTalkedTo = sharesOf === 'sessions'
   return [

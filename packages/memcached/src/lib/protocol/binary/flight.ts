@@ -1,8 +1,8 @@
 import type { FieldwiseError } from 'fieldwise'
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
-import { conflict, done, FlightExchange, missing, stored } from '../../connection/flight-command.js'
+import { conflict, done, FlightCommand, missing, stored } from '../../connection/flight-command.js'
 import { Outbox } from '../../connection/outbox.js'
-import { type Fate, WireError, type WireHost } from '../../connection/protocol.js'
+import { type Fate, ProtocolError, type ProtocolHost } from '../../connection/protocol.js'
 import { outOfMemory, tooLarge, unsent } from '../../connection/refusal.js'
 import { type MemjsClient, type Performed, parseReply } from './memjs-client.js'
 import { checkReply, explainStatus, isSuccess, Status, valueIn } from './reply.js'
@@ -12,13 +12,13 @@ import { BinaryVersion, versionIn } from './version.js'
 /** What the flights of one connection share. */
 export interface BinaryConnection {
   readonly client: MemjsClient
-  readonly host: WireHost
+  readonly host: ProtocolHost
   /** What its versions are bound to. They may be kept for long after the connection is gone, so there is nothing in it. */
   readonly origin: object
 }
 
 /** The requests of one flight as one piece of bytes, and their replies. */
-export class BinaryFlight extends FlightExchange {
+export class BinaryFlight extends FlightCommand {
   readonly #client: MemjsClient
   readonly #origin: object
   #performed: Performed<number> | undefined
@@ -91,7 +91,7 @@ export class BinaryFlight extends FlightExchange {
   #found(bytes: Buffer, start: number, end: number): StoreAnswer {
     const value = valueIn(bytes, start, end)
     const version = versionIn(bytes, start, this.#origin)
-    if (version === undefined) throw new WireError('gives items no version (memcached -C): start it without -C')
+    if (version === undefined) throw new ProtocolError('gives items no version (memcached -C): start it without -C')
     return { result: 'found', value, version }
   }
 
@@ -120,5 +120,5 @@ function answerOf(request: StoreRequest, status: number): StoreAnswer {
     case Status.outOfMemory:
       return unsent(outOfMemory())
   }
-  throw new WireError(explainStatus(status))
+  throw new ProtocolError(explainStatus(status))
 }

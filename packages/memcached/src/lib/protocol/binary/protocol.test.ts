@@ -5,8 +5,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { complaint, told } from '../../../../../../test/support/flights.js'
 import { type BinaryReply, binaryReply } from '../../../../../../test/support/scripted-server.js'
 import { Outbox } from '../../connection/outbox.js'
-import { type Exchange, WireError, type WireHost } from '../../connection/protocol.js'
-import { BinaryWire } from './protocol.js'
+import { type Command, ProtocolError, type ProtocolHost } from '../../connection/protocol.js'
+import { BinaryProtocol } from './protocol.js'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -16,21 +16,21 @@ const now = Date.UTC(2026, 0, 1)
 const value = Buffer.from('value')
 const version = {}
 
-function wire(itemSizeMax = 1_048_576): BinaryWire {
-  const host: WireHost = { serverTime: () => now, itemSizeMax, ask: () => {} }
-  return new BinaryWire(host, undefined)
+function protocol(itemSizeMax = 1_048_576): BinaryProtocol {
+  const host: ProtocolHost = { serverTime: () => now, itemSizeMax, ask: () => {} }
+  return new BinaryProtocol(host, undefined)
 }
 
 /** A flight as it is sent, and its answers once they are all read. */
-function flight(requests: readonly StoreRequest[], on = wire()) {
+function flight(requests: readonly StoreRequest[], on = protocol()) {
   let resolve: (flight: Flight) => void = () => {}
   const answers = new Promise<Flight>((settle) => {
     resolve = settle
   })
-  const exchange = on.flight(requests, Number.POSITIVE_INFINITY, (result) => resolve(result))
+  const command = on.flight(requests, Number.POSITIVE_INFINITY, (result) => resolve(result))
   const out = new Outbox()
-  exchange.encode(out)
-  return { exchange, bytes: bytesOf(out), answers }
+  command.encode(out)
+  return { exchange: command, bytes: bytesOf(out), answers }
 }
 
 function bytesOf({ parts }: Outbox): Buffer {
@@ -72,11 +72,11 @@ function hit(bytes: Buffer, index = 0, reply: BinaryReply = {}): Buffer {
 }
 
 async function answerTo(request: StoreRequest, reply: BinaryReply): Promise<string> {
-  const { exchange, bytes, answers } = flight([request])
+  const { exchange: command, bytes, answers } = flight([request])
   const answer = replyTo(bytes, 0, reply)
-  expect(exchange.read(answer, 0)).toBe(answer.length)
-  expect(exchange.complete).toBe(true)
-  exchange.settle(now)
+  expect(command.read(answer, 0)).toBe(answer.length)
+  expect(command.complete).toBe(true)
+  command.settle(now)
   return told((await answers).answers[0])
 }
 
@@ -113,7 +113,7 @@ describe('what leaves over the binary protocol', () => {
     [replace, 4294967296n],
     [replace, 4294967295n],
   ])('the version that a write is answered with goes back as it was read (%j, %s)', async (write, cas) => {
-    const on = wire()
+    const on = protocol()
     const written = flight([write], on)
     written.exchange.read(replyTo(written.bytes, 0, { version: String(cas) }), 0)
     written.exchange.settle(now)
@@ -124,10 +124,10 @@ describe('what leaves over the binary protocol', () => {
   })
 
   test('a write that is answered without a version has none', async () => {
-    const { exchange, bytes, answers } = flight([add, replace])
-    exchange.read(replyTo(bytes, 0, {}), 0)
-    exchange.read(replyTo(bytes, 1, {}), 0)
-    exchange.settle(now)
+    const { exchange: command, bytes, answers } = flight([add, replace])
+    command.read(replyTo(bytes, 0, {}), 0)
+    command.read(replyTo(bytes, 1, {}), 0)
+    command.settle(now)
     expect((await answers).answers).toStrictEqual([{ result: 'stored' }, { result: 'stored' }])
   })
 
@@ -145,7 +145,7 @@ describe('what leaves over the binary protocol', () => {
   })
 
   test('a version goes into the header of a replace as it was read, on this connection alone', async () => {
-    const on = wire()
+    const on = protocol()
     const read = flight([get], on)
     read.exchange.read(hit(read.bytes, 0, { version: '18446744073709551614' }), 0)
     read.exchange.settle(now)
@@ -155,12 +155,12 @@ describe('what leaves over the binary protocol', () => {
       { opcode: 3, cas: 18446744073709551614n },
     ])
     for (const [stale, other] of [
-      [found, wire()],
+      [found, protocol()],
       [version, on],
     ] as const) {
-      const { bytes, exchange, answers } = flight([{ ...replace, version: stale }], other)
-      expect([bytes.length, exchange.complete]).toEqual([0, true])
-      exchange.settle(now)
+      const { bytes, exchange: command, answers } = flight([{ ...replace, version: stale }], other)
+      expect([bytes.length, command.complete]).toEqual([0, true])
+      command.settle(now)
       expect((await answers).answers).toEqual([{ result: 'conflict' }])
     }
   })
@@ -178,12 +178,12 @@ describe('what leaves over the binary protocol', () => {
       [-2, [0xffffffff, 0, 1]],
     ] as const) {
       start(seq)
-      const { bytes, exchange } = flight([get, get, get])
+      const { bytes, exchange: command } = flight([get, get, get])
       expect(requestsIn(bytes).map(({ opaque }) => opaque)).toEqual(expected)
       const replies = Buffer.concat([0, 1, 2].map((index) => hit(bytes, index)))
       let at = 0
-      while (at < replies.length) at = exchange.read(replies, at)
-      expect(exchange.complete).toBe(true)
+      while (at < replies.length) at = command.read(replies, at)
+      expect(command.complete).toBe(true)
       vi.restoreAllMocks()
     }
   })
@@ -215,16 +215,16 @@ describe('what a binary reply means', () => {
   })
 
   test('an item that the server has no room for is said to be so', async () => {
-    const { exchange, bytes, answers } = flight([add])
-    exchange.read(replyTo(bytes, 0, { status: 0x82 }), 0)
-    exchange.settle(now)
+    const { exchange: command, bytes, answers } = flight([add])
+    command.read(replyTo(bytes, 0, { status: 0x82 }), 0)
+    command.settle(now)
     expect(complaint((await answers).answers[0])).toMatch(/no memory/)
   })
 
   test('a value that the server has no room for is too large by a byte at least', async () => {
-    const { exchange, bytes, answers } = flight([add])
-    exchange.read(replyTo(bytes, 0, { status: 3 }), 0)
-    exchange.settle(now)
+    const { exchange: command, bytes, answers } = flight([add])
+    command.read(replyTo(bytes, 0, { status: 3 }), 0)
+    command.settle(now)
     expect(complaint((await answers).answers[0])).toBe("'k' takes 5 bytes; the store holds at most 4 bytes an item")
   })
 
@@ -255,68 +255,68 @@ describe('what a binary reply means', () => {
     ['a TLS alert', get, () => Buffer.from('15030300020228', 'hex'), /expects TLS/],
     ['a long line of noise', get, () => Buffer.alloc(128, 'n'), /does not allow/],
   ])('%s is the end of the connection', (_what, request, reply, message) => {
-    const { exchange, bytes } = flight([request])
-    const error = thrownBy(() => exchange.read(reply(bytes), 0))
-    expect(error).toBeInstanceOf(WireError)
+    const { exchange: command, bytes } = flight([request])
+    const error = thrownBy(() => command.read(reply(bytes), 0))
+    expect(error).toBeInstanceOf(ProtocolError)
     expect(String(error)).toMatch(message)
   })
 
   test('lengths that contradict each other are the end of it, before anything waits for them', () => {
-    const { exchange, bytes } = flight([get])
+    const { exchange: command, bytes } = flight([get])
     const reply = hit(bytes)
     reply.writeUInt32BE(3, 8)
-    expect(() => exchange.read(reply, 0)).toThrow(/lengths contradict/)
+    expect(() => command.read(reply, 0)).toThrow(/lengths contradict/)
   })
 
   test('a reply that is not all there asks for what is missing: first its header, then all of it', () => {
-    const { exchange, bytes } = flight([get])
+    const { exchange: command, bytes } = flight([get])
     const reply = hit(bytes)
     const stream = Buffer.concat([Buffer.from('###'), reply])
-    for (let end = 4; end < 27; end++) expect(exchange.read(stream.subarray(0, end), 3)).toBe(-24)
-    for (let end = 27; end < stream.length; end++) expect(exchange.read(stream.subarray(0, end), 3)).toBe(-reply.length)
-    expect(exchange.read(stream, 3)).toBe(stream.length)
-    expect(exchange.complete).toBe(true)
+    for (let end = 4; end < 27; end++) expect(command.read(stream.subarray(0, end), 3)).toBe(-24)
+    for (let end = 27; end < stream.length; end++) expect(command.read(stream.subarray(0, end), 3)).toBe(-reply.length)
+    expect(command.read(stream, 3)).toBe(stream.length)
+    expect(command.complete).toBe(true)
   })
 
   test('a foreign text that is not all there is waited for, up to a line', () => {
-    const { exchange } = flight([get])
-    expect(exchange.read(Buffer.from('ERR'), 0)).toBe(-4)
-    expect(exchange.read(Buffer.alloc(127, 'n'), 0)).toBe(-128)
+    const { exchange: command } = flight([get])
+    expect(command.read(Buffer.from('ERR'), 0)).toBe(-4)
+    expect(command.read(Buffer.alloc(127, 'n'), 0)).toBe(-128)
   })
 
   test('text from a server is never repeated in an error', () => {
-    const { exchange } = flight([get])
-    const error = thrownBy(() => exchange.read(Buffer.from('canary\r\n'), 0))
+    const { exchange: command } = flight([get])
+    const error = thrownBy(() => command.read(Buffer.from('canary\r\n'), 0))
     expect(inspect(error, { showHidden: true, depth: 9 })).not.toContain('canary')
   })
 })
 
 describe('a binary flight that fails', () => {
-  const error = new WireError('gone') as never
+  const error = new ProtocolError('gone') as never
 
   test('half-way keeps the answers that it has', async () => {
-    const { exchange, bytes, answers } = flight([get, get, { op: 'get', key: 'a b' }, get])
-    exchange.read(hit(bytes, 0), 0)
-    exchange.fail('open', error)
-    exchange.fail('unsent', error)
+    const { exchange: command, bytes, answers } = flight([get, get, { op: 'get', key: 'a b' }, get])
+    command.read(hit(bytes, 0), 0)
+    command.fail('open', error)
+    command.fail('unsent', error)
     expect((await answers).answers.map(({ result }) => result)).toEqual(['found', 'open', 'unsent', 'open'])
     expect((await answers).at).toBe(now)
   })
 
   test('still reads the replies that come late, and gives them to nobody', async () => {
-    const { exchange, bytes, answers } = flight([get, { op: 'get', key: 'a b' }, get])
-    exchange.fail('open', error)
+    const { exchange: command, bytes, answers } = flight([get, { op: 'get', key: 'a b' }, get])
+    command.fail('open', error)
     const given = (await answers).answers
-    expect(exchange.read(hit(bytes, 0), 0)).toBeGreaterThan(0)
-    expect(exchange.complete).toBe(false)
-    expect(exchange.read(hit(bytes, 1), 0)).toBeGreaterThan(0)
-    expect(exchange.complete).toBe(true)
-    exchange.settle(now)
+    expect(command.read(hit(bytes, 0), 0)).toBeGreaterThan(0)
+    expect(command.complete).toBe(false)
+    expect(command.read(hit(bytes, 1), 0)).toBeGreaterThan(0)
+    expect(command.complete).toBe(true)
+    command.settle(now)
     expect(given.map(({ result }) => result)).toEqual(['open', 'unsent', 'open'])
   })
 
   test('before it was sent is unsent', async () => {
-    const on = wire()
+    const on = protocol()
     const failed = new Promise<Flight>((resolve) => on.flight([get], 0, resolve).fail('unsent', error))
     expect((await failed).answers).toEqual([{ result: 'unsent', error }])
   })
@@ -332,7 +332,7 @@ describe('memjs', () => {
         callback?.(error, at)
       })
     })
-    const gone = new WireError('gone')
+    const gone = new ProtocolError('gone')
     const answered = flight([get, get])
     for (const index of [0, 1]) answered.exchange.read(hit(answered.bytes, index), 0)
     answered.exchange.settle(7)
@@ -349,37 +349,37 @@ describe('memjs', () => {
 
   test('is not asked about what is not sent', async () => {
     const perform = vi.spyOn(memjs.Client.prototype, 'perform')
-    const { exchange, answers } = flight([{ op: 'get', key: 'a b' }])
-    exchange.settle(7)
+    const { exchange: command, answers } = flight([{ op: 'get', key: 'a b' }])
+    command.settle(7)
     expect((await answers).at).toBe(7)
     expect(perform).not.toHaveBeenCalled()
   })
 
   test('takes the next flight after one that failed', () => {
-    const on = wire()
-    flight([get], on).exchange.fail('open', new WireError('gone') as never)
+    const on = protocol()
+    flight([get], on).exchange.fail('open', new ProtocolError('gone') as never)
     expect(requestsIn(flight([get], on).bytes)).toMatchObject([{ opcode: 0, opaque: 2 }])
   })
 })
 
 test('memjs gets no word in: a lost answer is logged nowhere and sent once', async () => {
   const log = vi.spyOn(console, 'log')
-  const { exchange, answers } = flight([add])
-  exchange.fail('open', new WireError('gone') as never)
+  const { exchange: command, answers } = flight([add])
+  command.fail('open', new ProtocolError('gone') as never)
   await answers
   expect(log).not.toHaveBeenCalled()
 })
 
 test('a ping is a noop', async () => {
   const at = new Promise((resolve, reject) => {
-    const exchange: Exchange = wire().ping(1, { resolve, reject })
+    const command: Command = protocol().ping(1, { resolve, reject })
     const out = new Outbox()
-    exchange.encode(out)
+    command.encode(out)
     const bytes = bytesOf(out)
     expect(bytes).toEqual(memjs.Utils.makeRequestBuffer(0x0a, '', '', '', 1))
-    exchange.read(replyTo(bytes, 0, {}), 0)
-    expect(exchange.complete).toBe(true)
-    exchange.settle(5)
+    command.read(replyTo(bytes, 0, {}), 0)
+    expect(command.complete).toBe(true)
+    command.settle(5)
   })
   expect(await at).toBe(5)
 })

@@ -1,29 +1,29 @@
 import type { Flight, StoreRequest } from 'fieldwise/store-contract'
 import {
+  type Command,
   type Credentials,
   type Done,
-  type Exchange,
+  type Protocol,
+  ProtocolError,
+  type ProtocolHost,
   proxyHint,
   type ServerFacts,
-  type Wire,
-  WireError,
-  type WireHost,
 } from '../../connection/protocol.js'
 import { type Stats, serverFacts, timeOf } from '../../connection/server-facts.js'
-import { BinaryCommand, type Command, logsIn, succeeds, succeedsIfKnown, tellsStats } from './command.js'
+import { BinaryCommand, logsIn, type Question, succeeds, succeedsIfKnown, tellsStats } from './command.js'
 import { type BinaryConnection, BinaryFlight } from './flight.js'
 import { MemjsClient, type Reply } from './memjs-client.js'
 import { Opcode, Status } from './reply.js'
 
 /** memcached's binary protocol (protocol_binary.h), spoken through memjs. */
-export class BinaryWire implements Wire, BinaryConnection {
+export class BinaryProtocol implements Protocol, BinaryConnection {
   readonly silenceHint = `memcached -Y, -Z and -B ascii take protocol: 'meta'; ${proxyHint}`
-  readonly host: WireHost
+  readonly host: ProtocolHost
   readonly origin = {}
   readonly #credentials: Credentials | undefined
   readonly client = new MemjsClient()
 
-  constructor(host: WireHost, credentials: Credentials | undefined) {
+  constructor(host: ProtocolHost, credentials: Credentials | undefined) {
     this.host = host
     this.#credentials = credentials
   }
@@ -42,11 +42,11 @@ export class BinaryWire implements Wire, BinaryConnection {
     return timeOf(statsOf(await this.#ask(deadline, { opcode: Opcode.stat, judge: tellsStats })))
   }
 
-  flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Exchange {
+  flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Command {
     return new BinaryFlight(this, requests, deadline, resolve)
   }
 
-  ping(deadline: number, done: Done): Exchange {
+  ping(deadline: number, done: Done): Command {
     const resolve = (_replies: unknown, at: number): void => done.resolve(at)
     return new BinaryCommand(this.client, { opcode: Opcode.noop, judge: succeeds }, deadline, { ...done, resolve })
   }
@@ -56,15 +56,15 @@ export class BinaryWire implements Wire, BinaryConnection {
     const [offer] = await this.#ask(deadline, { opcode: Opcode.saslList, judge: succeedsIfKnown })
     if (offer?.header.status === Status.unknownCommand) return
     if (!textOf(offer).split(' ').includes('PLAIN')) {
-      throw new WireError("offers no SASL PLAIN: add it to mech_list in the server's SASL configuration")
+      throw new ProtocolError("offers no SASL PLAIN: add it to mech_list in the server's SASL configuration")
     }
     const value = `\0${username}\0${password}`
     await this.#ask(deadline, { opcode: Opcode.saslAuth, key: 'PLAIN', value, judge: logsIn })
   }
 
-  #ask(deadline: number, command: Command): Promise<Reply[]> {
+  #ask(deadline: number, question: Question): Promise<Reply[]> {
     return new Promise((resolve, reject) => {
-      this.host.ask(new BinaryCommand(this.client, command, deadline, { resolve, reject }))
+      this.host.ask(new BinaryCommand(this.client, question, deadline, { resolve, reject }))
     })
   }
 }

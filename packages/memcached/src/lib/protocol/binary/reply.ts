@@ -1,4 +1,4 @@
-import { readForeign, WireError } from '../../connection/protocol.js'
+import { ProtocolError, readForeign } from '../../connection/protocol.js'
 import { parseReply, type Reply } from './memjs-client.js'
 
 /** The length of the header of requests and replies, in bytes. */
@@ -39,18 +39,18 @@ export function readReply(bytes: Buffer, start: number, opcode: number, opaque: 
 /**
  * Where the reply that begins at `start` ends; or, when it is not all there, minus the bytes needed.
  *
- * @throws {WireError} when it is not the reply to `opcode` and `opaque`, or its lengths cannot be.
+ * @throws {ProtocolError} when it is not the reply to `opcode` and `opaque`, or its lengths cannot be.
  */
 export function checkReply(bytes: Buffer, start: number, opcode: number, opaque: number, largest: number): number {
   if (bytes[start] !== responseMagic) return readForeign(bytes, start)
   const there = bytes.length - start
   if (there < headerLength) return -headerLength
   if (bytes[start + 1] !== opcode || bytes.readUInt32BE(start + 12) !== opaque) {
-    throw new WireError('answered another request than the one that was due')
+    throw new ProtocolError('answered another request than the one that was due')
   }
   const body = bytes.readUInt32BE(start + 8)
-  if (bytes.readUInt16BE(start + 2) + (bytes[start + 4] as number) > body) throw new WireError(contradiction)
-  if (body > largest) throw new WireError('sent an answer that is larger than any to this request')
+  if (bytes.readUInt16BE(start + 2) + (bytes[start + 4] as number) > body) throw new ProtocolError(contradiction)
+  if (body > largest) throw new ProtocolError('sent an answer that is larger than any to this request')
   const length = headerLength + body
   return there < length ? -length : start + length
 }
@@ -62,7 +62,7 @@ export function isSuccess(bytes: Buffer, start: number): boolean {
 
 /** The value in a reply that succeeds to a get, which has flags before it and no key. It ends at `end`. */
 export function valueIn(bytes: Buffer, start: number, end: number): Buffer {
-  if (bytes.readUInt16BE(start + 2) !== 0 || bytes[start + 4] !== flagsLength) throw new WireError(contradiction)
+  if (bytes.readUInt16BE(start + 2) !== 0 || bytes[start + 4] !== flagsLength) throw new ProtocolError(contradiction)
   return bytes.subarray(start + headerLength + flagsLength, end)
 }
 

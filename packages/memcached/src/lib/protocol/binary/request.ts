@@ -1,7 +1,7 @@
 import type { StoreRequest } from 'fieldwise/store-contract'
 import { exptime } from '../../connection/expiry.js'
 import { keyText } from '../../connection/key.js'
-import type { WireHost } from '../../connection/protocol.js'
+import type { ProtocolHost } from '../../connection/protocol.js'
 import { frameStart } from './memjs-client.js'
 import { Opcode } from './reply.js'
 import type { BinaryVersion } from './version.js'
@@ -17,14 +17,14 @@ export const opcodes: Readonly<Record<StoreRequest['op'], number>> = {
 }
 
 /** A request up to its value, as text of one byte a character: header, extras and key (protocol_binary.h). `keyLength` is in bytes. */
-export function requestText(request: StoreRequest, keyLength: number, opaque: number, host: WireHost): string {
+export function requestText(request: StoreRequest, keyLength: number, opaque: number, host: ProtocolHost): string {
   const extras = extrasOf(request, host)
   const bodyLength = extras.length + keyLength + ('value' in request ? request.value.length : 0)
   const start = frameStart(opcodes[request.op], keyLength, extras.length)
   return start + uint32(bodyLength) + uint32(opaque) + versionOf(request) + extras + keyText(request.key, keyLength)
 }
 
-function extrasOf(request: StoreRequest, host: WireHost): string {
+function extrasOf(request: StoreRequest, host: ProtocolHost): string {
   if (!('life' in request)) return ''
   const expiration = uint32(exptime(request.life, host.serverTime()))
   return 'value' in request ? noFlags + expiration : expiration

@@ -25,13 +25,13 @@ export function classicText(request: Write, key: string, exptime: number, cas: n
 }
 
 /** What is said to a classic write, and where that line ends. */
-export interface Verdict {
+export interface WriteVerdict {
   readonly answer: StoreAnswer
   readonly end: number
 }
 
 /** Reads the line that begins at `start`; gives minus the number of bytes needed while it is not all there. @throws {ForeignLine} */
-export function readVerdict(request: Write, bytes: Buffer, start: number): Verdict | number {
+export function readVerdict(request: Write, bytes: Buffer, start: number): WriteVerdict | number {
   const end = bytes.indexOf('\r\n', start, 'latin1')
   if (end < 0 || end - start > longestVerdict) return readForeign(bytes, start)
   const line = bytes.toString('latin1', start, end)

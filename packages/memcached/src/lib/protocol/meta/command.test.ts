@@ -1,10 +1,10 @@
 import type { FieldwiseError } from 'fieldwise'
 import { describe, expect, test } from 'vitest'
 import { Outbox } from '../../connection/outbox.js'
-import { ForeignLine, WireError } from '../../connection/protocol.js'
+import { ForeignLine, ProtocolError } from '../../connection/protocol.js'
 import { loginLine, MetaCommand, noopLine, probeLine, statsLine, type TakeLine, verdictLine, versionLine } from './command.js'
 
-const gone = new WireError('gone') as unknown as FieldwiseError
+const gone = new ProtocolError('gone') as unknown as FieldwiseError
 
 /** A command for statistics, and what it was answered with. */
 function stats() {
@@ -64,7 +64,7 @@ describe('a command of the meta protocol', () => {
     const { command } = stats()
     const line = Buffer.from('STAT a 1\r\n')
     for (let count = 0; count <= 4_096; count++) command.read(line, 0)
-    expect(() => command.read(line, 0)).toThrow(WireError)
+    expect(() => command.read(line, 0)).toThrow(ProtocolError)
   })
 })
 

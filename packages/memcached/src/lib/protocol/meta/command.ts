@@ -1,18 +1,18 @@
 import type { FieldwiseError } from 'fieldwise'
 import type { Outbox } from '../../connection/outbox.js'
-import { type Exchange, type Fate, ForeignLine, statsRefused, Unspoken, WireError } from '../../connection/protocol.js'
+import { type Command, type Fate, ForeignLine, ProtocolError, statsRefused, Unspoken } from '../../connection/protocol.js'
 
-/** Looks at a line of an answer and says whether it is the last. @throws {WireError} when it does not belong there. */
+/** Looks at a line of an answer and says whether it is the last. @throws {ProtocolError} when it does not belong there. */
 export type TakeLine = (line: string) => boolean
 
 /** Whom to tell what the lines were. */
-export interface CommandDone {
+export interface LinesTaker {
   resolve(lines: string[], at: number): void
   reject(error: FieldwiseError): void
 }
 
 /** A command that is no part of a session. Its answer is lines of text. */
-export class MetaCommand implements Exchange {
+export class MetaCommand implements Command {
   calledAt = 0
   sentAt = 0
   settled = false
@@ -21,10 +21,10 @@ export class MetaCommand implements Exchange {
   deadline: number
   readonly #command: string
   readonly #take: TakeLine
-  readonly #done: CommandDone
+  readonly #done: LinesTaker
   readonly #lines: string[] = []
 
-  constructor(command: string, take: TakeLine, deadline: number, done: CommandDone) {
+  constructor(command: string, take: TakeLine, deadline: number, done: LinesTaker) {
     this.#command = command
     this.#take = take
     this.deadline = deadline
@@ -39,7 +39,7 @@ export class MetaCommand implements Exchange {
     const end = bytes.indexOf('\r\n', start, 'latin1')
     const length = (end < 0 ? bytes.length : end) - start
     if (length > longestStat || this.#lines.length > mostStats)
-      throw new WireError('sent an answer that does not fit the request')
+      throw new ProtocolError('sent an answer that does not fit the request')
     if (end < 0) return -(length + 1)
     const line = bytes.toString('latin1', start, end)
     this.#lines.push(line)
@@ -71,7 +71,7 @@ export function versionLine(line: string): boolean {
 export function statsLine(line: string): boolean {
   if (line === 'END') return true
   if (line.startsWith('STAT ')) return false
-  if (/^(ERROR$|SERVER_ERROR\b|CLIENT_ERROR (?!unauthenticated))/.test(line)) throw new WireError(statsRefused)
+  if (/^(ERROR$|SERVER_ERROR\b|CLIENT_ERROR (?!unauthenticated))/.test(line)) throw new ProtocolError(statsRefused)
   throw new ForeignLine(line)
 }
 
@@ -98,7 +98,7 @@ export function loginLine(line: string): boolean {
 
 export function verdictLine(line: string): boolean {
   if (line === 'STORED') return true
-  throw new WireError('refuses this username and password')
+  throw new ProtocolError('refuses this username and password')
 }
 
 const tooOld = "speaks no meta protocol, or an early form of it: update memcached to 1.6.18 or later, or write protocol: 'binary'"

@@ -1,16 +1,16 @@
 import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
 import { exptime } from '../../connection/expiry.js'
-import { conflict, done, FlightExchange, missing, stored } from '../../connection/flight-command.js'
+import { conflict, done, FlightCommand, missing, stored } from '../../connection/flight-command.js'
 import { keyText } from '../../connection/key.js'
 import type { Outbox } from '../../connection/outbox.js'
-import { ForeignLine, WireError, type WireHost } from '../../connection/protocol.js'
+import { ForeignLine, ProtocolError, type ProtocolHost } from '../../connection/protocol.js'
 import { refusedWrite, type Write } from '../../connection/refusal.js'
 import { classicText, isClassic, readVerdict } from './classic-write.js'
 import { Code, type MetaReply } from './reply.js'
 
 /** What the flights of one connection share. */
 export interface MetaConnection {
-  readonly host: WireHost
+  readonly host: ProtocolHost
   /** What its versions are bound to. They may be kept for long after the connection is gone, so there is nothing in it. */
   readonly origin: object
   /** The line that is being read. */
@@ -21,7 +21,7 @@ export interface MetaConnection {
 }
 
 /** The requests of one flight as one piece of text, and their replies. */
-export class MetaFlight extends FlightExchange {
+export class MetaFlight extends FlightCommand {
   readonly #connection: MetaConnection
   /** The number of the request whose reply is due. All requests of a flight are numbered in a row. */
   #opaque = -1
@@ -113,7 +113,7 @@ export class MetaFlight extends FlightExchange {
   }
 
   #assertDue(opaque: number): void {
-    if (opaque !== this.#opaque) throw new WireError('answered another request than the one that was due')
+    if (opaque !== this.#opaque) throw new ProtocolError('answered another request than the one that was due')
   }
 
   protected isCurrent(version: Version | undefined): version is MetaVersion {
@@ -123,11 +123,11 @@ export class MetaFlight extends FlightExchange {
   #readValue(request: StoreRequest, bytes: Buffer, start: number, line: number): number {
     const reply = this.#connection.reply
     if (request.op !== 'renew' && (request.op !== 'get' || this.isCurrent(request.known))) throw unfit()
-    if (reply.size > this.host.itemSizeMax) throw new WireError('sent an answer that is larger than any to this request')
+    if (reply.size > this.host.itemSizeMax) throw new ProtocolError('sent an answer that is larger than any to this request')
     const end = line + reply.size + 2
     if (end > bytes.length) return -(end - start)
     if (bytes[end - 2] !== 0x0d || bytes[end - 1] !== 0x0a) throw unfit()
-    if (reply.cas === 0) throw new WireError('gives items no version (memcached -C): start it without -C')
+    if (reply.cas === 0) throw new ProtocolError('gives items no version (memcached -C): start it without -C')
     const version = new MetaVersion(this.#connection.origin, reply.cas)
     this.#accept({ result: 'found', value: bytes.subarray(line, end - 2), version, life: lifeIn(reply) })
     return end
@@ -210,6 +210,6 @@ function lifeIn({ life }: MetaReply): number {
 
 const changed: StoreAnswer = Object.freeze({ result: 'changed' })
 
-function unfit(): WireError {
-  return new WireError('sent an answer that does not fit the request')
+function unfit(): ProtocolError {
+  return new ProtocolError('sent an answer that does not fit the request')
 }

@@ -3,26 +3,26 @@ import type { Flight, StoreRequest } from 'fieldwise/store-contract'
 import { describe, expect, test } from 'vitest'
 import { complaint, told } from '../../../../../../test/support/flights.js'
 import { Outbox } from '../../connection/outbox.js'
-import { type Exchange, WireError, type WireHost } from '../../connection/protocol.js'
-import { MetaWire } from './protocol.js'
+import { type Command, ProtocolError, type ProtocolHost } from '../../connection/protocol.js'
+import { MetaProtocol } from './protocol.js'
 
 const now = Date.UTC(2026, 0, 1)
 const value = Buffer.from('value')
 
-function wire(itemSizeMax = 1_048_576): MetaWire {
-  const host: WireHost = { serverTime: () => now, itemSizeMax, ask: () => {} }
-  return new MetaWire(host, undefined)
+function protocol(itemSizeMax = 1_048_576): MetaProtocol {
+  const host: ProtocolHost = { serverTime: () => now, itemSizeMax, ask: () => {} }
+  return new MetaProtocol(host, undefined)
 }
 
-function flight(requests: readonly StoreRequest[], on = wire()) {
+function flight(requests: readonly StoreRequest[], on = protocol()) {
   let resolve: (flight: Flight) => void = () => {}
   const answers = new Promise<Flight>((settle) => {
     resolve = settle
   })
-  const exchange = on.flight(requests, Number.POSITIVE_INFINITY, (result) => resolve(result))
+  const command = on.flight(requests, Number.POSITIVE_INFINITY, (result) => resolve(result))
   const out = new Outbox()
-  exchange.encode(out)
-  return { exchange, text: Buffer.from(out.parts.join(''), 'latin1').toString(), answers }
+  command.encode(out)
+  return { exchange: command, text: Buffer.from(out.parts.join(''), 'latin1').toString(), answers }
 }
 
 const get: StoreRequest = { op: 'get', key: 'k' }
@@ -33,11 +33,11 @@ const touch: StoreRequest = { op: 'touch', key: 'k', life: 60_000 }
 const renew: StoreRequest = { op: 'renew', key: 'k', life: 60_000 }
 
 async function answerTo(request: StoreRequest, reply: string) {
-  const { exchange, answers } = flight([request])
+  const { exchange: command, answers } = flight([request])
   const bytes = Buffer.from(reply, 'latin1')
-  expect(exchange.read(bytes, 0)).toBe(bytes.length)
-  expect(exchange.complete).toBe(true)
-  exchange.settle(now)
+  expect(command.read(bytes, 0)).toBe(bytes.length)
+  expect(command.complete).toBe(true)
+  command.settle(now)
   return (await answers).answers[0]
 }
 
@@ -58,7 +58,7 @@ describe('what leaves over the meta protocol', () => {
 
   test('a key beyond ASCII leaves as UTF-8, though text leaves as Latin-1', () => {
     const out = new Outbox()
-    wire()
+    protocol()
       .flight([{ op: 'delete', key: 'é日' }], 1, () => {})
       .encode(out)
     expect(out.parts).toEqual([Buffer.from('md é日 O1\r\n').toString('latin1')])
@@ -67,14 +67,14 @@ describe('what leaves over the meta protocol', () => {
   test('a value leaves as it is, whatever is in it', () => {
     const out = new Outbox()
     const bytes = Buffer.from('a\r\nversion\r\n')
-    wire()
+    protocol()
       .flight([{ ...add, value: bytes }], 1, () => {})
       .encode(out)
     expect(out.parts).toEqual([`ms k 12 ME c T60 O1\r\n${bytes}\r\n`])
   })
 
   test('requests are numbered on and on', () => {
-    const on = wire()
+    const on = protocol()
     flight([get, get], on)
     expect(flight([get, get], on).text).toBe('mg k v c t O3\r\nmg k v c t O4\r\n')
   })
@@ -82,7 +82,7 @@ describe('what leaves over the meta protocol', () => {
   test.each(['1', '999999999999999', '1000000000000000', '18446744073709551615'])(
     'version %s goes back as it was read',
     async (cas) => {
-      const on = wire()
+      const on = protocol()
       const read = flight([get], on)
       read.exchange.read(Buffer.from(`VA 1 c${cas} t1 O1\r\nx\r\n`), 0)
       read.exchange.settle(now)
@@ -90,12 +90,12 @@ describe('what leaves over the meta protocol', () => {
       const version = answer?.result === 'found' ? answer.version : {}
       expect(flight([{ ...replace, version }], on).text).toBe(`ms k 5 C${cas} c T60 O2\r\nvalue\r\n`)
       for (const [stale, other] of [
-        [version, wire()],
+        [version, protocol()],
         [{}, on],
       ] as const) {
-        const { text, exchange, answers } = flight([{ ...replace, version: stale }], other)
-        expect([text, exchange.complete]).toEqual(['', true])
-        exchange.settle(now)
+        const { text, exchange: command, answers } = flight([{ ...replace, version: stale }], other)
+        expect([text, command.complete]).toEqual(['', true])
+        command.settle(now)
         expect((await answers).answers).toEqual([{ result: 'conflict' }])
       }
     },
@@ -103,8 +103,8 @@ describe('what leaves over the meta protocol', () => {
 })
 
 describe('a write for which the server may have no memory goes by a classic command, which leaves the old value (W11)', () => {
-  const keepsAll = () => Object.assign(wire(), { evicts: false })
-  const versionOn = async (on: MetaWire) => {
+  const keepsAll = () => Object.assign(protocol(), { evicts: false })
+  const versionOn = async (on: MetaProtocol) => {
     const read = flight([get], on)
     read.exchange.read(Buffer.from('VA 1 c7 t1 O1\r\nx\r\n'), 0)
     read.exchange.settle(now)
@@ -136,11 +136,11 @@ describe('a write for which the server may have no memory goes by a classic comm
     [add, 'SERVER_ERROR out of memory storing object', 'unsent STORE_UNAVAILABLE'],
     [replace, 'SERVER_ERROR object too large for cache', 'unsent VALUE_TOO_LARGE'],
   ])('%j %j', async (request, verdict, means) => {
-    const { exchange, answers } = flight([request], keepsAll())
+    const { exchange: command, answers } = flight([request], keepsAll())
     const bytes = Buffer.from(`${verdict}\r\nHD O1\r\n`)
-    for (let there = 1; there < bytes.length; there++) expect(-exchange.read(bytes.subarray(0, there), 0)).toBeGreaterThan(there)
-    expect(exchange.read(bytes, 0)).toBe(bytes.length)
-    exchange.settle(now)
+    for (let there = 1; there < bytes.length; there++) expect(-command.read(bytes.subarray(0, there), 0)).toBeGreaterThan(there)
+    expect(command.read(bytes, 0)).toBe(bytes.length)
+    command.settle(now)
     expect((await answers).answers.map(told)).toEqual([means])
   })
 
@@ -151,14 +151,14 @@ describe('a write for which the server may have no memory goes by a classic comm
     ['for another command', 'EXISTS\r\nHD O1\r\n'],
     ['that memcached does not give', `SERVER_ERROR ${'x'.repeat(200)}\r\n`],
   ])('an answer %s is the end of the connection', (_, reply) => {
-    const { exchange } = flight([add], keepsAll())
-    expect(() => exchange.read(Buffer.from(reply), 0)).toThrow(WireError)
+    const { exchange: command } = flight([add], keepsAll())
+    expect(() => command.read(Buffer.from(reply), 0)).toThrow(ProtocolError)
   })
 })
 
 describe('an item whose version is known', () => {
   const known = async (reply: string, cas = '7') => {
-    const on = wire()
+    const on = protocol()
     const read = flight([get], on)
     read.exchange.read(Buffer.from(`VA 1 c${cas} t1 O1\r\nx\r\n`), 0)
     read.exchange.settle(now)
@@ -194,12 +194,12 @@ describe('an item whose version is known', () => {
   })
 
   test.each(['VA 1 c7 t60 O2\r\nx\r\n', 'NS O2\r\n', 'HD c7 t60 O3\r\n'])('%j ends the connection', async (reply) => {
-    await expect((await known(reply)).take()).rejects.toThrow(WireError)
+    await expect((await known(reply)).take()).rejects.toThrow(ProtocolError)
   })
 })
 
 test.each([add, replace])('the version that a write of $op is answered with goes back as it was read', async (write) => {
-  const on = wire()
+  const on = protocol()
   const written = flight([write], on)
   expect(written.exchange.read(Buffer.from('HD c18446744073709551615 O1\r\n'), 0)).toBe(29)
   written.exchange.settle(now)
@@ -244,13 +244,13 @@ describe('what a meta reply means', () => {
   })
 
   test('a reply is read wherever it lies in what came, and whichever flight it is for', async () => {
-    const on = wire()
+    const on = protocol()
     flight([get, get], on)
-    const { exchange, answers } = flight([get, add], on)
+    const { exchange: command, answers } = flight([get, add], on)
     const before = Buffer.alloc(2_000)
     const replies = Buffer.concat([before, Buffer.from('VA 1 c7 t60 O3\r\nx\r\nHD c8 O4\r\n')])
-    expect(exchange.read(replies, exchange.read(replies, before.length))).toBe(replies.length)
-    exchange.settle(now)
+    expect(command.read(replies, command.read(replies, before.length))).toBe(replies.length)
+    command.settle(now)
     expect((await answers).answers.map(told)).toEqual(['found x', 'stored'])
   })
 
@@ -266,14 +266,14 @@ describe('what a meta reply means', () => {
   })
 
   test('a reply that leaves something out is not given what an earlier one said', async () => {
-    const on = wire()
-    const { exchange, answers } = flight([get, get], on)
+    const on = protocol()
+    const { exchange: command, answers } = flight([get, get], on)
     const replies = Buffer.from('VA 1 c7 t60 O1\r\nx\r\nVA 1 c7 O2\r\nx\r\n')
-    exchange.read(replies, exchange.read(replies, 0))
-    exchange.settle(now)
+    command.read(replies, command.read(replies, 0))
+    command.settle(now)
     expect((await answers).answers).toMatchObject([{ life: 60_000 }, { life: 0 }])
     for (const left of ['VA 1 t60 O3\r\nx\r\n', 'VA 1 c7 t60\r\nx\r\n']) {
-      expect(thrownBy(() => flight([get], on).exchange.read(Buffer.from(left), 0))).toBeInstanceOf(WireError)
+      expect(thrownBy(() => flight([get], on).exchange.read(Buffer.from(left), 0))).toBeInstanceOf(ProtocolError)
     }
   })
 
@@ -311,38 +311,38 @@ describe('what a meta reply means', () => {
     ['a TLS alert', get, '\x15\x03\x03\0\x02\x02\x28', /expects TLS/],
     ['the binary protocol', get, `\x81${'\0'.repeat(200)}`, /does not allow/],
   ])('%s is the end of the connection', (_what, request, reply, message) => {
-    const { exchange } = flight([request])
-    const error = thrownBy(() => exchange.read(Buffer.from(reply, 'latin1'), 0))
-    expect(error).toBeInstanceOf(WireError)
+    const { exchange: command } = flight([request])
+    const error = thrownBy(() => command.read(Buffer.from(reply, 'latin1'), 0))
+    expect(error).toBeInstanceOf(ProtocolError)
     expect(String(error)).toMatch(message)
   })
 
   test('a reply that is not all there asks for more, and for a value at once for all of it', () => {
     for (const line of ['EN O1\r\n', 'VA 5 c7 t60 O1\r\n', 'VA 5 c18446744073709551615 t-1 O1\r\n']) {
-      const { exchange } = flight([get])
+      const { exchange: command } = flight([get])
       const reply = Buffer.from(line.startsWith('VA') ? `${line}value\r\n` : line)
       const stream = Buffer.concat([Buffer.from('###'), reply])
       for (let end = 4; end < 3 + line.length; end++)
-        expect(exchange.read(stream.subarray(0, end), 3)).toBe(-Math.max(4, end - 3 + 1))
+        expect(command.read(stream.subarray(0, end), 3)).toBe(-Math.max(4, end - 3 + 1))
       for (let end = 3 + line.length; end < stream.length; end++)
-        expect(exchange.read(stream.subarray(0, end), 3)).toBe(-reply.length)
-      expect(exchange.read(stream, 3)).toBe(stream.length)
+        expect(command.read(stream.subarray(0, end), 3)).toBe(-reply.length)
+      expect(command.read(stream, 3)).toBe(stream.length)
     }
   })
 
   test('a refusal in its turn leaves the next reply where it is', async () => {
-    const { exchange, answers } = flight([add, get])
+    const { exchange: command, answers } = flight([add, get])
     const replies = Buffer.from('SERVER_ERROR out of memory storing object\r\nEN O2\r\n')
-    exchange.read(replies, exchange.read(replies, 0))
-    exchange.settle(now)
+    command.read(replies, command.read(replies, 0))
+    command.settle(now)
     expect((await answers).answers.map(told)).toEqual(['lost STORE_UNAVAILABLE', 'missing'])
   })
 
   test('text from a server is never repeated in an error', () => {
     for (const text of ['canary\r\n', 'SERVER_ERROR canary\r\n', 'VA canary\r\n', 'EN canary']) {
-      const { exchange } = flight([get])
-      const error = thrownBy(() => exchange.read(Buffer.from(text.padEnd(2_000, ' ')), 0))
-      expect(error).toBeInstanceOf(WireError)
+      const { exchange: command } = flight([get])
+      const error = thrownBy(() => command.read(Buffer.from(text.padEnd(2_000, ' ')), 0))
+      expect(error).toBeInstanceOf(ProtocolError)
       expect(inspect(error, { showHidden: true, depth: 9 })).not.toContain('canary')
     }
   })
@@ -358,16 +358,16 @@ describe('the greeting over the meta protocol', () => {
   }
 
   /** A server that answers at once. */
-  function answerAtOnce(exchange: Exchange): void {
+  function answerAtOnce(command: Command): void {
     const out = new Outbox()
-    exchange.encode(out)
+    command.encode(out)
     const reply = Buffer.from(said[out.parts.join('')] ?? 'ERROR\r\n')
-    for (let at = 0; at < reply.length; at = exchange.read(reply, at));
-    expect(exchange.complete).toBe(true)
-    exchange.settle(5)
+    for (let at = 0; at < reply.length; at = command.read(reply, at));
+    expect(command.complete).toBe(true)
+    command.settle(5)
   }
 
-  const greeted = new MetaWire({ serverTime: () => now, itemSizeMax: 1, ask: answerAtOnce }, undefined)
+  const greeted = new MetaProtocol({ serverTime: () => now, itemSizeMax: 1, ask: answerAtOnce }, undefined)
 
   test('learns the version, the largest item and the time', async () => {
     expect(await greeted.greet(1)).toEqual({ version: '1.6.18', evicts: true, itemSizeMax: 2_048, time: 1_767_225_600 })
@@ -382,14 +382,14 @@ describe('the greeting over the meta protocol', () => {
 
 test('a meta flight is answered once, whatever comes after', () => {
   const flights: Flight[] = []
-  const exchange = wire().flight([get], Number.POSITIVE_INFINITY, (result) => flights.push(result))
-  exchange.encode(new Outbox())
-  exchange.fail('open', new WireError('gone') as never)
-  exchange.fail('open', new WireError('gone') as never)
-  exchange.read(Buffer.from('EN O1\r\n'), 0)
-  exchange.settle(now)
+  const command = protocol().flight([get], Number.POSITIVE_INFINITY, (result) => flights.push(result))
+  command.encode(new Outbox())
+  command.fail('open', new ProtocolError('gone') as never)
+  command.fail('open', new ProtocolError('gone') as never)
+  command.read(Buffer.from('EN O1\r\n'), 0)
+  command.settle(now)
   expect(flights.map(({ answers }) => answers.map(({ result }) => result))).toEqual([['open']])
-  expect([exchange.settled, exchange.complete]).toEqual([true, true])
+  expect([command.settled, command.complete]).toEqual([true, true])
 })
 
 function thrownBy(act: () => unknown): unknown {

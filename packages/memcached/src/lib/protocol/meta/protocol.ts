@@ -1,12 +1,12 @@
 import type { Flight, StoreRequest } from 'fieldwise/store-contract'
 import {
+  type Command,
   type Credentials,
   type Done,
-  type Exchange,
+  type Protocol,
+  type ProtocolHost,
   proxyHint,
   type ServerFacts,
-  type Wire,
-  type WireHost,
 } from '../../connection/protocol.js'
 import { type Stats, serverFacts, timeOf } from '../../connection/server-facts.js'
 import {
@@ -25,16 +25,16 @@ import { type MetaConnection, MetaFlight } from './flight.js'
 import { MetaReply } from './reply.js'
 
 /** memcached's meta protocol (protocol.txt, "Meta Commands"): every request carries a number that its reply repeats. */
-export class MetaWire implements Wire, MetaConnection {
+export class MetaProtocol implements Protocol, MetaConnection {
   readonly silenceHint = `memcached -S takes protocol: 'binary', memcached -Z takes tls, and tls takes memcached -Z; ${proxyHint}`
-  readonly host: WireHost
+  readonly host: ProtocolHost
   readonly origin = {}
   readonly reply = new MetaReply()
   evicts = true
   readonly #credentials: Credentials | undefined
   #opaque = 0
 
-  constructor(host: WireHost, credentials: Credentials | undefined) {
+  constructor(host: ProtocolHost, credentials: Credentials | undefined) {
     this.host = host
     this.#credentials = credentials
   }
@@ -56,11 +56,11 @@ export class MetaWire implements Wire, MetaConnection {
     return timeOf(statsOf(await this.#ask(deadline, 'stats\r\n', statsLine)))
   }
 
-  flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Exchange {
+  flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Command {
     return new MetaFlight(this, requests, deadline, resolve)
   }
 
-  ping(deadline: number, { resolve, reject }: Done): Exchange {
+  ping(deadline: number, { resolve, reject }: Done): Command {
     return new MetaCommand('mn\r\n', noopLine, deadline, { resolve: (_lines, at) => resolve(at), reject })
   }
 

@@ -1,4 +1,4 @@
-import { explainForeign, readForeign, WireError } from '../../connection/protocol.js'
+import { explainForeign, ProtocolError, readForeign } from '../../connection/protocol.js'
 
 /** The two letters that a meta reply begins with, as one number (protocol.txt, "Meta Commands"). */
 export const Code = {
@@ -36,7 +36,7 @@ export class MetaReply {
   /**
    * Reads the line that begins at `start`. Gives where it ends; or minus the number of bytes needed at least.
    *
-   * @throws {WireError} for anything that is not the first line of a meta reply.
+   * @throws {ProtocolError} for anything that is not the first line of a meta reply.
    */
   read(bytes: Buffer, start: number): number {
     if (bytes.length - start < shortest) return -shortest
@@ -116,8 +116,8 @@ export class MetaReply {
   }
 }
 
-function malformed(): WireError {
-  return new WireError(explainForeign(''))
+function malformed(): ProtocolError {
+  return new ProtocolError(explainForeign(''))
 }
 
 const shortest = 'HD\r\n'.length
