@@ -119,13 +119,13 @@ class FieldWrite {
     this.#id = context.ids.next()
   }
 
-  /** The first write of its lane: its edits may bring readings of their own. */
+  /** The first write of its queue: its edits may bring snapshots of their own. */
   begin(): Promise<void> {
     const opening = commonOpening(this.#edits)
     return this.#run(opening ? undefined : this.#edits.findLast((edit) => edit.lastWrite)?.lastWrite, opening)
   }
 
-  /** A write behind another one of its lane. */
+  /** A write behind another one of its queue. */
   goOn(left: LastWrite | undefined): Promise<void> {
     return this.#run(left, undefined)
   }
@@ -145,7 +145,7 @@ class FieldWrite {
     }
   }
 
-  /** Attempts until every edit has its answer. `opening` saves the first reading. */
+  /** Attempts until every edit has its answer. `opening` saves the first read. */
   async #attemptAll(opening: Snapshot | undefined): Promise<void> {
     let seen = opening
     let backoff: Backoff | undefined
@@ -332,7 +332,7 @@ class FieldWrite {
     return this.#finishFound(snapshot, stored, until)
   }
 
-  /** The item is stored, as a reading has shown. */
+  /** The item is stored, as a snapshot has shown. */
   #finishFound(snapshot: Snapshot, { item, version }: StoredItem, until: number): boolean | Promise<boolean> {
     if (item) this.#leave(snapshot, item, version)
     return this.#finish(snapshot, item, until)
@@ -350,7 +350,7 @@ class FieldWrite {
     return true
   }
 
-  /** Resolves with the reading as it is with the field listed. */
+  /** Resolves with the snapshot as it is with the field listed. */
   async #list(snapshot: Snapshot, birth: Birth, until: number): Promise<Snapshot> {
     const listing = (header: Header): Header => {
       const listed = header.manifest.get(this.#field)
@@ -470,7 +470,7 @@ class FieldWrite {
     return this.#succeed(snapshot)
   }
 
-  /** The item is stored, but the session has changed since its header was seen, or the answer to its reading was lost. */
+  /** The item is stored, but the session has changed since its header was seen, or the answer to its read was lost. */
   async #catchUp(first: FirstTry, seen: Snapshot | undefined, version: Version | undefined): Promise<boolean> {
     const snapshot = seen ?? (await this.#readHeader())
     const header = headerIn(snapshot).value
@@ -563,7 +563,7 @@ function judge(open: OpenAttempt, item: Item | undefined, id: WriteId): 'applied
 
 /**
  * The reading with which these edits opened their session, if it is one and the same: then it serves them all. An edit joins only a batch
- * whose read has not left (W8), so edits with readings of their own are better off with a new one that they share.
+ * whose read has not left (W8), so edits with snapshots of their own are better off with a new one that they share.
  */
 function commonOpening(edits: readonly Edit[]): Snapshot | undefined {
   const opening = edits[0]?.opening

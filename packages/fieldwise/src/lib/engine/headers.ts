@@ -36,7 +36,7 @@ export class Headers {
   }
 
   /**
-   * Resolves with the header as it is stored once `change` is in it. `seen` is a reading to begin from.
+   * Resolves with the header as it is stored once `change` is in it. `seen` is a snapshot to begin from.
    *
    * @throws {SessionGoneError} when there is no header any more.
    * @throws {OutcomeUnknownError} when the answer to a swap was lost and could not be found out in time.

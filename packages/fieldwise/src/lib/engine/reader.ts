@@ -48,7 +48,7 @@ export interface FoundItem {
   plain: Buffer | undefined
 }
 
-/** For a caller who wants the reading itself. */
+/** For a caller who wants the snapshot itself. */
 export function asItIs<R extends Snapshot | undefined>(snapshot: R): R {
   return snapshot
 }
@@ -86,7 +86,7 @@ export class Reader {
   }
 
   /**
-   * Resolves with what `understand` makes of the reading.
+   * Resolves with what `understand` makes of the snapshot.
    *
    * @throws {StoreUnavailableError} when no answer came.
    */
@@ -96,7 +96,7 @@ export class Reader {
     })
   }
 
-  /** The same for a passenger, who is handed the reading when it lands, or told why there is none. */
+  /** The same for a waiter, who is handed the snapshot when it has come, or told why there is none. */
   submit(sid: string, fields: readonly string[], deadline: Deadline, waiter: Receiver<Snapshot>): void {
     const batch = this.#batches.get(sid)
     if (batch && Math.abs(batch.deadline - deadline) <= sameDeadline) {
@@ -213,7 +213,7 @@ export class Reader {
     return flight.answers.every(isAnswered) ? this.#understand(sid, [], flight, asked) : undefined
   }
 
-  /** A header that this process has changed: its next reading begins anew. */
+  /** A header that this process has changed: its next read begins anew. */
   forget(sid: string): void {
     this.#headers.forget(sid)
   }
@@ -313,7 +313,7 @@ export class Reader {
   }
 }
 
-/** What a caller makes of a reading; what it throws is for that caller alone. */
+/** What a caller makes of a snapshot; what it throws is for that caller alone. */
 export type Understanding<T> = (snapshot: Snapshot) => T | Promise<T>
 
 /** What came of a write with the header's reading behind it. */
@@ -341,7 +341,7 @@ class ReadBatch {
     return this.#fields
   }
 
-  /** True where all that the passenger asks for is asked for already. */
+  /** True where all that the waiter asks for is asked for already. */
   join(fields: readonly string[], waiter: Receiver<Snapshot>): boolean {
     const others = fields.filter((field) => !this.#fields.includes(field))
     this.#fields = [...this.#fields, ...others]

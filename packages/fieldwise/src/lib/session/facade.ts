@@ -281,7 +281,7 @@ const nothing = (): undefined => undefined
 /** What was read ahead is good for as many milliseconds: a session that has ended meanwhile is not shown for longer. */
 const longestPreload = 1_000
 
-/** Takes a reading for the caller of `get`. */
+/** Takes a snapshot for the caller of `get`. */
 class Getting implements Receiver<Snapshot | undefined> {
   readonly #call: Call<unknown>
   readonly #reader: Reader

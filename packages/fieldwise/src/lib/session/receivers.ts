@@ -9,7 +9,7 @@ import type { RequestSession } from './request-session.js'
 /** One reading on its way to its taker, by way of the session that it is of. */
 export class Look implements Receiver<Snapshot> {
   readonly #session: RequestSession
-  /** Whom the reading is to verify. */
+  /** Whom the snapshot is to verify. */
   readonly token: Token | undefined
   readonly fields: readonly string[]
   readonly deadline: Deadline

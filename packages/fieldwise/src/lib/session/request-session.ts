@@ -18,7 +18,7 @@ import { Verified } from './verified.js'
 
 /**
  * One request's visit to a session: which session it is, whether its token was verified, and how it ended. Nothing is written, deleted or
- * touched before a reading of the header has shown that the secret is the right one; what it holds from then on is a {@link Verified}.
+ * touched before a snapshot of the header has shown that the secret is the right one; what it holds from then on is a {@link Verified}.
  *
  * @internal
  */
@@ -175,7 +175,7 @@ export class RequestSession {
    * Stores this session now under a token of the caller's own. False where another session has its id. The header goes first and alone:
    * an id that is not new may belong to another session, or to the remains of one, and only the header tells.
    */
-  async createUnder(token: Token, values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<boolean> {
+  async createWithToken(token: Token, values: ReadonlyMap<string, string>, terms: Terms, deadline: Deadline): Promise<boolean> {
     const { context, headers } = this.#engine
     const asked = context.environment.monotonic()
     const created = await createSessionWithToken(context, token, this.#newSession(terms, deadline))
@@ -252,7 +252,7 @@ export class RequestSession {
     return new RequestSession(this.#engine, [], this.#host)
   }
 
-  /** Verifies the token by a first reading, where nobody has yet. `taker` gets undefined where it opens nothing. */
+  /** Verifies the token by a first read, where nobody has yet. `taker` gets undefined where it opens nothing. */
   #open(fields: readonly string[], deadline: Deadline, taker: Receiver<Snapshot | undefined>): void {
     if (this.#state !== 'unopened') return taker.succeed(undefined)
     if (this.#tokens.length > 1) {
@@ -284,7 +284,7 @@ export class RequestSession {
     if (this.#tokens.length === 0 && this.#state === 'unopened') this.#state = 'new'
   }
 
-  /** Looks at a reading: whose is it, has the session ended, has it lost a field, is it to be renewed? */
+  /** Looks at a snapshot: whose is it, has the session ended, has it lost a field, is it to be renewed? */
   look(snapshot: Snapshot, look: Look): void {
     const { token, fields, taker } = look
     if (token !== undefined) {
@@ -502,7 +502,7 @@ export class RequestSession {
   }
 }
 
-/** What a reading says of a token. `over`: it is the right one, of a session whose absolute end has passed. */
+/** What a snapshot says of a token. `over`: it is the right one, of a session whose absolute end has passed. */
 type Verdict = Classification | 'over'
 
 /** A value that takes little memory for as long as its session is kept open. */

@@ -27,7 +27,7 @@ beforeEach(async () => {
   web.store.takeLog()
 })
 
-/** Another request with a token, to a process, verified by a reading, and what its response says of the cookie. */
+/** Another request with a token, to a process, verified by a snapshot, and what its response says of the cookie. */
 async function verified(process = web, token = old): Promise<Session & { readonly changes: TokenChange[] }> {
   const changes: TokenChange[] = []
   const one = resumeFor(process.sessions, [token], { beforeChange() {}, changed: (change) => void changes.push(change) })

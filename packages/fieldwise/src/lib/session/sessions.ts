@@ -142,10 +142,10 @@ export function resumeFor<F extends object, D extends keyof F>(
  * @throws `BAD_ARGUMENT` for an id that is not a string, or is empty.
  *
  * @example
- * const session = sessions.resume(tokenUnder(sessions, 'an id of your own'))
+ * const session = sessions.resume(tokenOfExternalId(sessions, 'an id of your own'))
  */
 export function tokenOfExternalId<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): string {
-  return fromCaller(tokenOfExternalId, () => facadeOf(sessions).tokenUnder(id))
+  return fromCaller(tokenOfExternalId, () => facadeOf(sessions).tokenOfExternalId(id))
 }
 
 /**
@@ -155,7 +155,7 @@ export function tokenOfExternalId<F extends object, D extends keyof F>(sessions:
  * @throws `FIELD_INVALID`, `VALUE_TOO_LARGE`, `STORE_UNAVAILABLE`.
  *
  * @example
- * const session = await createUnder(sessions, 'an id of your own', { username: 'ada' })
+ * const session = await createWithExternalId(sessions, 'an id of your own', { username: 'ada' })
  */
 export function createWithExternalId<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
@@ -163,12 +163,15 @@ export function createWithExternalId<F extends object, D extends keyof F>(
   values: Partial<F> = {},
   options: CreateOptions = {},
 ): Promise<StoredSession<F, D> | null> {
-  return facadeOf(sessions).createUnder(id, values as Record<string, unknown>, options) as Promise<StoredSession<F, D> | null>
+  return facadeOf(sessions).createWithExternalId(id, values as Record<string, unknown>, options) as Promise<StoredSession<
+    F,
+    D
+  > | null>
 }
 
 /** Whether a session could be created under this id now: nothing is known against the server that would hold it. No I/O. */
 export function canCreateWithExternalId<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): boolean {
-  return fromCaller(canCreateWithExternalId, () => facadeOf(sessions).canCreateUnder(id))
+  return fromCaller(canCreateWithExternalId, () => facadeOf(sessions).canCreateWithExternalId(id))
 }
 
 /**
@@ -236,22 +239,22 @@ class SessionsFacade {
     return new SessionFacade(this.#engine, new RequestSession(this.#engine, tokensOf(tokens), host))
   }
 
-  tokenUnder(id: string): string {
+  tokenOfExternalId(id: string): string {
     return formatToken(tokenOfId(this.#engine.context.store, id))
   }
 
-  createUnder(id: string, values: Record<string, unknown>, options: CreateOptions): Promise<SessionFacade | null> {
+  createWithExternalId(id: string, values: Record<string, unknown>, options: CreateOptions): Promise<SessionFacade | null> {
     const session = new RequestSession(this.#engine, [])
     return this.#performAsync('create', [], options, session, async ({ started }) => {
       const { context } = this.#engine
       const token = tokenOfId(context.store, id)
       const terms = parseTerms(options)
-      const isCreated = await session.createUnder(token, encodeAll(context, values), terms, readDeadline(context, started))
+      const isCreated = await session.createWithToken(token, encodeAll(context, values), terms, readDeadline(context, started))
       return isCreated ? new SessionFacade(this.#engine, session) : null
     })
   }
 
-  canCreateUnder(id: string): boolean {
+  canCreateWithExternalId(id: string): boolean {
     return isHomeUp(this.#engine.context.store, id)
   }
 

@@ -64,7 +64,7 @@ export class Verified {
     return this.#context.environment.monotonic() - this.#askedAt < longestCall(this.#context)
   }
 
-  /** Takes note of the header of a reading. One that was heard before the last is no news. */
+  /** Takes note of the header of a snapshot. One that was heard before the last is no news. */
   see(header: Header, { serverTime: at, readAt: heard, askedAt: asked }: SeenAt): void {
     if (heard < this.#readAt) return
     // The very same object as long as nobody has changed it.
@@ -75,7 +75,7 @@ export class Verified {
     this.#askedAt = asked
   }
 
-  /** Whether the token is good for what a reading shows. */
+  /** Whether the token is good for what a snapshot shows. */
   admits({ header, serverTime: at, readAt: heard }: Snapshot): boolean {
     return header === undefined || heard < this.#readAt || this.isGoodFor(header.value, at)
   }
