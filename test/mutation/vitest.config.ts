@@ -17,8 +17,9 @@ export default defineConfig({
   resolve: { alias: sourcesOfPackages() },
   test: {
     include: [
-      'packages/memcached/src/lib/{binary-*,meta-*,connection,connection-*,greeting,memjs-client,server,expiry,fifo,inbox,key}.test.ts',
-      'packages/fieldwise/src/lib/{events,field-writer,header,headers,item,reader,renewals,session,session-*,sessions,visit}.test.ts',
+      'packages/memcached/src/lib/{protocol/**,connection}/*.test.ts',
+      'packages/memcached/src/lib/fleet/server.test.ts',
+      'packages/fieldwise/src/lib/{api/events,engine/*,format/{header,item},session/*}.test.ts',
     ],
     exclude: ['**/session-{secrecy,sealing}.test.ts'],
     isolate: false,

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { contractCases } from '../../packages/fieldwise/src/lib/contract/contract-cases.js'
+import { contractCases } from '../../packages/fieldwise/src/lib/contract/cases.js'
 import {
   type ContractCase,
   type ContractHarness,
   type ContractSubject,
   runContractCase,
-} from '../../packages/fieldwise/src/lib/contract/contract-harness.js'
+} from '../../packages/fieldwise/src/lib/contract/harness.js'
 import { calm } from './network.js'
 import { SimulatedStore } from './store.js'
 import { type Host, World } from './world.js'

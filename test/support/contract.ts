@@ -1,6 +1,6 @@
 import { test } from 'vitest'
-import { contractCases } from '../../packages/fieldwise/src/lib/contract/contract-cases.js'
-import { type ContractSubject, runContractCase } from '../../packages/fieldwise/src/lib/contract/contract-harness.js'
+import { contractCases } from '../../packages/fieldwise/src/lib/contract/cases.js'
+import { type ContractSubject, runContractCase } from '../../packages/fieldwise/src/lib/contract/harness.js'
 
 /** A test for each case of the store contract; a case that this subject is excused from says why. */
 export function testContract(subject: ContractSubject): void {

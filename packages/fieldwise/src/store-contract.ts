@@ -5,11 +5,11 @@
  */
 
 export type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits, Version } from './lib/api/store.js'
-export { contractCases } from './lib/contract/contract-cases.js'
+export { contractCases } from './lib/contract/cases.js'
 export {
   type ContractCase,
   type ContractHarness,
   type ContractSubject,
   type Outage,
   runContractCase,
-} from './lib/contract/contract-harness.js'
+} from './lib/contract/harness.js'

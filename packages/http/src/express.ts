@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Sessions } from 'fieldwise'
 import onHeaders from 'on-headers'
 import type { SessionProperty } from './index.js'
-import type { FrameworkPort } from './lib/adapter/exchange.js'
+import type { FrameworkPort } from './lib/adapter/framework-port.js'
 import { nodeHeaders, pathOf } from './lib/adapter/node-response.js'
 import { SessionAdapter, type SessionOptions } from './lib/adapter/session-adapter.js'
 

@@ -5,7 +5,8 @@
  * @module @fieldwise/http/fetch
  */
 import type { Session, Sessions } from 'fieldwise'
-import type { Exchange, FrameworkPort } from './lib/adapter/exchange.js'
+import type { Exchange } from './lib/adapter/exchange.js'
+import type { FrameworkPort } from './lib/adapter/framework-port.js'
 import { SessionAdapter, type SessionOptions } from './lib/adapter/session-adapter.js'
 import { isShown, isStoreFailure, serviceUnavailable } from './lib/adapter/store-failure.js'
 import { answerThrown } from './lib/adapter/thrown.js'

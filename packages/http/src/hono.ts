@@ -5,7 +5,7 @@
  */
 import type { Session, Sessions } from 'fieldwise'
 import type { Context, MiddlewareHandler } from 'hono'
-import type { FrameworkPort } from './lib/adapter/exchange.js'
+import type { FrameworkPort } from './lib/adapter/framework-port.js'
 import { SessionAdapter, type SessionOptions } from './lib/adapter/session-adapter.js'
 import { answerThrown } from './lib/adapter/thrown.js'
 import { withSessionHeaders } from './lib/adapter/web-response.js'

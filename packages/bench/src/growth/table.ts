@@ -1,10 +1,11 @@
 import { Crew } from '../lib/crew.js'
 import { count, ratio, withSpread } from '../lib/figures.js'
+import type { Grid } from '../lib/grid.js'
 import { Memcached } from '../lib/memcached.js'
 import type { Sample } from '../lib/meter.js'
 import { alternate } from '../lib/rounds.js'
 import { Repeats } from '../lib/statistics.js'
-import type { Grid, Scale, Section, Table } from '../lib/table.js'
+import type { Scale, Section, Table } from '../lib/table.js'
 import type { GrowthApi } from './worker.js'
 
 /** One dimension of growth. */

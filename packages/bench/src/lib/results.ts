@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { drawSvg } from './chart.js'
-import type { Grid, Section, Table } from './table.js'
+import type { Grid } from './grid.js'
+import type { Section, Table } from './table.js'
 
 const folder = fileURLToPath(new URL('../..', import.meta.url))
 const file = `${folder}/RESULTS.md`

@@ -1,4 +1,4 @@
-import type { Grid } from './table.js'
+import type { Grid } from './grid.js'
 
 /** Where a run is watched: figures go to the standard output as they come, what is under way to the standard error. */
 export class Screen {

@@ -1,4 +1,5 @@
 import type { Chart } from './chart.js'
+import type { Grid } from './grid.js'
 import type { Screen } from './screen.js'
 
 /** How much is measured. */
@@ -23,10 +24,4 @@ export interface Section {
   readonly text: string
   readonly grids: readonly Grid[]
   readonly charts: readonly Chart[]
-}
-
-export interface Grid {
-  readonly caption: string
-  readonly columns: readonly string[]
-  readonly rows: readonly (readonly string[])[]
 }

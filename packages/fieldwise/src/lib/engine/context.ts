@@ -45,7 +45,7 @@ export function writeDeadline(context: Context, started = context.environment.ru
   return started + context.settings.retryDeadline
 }
 
-/** The longest that one call can still be sending: its patience, and the flight in which it ends. */
+/** The longest that one call can still be sending: its retry deadline, and the flight in which it ends. */
 export function longestCall(context: Context): number {
   return context.settings.retryDeadline + context.store.traits.timeout
 }

@@ -53,7 +53,7 @@ export function asItIs<R extends Snapshot | undefined>(snapshot: R): R {
   return snapshot
 }
 
-/** The same reading for somebody who keeps it: without a hold on what came from the network with it, which is other visitors' too. */
+/** The same snapshot for somebody who keeps it: without holding on to what came from the network with it, which is other visitors' too. */
 export function copyOf(snapshot: Snapshot): Snapshot {
   const items = snapshot.items.map((item) => item && { ...item, bytes: copyOfBytes(item.bytes), plain: undefined })
   return { ...snapshot, items }
@@ -104,7 +104,7 @@ export class Reader {
       return
     }
     if (this.#batches.size === 0) void endOfTick.then(this.#sendAll)
-    // A flight with another deadline may be boarding; that one goes as it is.
+    // A flight with another deadline may be waiting; that one goes as it is.
     if (batch) this.#send(batch, this.#context.environment.running())
     this.#batches.set(sid, new ReadBatch(sid, fields, deadline, waiter))
   }

@@ -294,7 +294,7 @@ describe('abandoned sessions', () => {
 
   test('leave no timer behind: a program that used the store ends by itself', async () => {
     const program = `
-      import { memoryStore } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
+      import { memoryStore } from ${JSON.stringify(new URL('../../../dist/index.js', import.meta.url).href)}
       const store = memoryStore()
       await store.flight('s', [{ op: 'add', key: 's:a', value: Buffer.from('x'), life: 60000 }], 0)
       console.log('done')`

@@ -12,8 +12,7 @@ import type { Header } from '../format/header.js'
 import { formatToken, newSecret, sameHash, type Token } from '../format/token.js'
 import { type Created, createSession, createSessionWithToken, type NewSession } from './creation.js'
 import { Change, Look } from './receivers.js'
-import { assertGrace, assertLifetime } from './settings.js'
-import { assertTerms, rotated, type Terms } from './terms.js'
+import { assertGrace, assertLifetime, assertTerms, rotated, type Terms } from './terms.js'
 import { Verified } from './verified.js'
 
 /**

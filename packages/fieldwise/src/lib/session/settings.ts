@@ -10,7 +10,7 @@ import type { Lifetime } from '../engine/lifetime.js'
 import { assertPrefix } from '../format/keys.js'
 import type { SealingOptions } from '../format/sealing.js'
 import type { CompiledSchema } from '../schema/schema.js'
-import type { Terms } from './terms.js'
+import { assertLifetime, type Terms } from './terms.js'
 
 /** What an evicted field means: the end of its session, or a field that is unset. */
 export type Lost = 'end' | 'absent'
@@ -79,28 +79,6 @@ export function parseTerms(options: RegenerateOptions): Terms {
     persist,
     grace: grace === undefined ? undefined : length('grace', grace, BadArgumentError),
   }
-}
-
-/**
- * @throws {BadConfigError} for a lifetime that contradicts itself.
- *
- * @internal
- */
-export function assertLifetime({ idle, absolute }: Lifetime): void {
-  if (absolute >= idle) return
-  throw new BadConfigError(
-    'lifetime.absolute is shorter than lifetime.idle, so the idle time could never pass; write an absolute lifetime that is longer, or a shorter idle time',
-  )
-}
-
-/**
- * @throws {BadConfigError} for a grace that is longer than the session lives unused.
- *
- * @internal
- */
-export function assertGrace(grace: number | undefined, idle: number): void {
-  if (grace === undefined || grace <= idle) return
-  throw new BadConfigError('grace is longer than lifetime.idle: the old secret would outlive the session; write a shorter one')
 }
 
 const lifetimeParts = ['idle', 'absolute'] as const

@@ -1,7 +1,7 @@
+import { BadConfigError } from '../api/errors.js'
 import type { Lifetime } from '../engine/lifetime.js'
 import type { Header } from '../format/header.js'
 import type { Secret } from '../format/token.js'
-import { assertGrace, assertLifetime } from './settings.js'
 
 /**
  * What `regenerate` and `create` may ask for, in milliseconds.
@@ -32,4 +32,26 @@ export function rotated(header: Header, secret: Secret, terms: Terms, at: number
     idle: terms.lifetime?.idle ?? header.idle,
     deadline: terms.lifetime?.absolute === undefined ? header.deadline : Math.floor(at + terms.lifetime.absolute),
   }
+}
+
+/**
+ * @throws {BadConfigError} for a lifetime that contradicts itself.
+ *
+ * @internal
+ */
+export function assertLifetime({ idle, absolute }: Lifetime): void {
+  if (absolute >= idle) return
+  throw new BadConfigError(
+    'lifetime.absolute is shorter than lifetime.idle, so the idle time could never pass; write an absolute lifetime that is longer, or a shorter idle time',
+  )
+}
+
+/**
+ * @throws {BadConfigError} for a grace that is longer than the session lives unused.
+ *
+ * @internal
+ */
+export function assertGrace(grace: number | undefined, idle: number): void {
+  if (grace === undefined || grace <= idle) return
+  throw new BadConfigError('grace is longer than lifetime.idle: the old secret would outlive the session; write a shorter one')
 }

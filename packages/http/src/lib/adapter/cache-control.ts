@@ -1,4 +1,4 @@
-import type { ResponseHeaders } from './exchange.js'
+import type { ResponseHeaders } from './framework-port.js'
 
 /** Keeps an answer that sets a cookie out of all shared caches, by whatever header the app speaks to them. */
 export function keepOutOfSharedCaches(headers: ResponseHeaders): void {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { ResponseHeaders } from './exchange.js'
+import type { ResponseHeaders } from './framework-port.js'
 
 export function nodeHeaders(res: ServerResponse): ResponseHeaders {
   return {

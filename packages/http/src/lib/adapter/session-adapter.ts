@@ -2,7 +2,8 @@ import { BadArgumentError, BadConfigError, type Session, type Sessions } from 'f
 import { assertOptions, fromCaller, type PublicFunction } from 'fieldwise/adapter'
 import { type CookieOptions, type CookiePolicy, createCookiePolicy } from '../cookie/cookie-policy.js'
 import { type Alerts, alertsOf } from './alerts.js'
-import { Exchange, type FrameworkPort } from './exchange.js'
+import { Exchange } from './exchange.js'
+import type { FrameworkPort } from './framework-port.js'
 import { type Outages, outagesOf } from './outages.js'
 
 /** What every adapter takes besides the sessions. */

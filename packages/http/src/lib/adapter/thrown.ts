@@ -1,4 +1,4 @@
-import type { Outgoing } from './exchange.js'
+import type { Outgoing } from './framework-port.js'
 import { isResponse, withSessionHeaders } from './web-response.js'
 
 /** A session whose cookie may have no response to leave with. */

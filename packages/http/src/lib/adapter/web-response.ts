@@ -1,4 +1,4 @@
-import type { Outgoing, ResponseHeaders } from './exchange.js'
+import type { Outgoing, ResponseHeaders } from './framework-port.js'
 
 /**
  * Whether this is a response of the Fetch API, from whatever realm or copy of it: frameworks bring their own, and `instanceof` knows one.

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { Memcached } from '../../../../../test/support/memcached.js'
 
-const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
+const built = fileURLToPath(new URL('../../../dist/index.js', import.meta.url))
 
 /** Runs a program that uses the built package, and gives what it printed and how it ended. */
 async function run(program: string, args: readonly string[], limit = 15_000): Promise<{ output: string; code: number | null }> {

@@ -1,78 +1,28 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import type { Flight, Store, StoreAnswer, StoreRequest, StoreTraits, Version } from '../api/store.js'
+import type { Flight, Store, StoreAnswer, StoreRequest, Version } from '../api/store.js'
+import type { ContractCase, ContractHarness } from './harness.js'
 
-/** A store as its author presents it to the contract cases: what it can do, told beforehand, and a way to make it. */
-export interface ContractSubject {
-  readonly traits: StoreTraits
-  /** Whether {@link ContractHarness.elapse} moves a clock of the test's own. If not, it really waits, and the long cases are left out. */
-  readonly skipsTime: boolean
-  /** Whether the harnesses have {@link ContractHarness.outages}. */
-  readonly breaks: boolean
-  /** Whether the harnesses can {@link ContractHarness.exhaust} the memory of the store's server. */
-  readonly exhausts?: boolean | undefined
-  /** A fresh store for one case. Cases share nothing and may run at the same time, if what `make` gives shares nothing either. */
-  make(): Promise<ContractHarness>
-}
-
-/** One case's store and the world around it. */
-export interface ContractHarness {
-  /** Started, with nothing of this case in it. It may use a server that holds other items: each case draws sids of its own. */
-  readonly store: Store
-  /** Another client of the same items, as another process would have it. A store that is not shared gives itself. */
-  another(): Promise<Store>
-  /** Lets time pass, for the store's items too. */
-  elapse(milliseconds: number): Promise<void>
-  /** The clock of the store's deadlines, as given to `store.start`. */
-  running(): number
-  /** What time it is for the store's server. */
-  readonly clock: { now(): number }
-  /** The ways in which this store can be cut off, such as its server stopped, or silent. */
-  readonly outages?: readonly Outage[] | undefined
-  /** Uses the memory of the store's server up: from now on it refuses items for lack of it. What it holds, it keeps. */
-  exhaust?(): Promise<void>
-  /** Closes all stores that were made, and stops what was started for them. */
-  end(): Promise<void>
-}
-
-/** One way to cut a store off. What it held may be lost by it. */
-export interface Outage {
-  readonly title: string
-  /** From now on the store cannot be reached. */
-  begin(): Promise<void>
-  /** From now on it can be reached again. */
-  end(): Promise<void>
-}
-
-/** One thing that every store does. It fails by rejecting, as any test runner understands it. */
-export interface ContractCase {
-  /** What is promised, as one sentence. Unique among the cases. */
-  readonly title: string
-  /** The words of the contract that this case checks. */
-  readonly requirement: string
-  /** Why this case is left out for that store, or `undefined` if it is to be run. */
-  needs?(subject: Pick<ContractSubject, 'traits' | 'skipsTime' | 'breaks' | 'exhausts'>): string | undefined
-  /** Rejects where the store does not do it. {@link runContractCase} makes and ends the harness. */
-  run(harness: ContractHarness): Promise<void>
+/**
+ * A case that is handed its scene.
+ *
+ * @internal
+ */
+export interface SceneCase extends Omit<ContractCase, 'run'> {
+  run(scene: Scene): Promise<void>
 }
 
 /**
- * Runs one case on a fresh store and ends the store, whatever happens.
+ * The case as the contract has it, with a scene of its own for each run.
  *
- * @example
- * for (const contractCase of contractCases) {
- *   const reason = contractCase.needs?.(subject)
- *   test(contractCase.title, { skip: reason ?? false }, () => runContractCase(contractCase, subject))
- * }
+ * @internal
  */
-export async function runContractCase(contractCase: ContractCase, subject: Pick<ContractSubject, 'make'>): Promise<void> {
-  const harness = await subject.make()
-  try {
-    await contractCase.run(harness)
-  } finally {
-    await harness.end()
-  }
+export function inScene({ run, ...told }: SceneCase): ContractCase {
+  return { ...told, run: (harness) => run(new Scene(harness)) }
 }
+
+/** @internal */
+export const minute = 60_000
 
 /**
  * One session of one store, with short names for what the cases do to it.
@@ -133,6 +83,20 @@ export class Scene {
     assert.equal((await this.read(name)).value.toString('latin1'), value)
   }
 
+  /** The store may learn its server's limit by connecting, so it is asked after a first flight. */
+  async largestFor(name: string): Promise<number> {
+    await this.answers(this.get(name))
+    const largest = this.store.largestValue(this.sid, this.key(name).length)
+    assert.ok(Number.isSafeInteger(largest) && largest > 0)
+    return largest
+  }
+
+  /** That the item `a` is there, in another version than this one. */
+  async isAnother(version: Version): Promise<void> {
+    const [answer] = await this.answers(this.compare('a', version))
+    assert.match(told(answer), /^(found|changed)$/)
+  }
+
   get(name: string): StoreRequest {
     return { op: 'get', key: this.key(name) }
   }
@@ -163,8 +127,6 @@ export class Scene {
     return { op: 'touch', key: this.key(name), life }
   }
 }
-
-const minute = 60_000
 
 /**
  * An answer in one word, or with the error that came instead, so that a failed case says what happened.

@@ -4,14 +4,8 @@ import { testContract } from '../../../../../test/support/contract.js'
 import { ClosedError, StoreUnavailableError } from '../api/errors.js'
 import type { Flight, Store, StoreAnswer, StoreRequest, StoreTraits } from '../api/store.js'
 import { memoryStore } from '../memory/memory-store.js'
-import { contractCases } from './contract-cases.js'
-import {
-  type ContractCase,
-  type ContractHarness,
-  type ContractSubject,
-  type Outage,
-  runContractCase,
-} from './contract-harness.js'
+import { contractCases } from './cases.js'
+import { type ContractCase, type ContractHarness, type ContractSubject, type Outage, runContractCase } from './harness.js'
 
 describe('memoryStore keeps the store contract', () => {
   testContract(subjectOf({ traits: memoryStore().traits, wrap: (store) => store }))

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { minute, Scene, type SceneCase, told } from '../scene.js'
+
+const requirement =
+  'life is in milliseconds; the store counts it in steps of traits.lifeStep, so an item may go one step early or two late.'
+
+export const lives: readonly SceneCase[] = [
+  {
+    title: 'an item is there while it lives, and missing to every request afterwards',
+    requirement,
+    async run(scene) {
+      await scene.answers(scene.add('a', 'first', 3 * scene.step))
+      await scene.harness.elapse(scene.step)
+      const { version } = await scene.read('a')
+      await scene.harness.elapse(4 * scene.step)
+      const requests = [
+        scene.replace('a', 'x', version),
+        scene.replace('a', 'x'),
+        scene.touch('a', minute),
+        scene.renew('a', minute),
+        scene.delete('a'),
+        scene.get('a'),
+      ]
+      await scene.expect(
+        requests,
+        requests.map(() => 'missing'),
+      )
+      await scene.expect([scene.add('a', 'second')], ['stored'])
+      await scene.holds('a', 'second')
+    },
+  },
+  {
+    title: 'touch, renew and replace set the remaining life, longer or shorter',
+    requirement: 'touch: sets the remaining life of an item.',
+    async run(scene) {
+      const [short, long] = [scene.step, minute]
+      await scene.answers(
+        scene.add('a', 'x', 2 * short),
+        scene.add('b', 'x', 2 * short),
+        scene.add('c', 'x', long),
+        scene.add('d', 'x', long),
+        scene.add('e', 'x', 2 * short),
+        scene.add('f', 'x', long),
+      )
+      const { version } = await scene.read('b')
+      const changes = [
+        scene.touch('a', long),
+        scene.replace('b', 'x', version, long),
+        scene.touch('c', short),
+        scene.replace('d', 'x', undefined, short),
+        scene.renew('e', long),
+        scene.renew('f', short),
+      ]
+      await scene.expect(changes, ['done', 'stored', 'done', 'stored', 'found', 'found'])
+      await scene.harness.elapse(4 * scene.step)
+      await scene.expect(
+        ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => scene.get(name)),
+        ['found', 'found', 'missing', 'missing', 'found', 'missing'],
+      )
+    },
+  },
+  {
+    title: 'reading, and writes that are refused, leave the remaining life as it is',
+    requirement,
+    async run(scene) {
+      await scene.answers(scene.add('a', 'x', 2 * scene.step))
+      const tooLarge = Buffer.alloc((await scene.largestFor('a')) + 1)
+      const refused = [scene.add('a', 'y'), scene.replace('a', 'y', {}), scene.replace('a', tooLarge)]
+      await scene.expect([scene.get('a'), ...refused], ['found', 'conflict', 'conflict', 'unsent VALUE_TOO_LARGE'])
+      await scene.harness.elapse(4 * scene.step)
+      await scene.expect([scene.get('a')], ['missing'])
+    },
+  },
+  {
+    title: 'a life shorter than a step is neither for ever nor over at once',
+    requirement,
+    needs: ({ traits }) => (traits.lifeStep > 1 ? undefined : 'this store counts single milliseconds, so nothing is rounded'),
+    async run(scene) {
+      const life = scene.step / 5
+      const answers = await scene.answers(
+        scene.add('a', 'x', 1),
+        scene.add('b', 'x', life),
+        scene.add('c', 'x'),
+        scene.touch('c', life),
+        scene.add('d', 'x'),
+        scene.replace('d', 'x', undefined, 1),
+        ...['a', 'b', 'c', 'd'].map((name) => scene.get(name)),
+      )
+      assert.deepEqual(answers.slice(-4).map(told), ['found', 'found', 'found', 'found'])
+      await scene.harness.elapse(4 * scene.step)
+      await scene.expect(
+        ['a', 'b', 'c', 'd'].map((name) => scene.get(name)),
+        ['missing', 'missing', 'missing', 'missing'],
+      )
+    },
+  },
+  {
+    title: 'lives around and far beyond 30 days are stored, and the items are still there',
+    requirement: 'life is in milliseconds, without a longest one: what a store cannot hold is clamped.',
+    async run(scene) {
+      const names = longLives.map((_, index) => `field${index}`)
+      await scene.answers(...names.flatMap((name) => [scene.add(name, 'x'), scene.add(`${name}-touched`, 'x')]))
+      const changes = longLives.flatMap((life, index) => [
+        scene.replace(`field${index}`, 'x', undefined, life),
+        scene.touch(`field${index}-touched`, life),
+        scene.add(`field${index}-added`, 'x', life),
+      ])
+      await scene.expect(
+        changes,
+        longLives.flatMap(() => ['stored', 'done', 'stored']),
+      )
+      await scene.harness.elapse(scene.step)
+      const reads = names.flatMap((name) => [scene.get(name), scene.get(`${name}-touched`), scene.get(`${name}-added`)])
+      await scene.expect(
+        reads,
+        reads.map(() => 'found'),
+      )
+    },
+  },
+  {
+    title: 'lives around and beyond 30 days last as long as asked and end then',
+    requirement,
+    needs: ({ skipsTime }) => (skipsTime ? undefined : 'this harness really waits'),
+    async run({ harness }) {
+      for (const life of [29 * day, 30 * day, 30 * day + 1_000, 400 * day]) {
+        const scene = new Scene(harness)
+        await scene.answers(scene.add('a', 'x', life))
+        await harness.elapse(life - scene.step)
+        await scene.expect([scene.get('a')], ['found'])
+        await harness.elapse(3 * scene.step)
+        await scene.expect([scene.get('a')], ['missing'])
+      }
+    },
+  },
+  {
+    title: 'get tells the remaining life, after add, replace and touch',
+    requirement: 'found: life is the remaining life in milliseconds, where the store reports it.',
+    needs: ({ traits }) => (traits.reportsLife ? undefined : 'this store does not report lives'),
+    async run(scene) {
+      const near = async (name: string, life: number) => {
+        const told = (await scene.read(name)).life ?? Number.NaN
+        assert.ok(told > life - 2 * scene.step - 250 && told <= life + 2 * scene.step, `${told} ms are told of ${life} ms`)
+      }
+      await scene.answers(scene.add('a', 'x', 100_000))
+      await near('a', 100_000)
+      await scene.answers(scene.replace('a', 'x', undefined, 200_000))
+      await near('a', 200_000)
+      for (const life of [50_000, ...longLives.slice(0, 4)]) {
+        await scene.answers(scene.touch('a', life))
+        await near('a', life)
+      }
+    },
+  },
+  {
+    title: 'a life that is no length of time is refused, and what is there stays',
+    requirement: 'life is in milliseconds and never 0.',
+    async run(scene) {
+      await scene.answers(scene.add('a', 'old'))
+      for (const life of [0, -1, Number.NaN, Number.NEGATIVE_INFINITY]) {
+        const refused = [scene.add('b', 'x', life), scene.replace('a', 'x', undefined, life), scene.touch('a', life)]
+        await scene.expect(
+          [...refused, scene.get('b')],
+          ['unsent BAD_ARGUMENT', 'unsent BAD_ARGUMENT', 'unsent BAD_ARGUMENT', 'missing'],
+        )
+        await scene.holds('a', 'old')
+      }
+    },
+  },
+]
+
+const day = 86_400_000
+
+const longLives = [29 * day, 30 * day, 30 * day + 1_000, 31 * day, 400 * day, 36_525 * day, Number.MAX_SAFE_INTEGER]
