@@ -72,10 +72,10 @@ export const mutants: readonly Mutant[] = [
     what: 'the header is touched before the token is verified',
     replacements: [
       {
-        file: 'session/request-session.ts',
-        from: `if (this.#state === 'unopened' && this.#classify(token, snapshot) === 'over')`,
-        to: `this.#engine.renewals.consider(snapshot, this)
-      if (this.#state === 'unopened' && this.#classify(token, snapshot) === 'over')`,
+        file: 'session/session-reads.ts',
+        from: `if (standing.state.is === 'unopened' && this.#verify(token, snapshot) === 'over')`,
+        to: `this.#engine.renewals.consider(snapshot, standing)
+      if (standing.state.is === 'unopened' && this.#verify(token, snapshot) === 'over')`,
       },
     ],
     scenarios: ['create-and-end'],
@@ -85,9 +85,9 @@ export const mutants: readonly Mutant[] = [
     what: 'a secret that is wrong is let in',
     replacements: [
       {
-        file: 'session/request-session.ts',
-        from: '    return recognition\n',
-        to: `    return recognition === 'stranger' ? 'owner' : recognition\n`,
+        file: 'session/verification.ts',
+        from: '  return classification\n',
+        to: `  return classification === 'unknown' ? 'current' : classification\n`,
       },
       {
         file: 'format/classification.ts',
@@ -154,9 +154,11 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/reader.ts',
-        from: 'return this.read(snapshot.sid, fields, deadline, (second) => {',
-        to: 'return Promise.resolve(snapshot).then((second) => {',
+        from: 'this.#lookAgain(snapshot.sid, fields, deadline)',
+        to: 'this.#lookAgain(snapshot, fields, deadline)',
       },
+      { file: 'engine/reader.ts', from: '#lookAgain(sid: string, ', to: '#lookAgain(second: Snapshot, ' },
+      { file: 'engine/reader.ts', from: 'const second = await this.read(sid, fields, deadline)', to: '' },
     ],
     scenarios: ['header-races', 'continuous-use'],
   },
@@ -525,7 +527,7 @@ export const mutants: readonly Mutant[] = [
         to: 'const at = context.clock.now()',
       },
       {
-        file: 'session/sessions.ts',
+        file: 'session/create-context.ts',
         from: 'return { store, environment, schema,',
         to: 'return { clock: options.clock, store, environment, schema,',
       },
@@ -640,8 +642,8 @@ export const mutants: readonly Mutant[] = [
     what: 'a rotation swaps from whatever secret is current',
     replacements: [
       {
-        file: 'session/request-session.ts',
-        from: `if (!sameHash(header.hash, held.token.secret.hash)) throw new SessionGoneError('superseded')`,
+        file: 'session/rotation.ts',
+        from: `if (!sameHash(header.hash, token.secret.hash)) throw new SessionGoneError('superseded')`,
         to: '',
       },
     ],
@@ -652,14 +654,14 @@ export const mutants: readonly Mutant[] = [
     what: 'a rotation that comes second resolves without a cookie, and its request goes on',
     replacements: [
       {
-        file: 'session/request-session.ts',
-        from: `if (!sameHash(header.hash, held.token.secret.hash)) throw new SessionGoneError('superseded')`,
-        to: 'if (!sameHash(header.hash, held.token.secret.hash)) return header',
+        file: 'session/rotation.ts',
+        from: `if (!sameHash(header.hash, token.secret.hash)) throw new SessionGoneError('superseded')`,
+        to: 'if (!sameHash(header.hash, token.secret.hash)) return header',
       },
       {
-        file: 'session/request-session.ts',
-        from: 'held.changed(header, secret)',
-        to: 'if (!sameHash(header.hash, secret.hash)) return\n    held.changed(header, secret)',
+        file: 'session/rotation.ts',
+        from: 'verified.changed(header, secret)',
+        to: 'if (!sameHash(header.hash, secret.hash)) return\n  verified.changed(header, secret)',
       },
     ],
     scenarios: ['planted-token'],
@@ -677,7 +679,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'T2',
     what: 'an old secret is an unknown one at once',
     replacements: [
-      { file: 'format/classification.ts', from: `return isLate ? 'superseded' : 'stranger'`, to: `return 'stranger'` },
+      { file: 'format/classification.ts', from: `return isLate ? 'superseded' : 'unknown'`, to: `return 'unknown'` },
     ],
     scenarios: ['browser'],
   },
@@ -687,8 +689,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'format/classification.ts',
-        from: `return isLate ? 'superseded' : 'stranger'`,
-        to: `return header.rotated !== 0 ? 'superseded' : 'stranger'`,
+        from: `return isLate ? 'superseded' : 'unknown'`,
+        to: `return header.rotated !== 0 ? 'superseded' : 'unknown'`,
       },
     ],
     scenarios: ['browser'],
@@ -696,7 +698,7 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'T2',
     what: 'the minute is measured from the first use, not from the arrival of the request',
-    replacements: [{ file: 'session/request-session.ts', from: 'snapshot.serverTime - waited)', to: 'snapshot.serverTime)' }],
+    replacements: [{ file: 'session/verification.ts', from: 'snapshot.serverTime - waited)', to: 'snapshot.serverTime)' }],
     scenarios: ['browser'],
   },
   {
@@ -704,9 +706,9 @@ export const mutants: readonly Mutant[] = [
     what: 'calling again after an open rotation draws another secret',
     replacements: [
       {
-        file: 'session/request-session.ts',
-        from: 'const secret = held.pending ?? newSecret(context.environment)',
-        to: 'const secret = newSecret(context.environment)',
+        file: 'session/rotation.ts',
+        from: 'verified.pending ??= newSecret(environment)',
+        to: 'verified.pending = newSecret(environment)',
       },
     ],
     scenarios: ['browser'],
@@ -716,12 +718,25 @@ export const mutants: readonly Mutant[] = [
     what: 'every request that was verified sends its cookie',
     replacements: [
       {
-        file: 'session/request-session.ts',
-        from: `    this.#engine.renewals.consider(snapshot, this)
-    return snapshot`,
-        to: `    this.#engine.renewals.consider(snapshot, this)
-    this.#announceToken()
-    return snapshot`,
+        file: 'session/session-reads.ts',
+        from: 'fields)) return read.end(standing.see(snapshot))',
+        to: `fields)) {
+      const seen = standing.see(snapshot)
+      const { verified } = standing
+      if (verified) this.#sink?.changed({ type: 'issued', token: formatToken(verified.token), persist: false, maxAge: 60_000 })
+      return read.end(seen)
+    }`,
+      },
+      {
+        file: 'session/session-reads.ts',
+        from: `import type { Token } from '../format/token.js'`,
+        to: `import { formatToken, type Token } from '../format/token.js'`,
+      },
+      { file: 'session/session-reads.ts', from: `readonly #sink: Pick<TokenSink, 'ambiguous'>`, to: 'readonly #sink: TokenSink' },
+      {
+        file: 'session/session-reads.ts',
+        from: `arrived: number, sink: Pick<TokenSink, 'ambiguous'>`,
+        to: 'arrived: number, sink: TokenSink',
       },
     ],
     scenarios: ['browser'],
@@ -839,9 +854,9 @@ export const mutants: readonly Mutant[] = [
     what: 'calls go by another clock than the store',
     replacements: [
       {
-        file: 'engine/call.ts',
-        from: 'this.started = engine.context.environment.running()',
-        to: 'this.started = engine.context.environment.monotonic()',
+        file: 'engine/operation.ts',
+        from: 'this.started = environment.running()',
+        to: 'this.started = environment.monotonic()',
       },
     ],
     scenarios: ['stalls'],

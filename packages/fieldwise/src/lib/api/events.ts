@@ -107,6 +107,8 @@ export type OperationName =
   | 'delete'
   | 'regenerate'
   | 'destroy'
+  | 'keepFor'
+  | 'storedJson'
 
 /**
  * One for each event. Ask `hasSubscribers` before a message is made.

@@ -3,85 +3,99 @@ import type { Header } from '../format/header.js'
 import type { Item } from '../format/item.js'
 import type { Deadline } from './context.js'
 import type { Snapshot } from './reader.js'
-import type { Receiver } from './receiver.js'
 
-/** One caller's change of one field, waiting to be written. */
-export class Edit {
+/** What a caller wants of one field. */
+export interface Change {
   readonly field: string
-  /** When the call has to end, waiting included (W9). */
-  readonly deadline: Deadline
   /** Does not look at the value before, so that it can be written without reading. */
   readonly isBlind: boolean
-  /** The reading with which this very call opened its session: what it found may be built on as if it had been read for this change. */
-  opening: Snapshot | undefined
+  /** The JSON to store after `json`; undefined is unset. May run several times. What it throws fails this change alone. */
+  apply(json: string | undefined): string | undefined
+}
+
+/** Who asked for changes, and is told how each has ended. */
+export interface Writing {
+  /** When the call has to end, waiting included (W9). */
+  readonly deadline: Deadline
+  /** Nobody waits for it any more. */
+  readonly isOver: boolean
+  /** The session that it was asked of. */
+  readonly session: WritingSession
+  stored(change: Change): void
+  failed(change: Change, error: unknown): void
+}
+
+/** One request's session, as far as a write has to know it. */
+export interface WritingSession {
+  /** The header as it was seen lately; undefined where the session's token may have been cut off since (T5). */
+  readonly freshHeader: Header | undefined
+  /** Whether the session's token is still good for what was read (T5). */
+  admits(snapshot: Snapshot): boolean
+  /** A change is stored. */
+  written(outcome: WriteOutcome): void
+  /** A change has failed. Gives the error for the caller. */
+  failed(error: unknown): unknown
+}
+
+/** One change of one field, waiting to be written. It does not change after it was handed in; it only ends. */
+export class Edit {
+  readonly change: Change
+  /** The snapshot with which this very call opened its session: what it found may be built on as if it had been read for this change. */
+  readonly opening: Snapshot | undefined
   /** What the last write of this field by its request has left. */
-  lastWrite: LastWrite | undefined
-  author: Author | undefined
-  readonly #change: (json: string | undefined) => string | undefined
-  readonly #call: { readonly isOver: boolean } | undefined
+  readonly lastWrite: LastWrite | undefined
+  readonly #writing: Writing
   #hasEnded = false
 
-  /** `call` is the one that it belongs to, where there is one: when that is over, nobody waits for it any more. */
-  constructor(
-    field: string,
-    deadline: Deadline,
-    isBlind: boolean,
-    change: (json: string | undefined) => string | undefined,
-    call?: { readonly isOver: boolean },
-  ) {
-    this.field = field
-    this.deadline = deadline
-    this.isBlind = isBlind
-    this.#change = change
-    this.#call = call
+  constructor(change: Change, writing: Writing, opening?: Snapshot, lastWrite?: LastWrite) {
+    this.change = change
+    this.#writing = writing
+    this.opening = opening
+    this.lastWrite = lastWrite
+  }
+
+  get deadline(): Deadline {
+    return this.#writing.deadline
   }
 
   /** It has ended, or nobody waits for it any more. */
   get isSettled(): boolean {
-    return this.#hasEnded || this.#call?.isOver === true
-  }
-
-  /** The JSON to store after `json`; undefined is unset. May run several times. What it throws fails this change alone. */
-  apply(json: string | undefined): string | undefined {
-    return this.#change(json)
+    return this.#hasEnded || this.#writing.isOver
   }
 
   /** The header to write by without reading first, where there is one. */
-  get known(): Header | undefined {
-    return this.author?.known
+  get freshHeader(): Header | undefined {
+    return this.#writing.session.freshHeader
   }
 
-  /** Whether it may be made over what was read. */
+  /** Whether it may be made over what was read (T5). */
   mayFollow(snapshot: Snapshot): boolean {
-    return this.author?.admits(snapshot) !== false
+    return this.#writing.session.admits(snapshot)
   }
 
-  done(stored: WriteOutcome): void {
+  succeed(outcome: WriteOutcome): void {
     if (this.isSettled) return
     this.#hasEnded = true
-    this.author?.succeed(stored)
+    try {
+      this.#writing.session.written(outcome)
+      this.#writing.stored(this.change)
+    } catch (error) {
+      this.#writing.failed(this.change, error)
+    }
   }
 
   fail(error: unknown): void {
     if (this.isSettled) return
     this.#hasEnded = true
-    this.author?.fail(error)
+    this.#writing.failed(this.change, this.#writing.session.failed(error))
   }
-}
-
-/** Whose change it is, and who is told how it ends. */
-export interface Author extends Receiver<WriteOutcome> {
-  /** The header as the author has seen it lately; undefined where the author's token may have been cut off since (T5). */
-  readonly known: Header | undefined
-  /** Whether the author's token is still good for what was read (T5). */
-  admits(snapshot: Snapshot): boolean
 }
 
 /** How a change is stored. */
 export interface WriteOutcome {
   /** What was last seen of the session, this change included. */
-  readonly reading: Snapshot
-  readonly left: LastWrite | undefined
+  readonly snapshot: Snapshot
+  readonly lastWrite: LastWrite | undefined
 }
 
 /** What a write has left: good for the next change of the field to try without reading, which only its version makes safe. */

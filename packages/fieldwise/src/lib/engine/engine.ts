@@ -2,29 +2,23 @@ import { CallsInFlight } from './calls-in-flight.js'
 import type { Context } from './context.js'
 import { FieldWriter } from './field-writer.js'
 import { Headers } from './headers.js'
+import type { OperationContext } from './operation.js'
 import { Reader } from './reader.js'
 import { Renewals } from './renewals.js'
 
-/** The working parts of one `createSessions`. */
-export interface Engine {
-  readonly context: Context
+/** What one `createSessions` works with: its context, and the workers that all its sessions share. */
+export interface Engine extends OperationContext {
   readonly reader: Reader
   readonly headers: Headers
   readonly writer: FieldWriter
   readonly renewals: Renewals
-  readonly calls: CallsInFlight
 }
 
 export function createEngine(context: Context): Engine {
-  const activity = new CallsInFlight()
+  const calls = new CallsInFlight()
   const reader = new Reader(context)
   const headers = new Headers(context, reader)
-  return {
-    context: context,
-    reader,
-    headers,
-    writer: new FieldWriter(context, reader, headers),
-    renewals: new Renewals(context, reader, headers, activity),
-    calls: activity,
-  }
+  const writer = new FieldWriter(context, reader, headers)
+  const renewals = new Renewals(context, reader, headers, calls)
+  return { ...context, reader, headers, writer, renewals, calls }
 }

@@ -17,7 +17,7 @@ import { DeadlineWatch } from './deadline-watch.js'
 import type { Edit, LastWrite } from './edit.js'
 import { afterOpen, type Headers } from './headers.js'
 import { fieldLife, idleOfFields } from './lifetime.js'
-import { asItIs, EndOfSession, headerIn, itemIn, type Reader, type Snapshot, type Written } from './reader.js'
+import { EndOfSession, headerIn, itemIn, type Reader, type Snapshot, type Written } from './reader.js'
 import { type WriteQueue, WriteQueues } from './write-queues.js'
 
 /**
@@ -41,7 +41,7 @@ export class FieldWriter {
 
   /** Takes an edit of a session whose token was verified. How it ends is told to the edit. */
   submit(sid: string, edit: Edit): void {
-    const queue = this.#queues.of(sid, edit.lastWrite?.key ?? this.#reader.fieldKey(sid, edit.field))
+    const queue = this.#queues.of(sid, edit.lastWrite?.key ?? this.#reader.fieldKey(sid, edit.change.field))
     queue.waiting.push(edit)
     if (queue.isBusy) this.#watch.add(edit)
     else void this.#drive(queue)
@@ -115,7 +115,7 @@ class FieldWrite {
     this.#sid = sid
     this.#key = key
     this.#edits = edits
-    this.#field = (edits[0] as Edit).field
+    this.#field = (edits[0] as Edit).change.field
     this.#id = context.ids.next()
   }
 
@@ -188,9 +188,9 @@ class FieldWrite {
   async #read(): Promise<Snapshot | undefined> {
     const fields = [this.#field]
     const deadline = this.#deadline
-    const settle = (snapshot: Snapshot) => this.#reader.settle(snapshot, fields, deadline)
     try {
-      return await this.#reader.read(this.#sid, fields, deadline, settle)
+      const snapshot = await this.#reader.read(this.#sid, fields, deadline)
+      return await this.#reader.settle(snapshot, fields, deadline)
     } catch (error) {
       if (this.#open && isFieldwiseError(error, 'STORE_UNAVAILABLE')) return undefined
       throw error
@@ -231,7 +231,7 @@ class FieldWrite {
       return { item: this.#reader.item(snapshot, this.#field), version }
     } catch (error) {
       if (this.#open || !isFieldwiseError(error, 'SEAL_BROKEN')) throw error
-      for (const edit of this.#edits) if (!edit.isBlind) edit.fail(error)
+      for (const edit of this.#edits) if (!edit.change.isBlind) edit.fail(error)
       return { item: undefined, version }
     }
   }
@@ -242,7 +242,7 @@ class FieldWrite {
     for (const edit of this.#edits) {
       if (edit.isSettled) continue
       try {
-        const next = edit.apply(json)
+        const next = edit.change.apply(json)
         if (next !== json) this.#assertFits(itemOf(next))
         json = next
       } catch (error) {
@@ -345,8 +345,8 @@ class FieldWrite {
   }
 
   #succeed(snapshot: Snapshot): true {
-    const stored = { reading: snapshot, left: this.left }
-    for (const edit of this.#edits) edit.done(stored)
+    const outcome = { snapshot, lastWrite: this.left }
+    for (const edit of this.#edits) edit.succeed(outcome)
     return true
   }
 
@@ -375,7 +375,7 @@ class FieldWrite {
   #knownToAll(): Header | undefined {
     let known: Header | undefined
     for (const edit of this.#edits) {
-      known = edit.known
+      known = edit.freshHeader
       if (known === undefined) return undefined
     }
     return known
@@ -383,7 +383,7 @@ class FieldWrite {
 
   /** Whether none of the edits looks at the value before, and the field is known to be listed. */
   #mayBeBlind(known: Header): boolean {
-    if (!this.#edits.every((edit) => edit.isBlind)) return false
+    if (!this.#edits.every((edit) => edit.change.isBlind)) return false
     if (this.#mayBeAbsent || this.#context.settings.expires(this.#field) !== undefined) return false
     return known.manifest.has(this.#field)
   }
@@ -441,7 +441,7 @@ class FieldWrite {
   #tryEdits(before: string | undefined): string | undefined {
     try {
       let json = before
-      for (const edit of this.#edits) if (!edit.isSettled) json = edit.apply(json)
+      for (const edit of this.#edits) if (!edit.isSettled) json = edit.change.apply(json)
       return json
     } catch {
       return before
@@ -480,7 +480,7 @@ class FieldWrite {
 
   async #readHeader(): Promise<Snapshot> {
     try {
-      return await this.#reader.read(this.#sid, [], this.#deadline, asItIs)
+      return await this.#reader.read(this.#sid, [], this.#deadline)
     } catch (error) {
       throw afterOpen(this.#what, error)
     }

@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
 import { decodeHeader } from '../format/header.js'
-import { keepFor } from '../session/facade.js'
+import { keepFor } from '../session/session-facade.js'
 import type { SessionOf } from '../session/sessions.js'
 
 const schema = z.object({ first: z.int() }).catchall(z.int())

@@ -12,7 +12,7 @@ import { Backoff } from './backoff.js'
 import { type Context, type Deadline, readDeadline, send } from './context.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { headerLife } from './lifetime.js'
-import { asItIs, EndOfSession, type FoundHeader, headerIn, type Reader, type Snapshot, unavailable } from './reader.js'
+import { EndOfSession, type FoundHeader, headerIn, type Reader, type Snapshot, unavailable } from './reader.js'
 
 /**
  * A change of a header, as a function that may run several times: it gets the header as it stands, and returns the one to store, or the
@@ -142,7 +142,7 @@ export class Headers {
     while (waiting.length > 0) {
       const deadline = Math.min(...waiting.map((one) => one.deadline))
       try {
-        const snapshot = seen ?? (await this.#reader.read(sid, [], deadline, asItIs))
+        const snapshot = seen ?? (await this.#reader.read(sid, [], deadline))
         seen = undefined
         const outcome = await this.#swap(snapshot, headerIn(snapshot), waiting, deadline)
         waiting = outcome.waiting

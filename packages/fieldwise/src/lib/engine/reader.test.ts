@@ -8,7 +8,7 @@ import { Keys } from '../format/keys.js'
 import { noSealing } from '../format/sealing.js'
 import type { SessionOf } from '../session/sessions.js'
 import type { Context } from './context.js'
-import { asItIs, Reader } from './reader.js'
+import { Reader } from './reader.js'
 import { Telemetry } from './telemetry.js'
 
 const schema = z.object({ visits: z.int().default(0), note: z.string() })
@@ -246,9 +246,9 @@ describe('headers that were read before', () => {
       })
     }
     reader = new Reader({
-      runtime: world.time.runtime,
+      environment: world.time.runtime,
       store: { traits: web.store.traits, flight },
-      sealer: { ...noSealing, open },
+      sealer: { ...noSealing, unseal: open },
       keys: {
         header: (sid: string) => keys.header(sid),
         field: (sid: string, name: string) => {
@@ -260,7 +260,7 @@ describe('headers that were read before', () => {
     } as unknown as Context)
   })
 
-  const read = (sid: string) => reader.read(sid, [], world.time.runtime.running() + 1_000, asItIs)
+  const read = (sid: string) => reader.read(sid, [], world.time.runtime.running() + 1_000)
 
   async function readOthers(count: number): Promise<void> {
     for (let index = 0; index < count; index++) await read(`other ${opened} ${index}`)

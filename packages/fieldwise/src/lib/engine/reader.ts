@@ -5,7 +5,6 @@ import { decodeItem, hasOtherBirth, type Item, jsonOf } from '../format/item.js'
 import type { Birth } from '../format/write-ids.js'
 import { type Context, type Deadline, send } from './context.js'
 import { mostAsked, type SeenHeader, SeenHeaders } from './header-cache.js'
-import type { Receiver } from './receiver.js'
 
 /** When something was seen of a session, on two clocks. */
 export interface SeenAt {
@@ -48,9 +47,13 @@ export interface FoundItem {
   plain: Buffer | undefined
 }
 
-/** For a caller who wants the snapshot itself. */
-export function asItIs<R extends Snapshot | undefined>(snapshot: R): R {
-  return snapshot
+/** Who waits for fields of a session, and is told once: a snapshot, or why there is none. */
+export interface Waiter {
+  readonly fields: readonly string[]
+  readonly deadline: Deadline
+  /** What it throws, it is rejected with. */
+  resolve(snapshot: Snapshot): void
+  reject(error: unknown): void
 }
 
 /** The same snapshot for somebody who keeps it: without holding on to what came from the network with it, which is other visitors' too. */
@@ -85,28 +88,22 @@ export class Reader {
     this.#headers = new SeenHeaders(context)
   }
 
-  /**
-   * Resolves with what `understand` makes of the snapshot.
-   *
-   * @throws {StoreUnavailableError} when no answer came.
-   */
-  read<T>(sid: string, fields: readonly string[], deadline: Deadline, understand: Understanding<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.submit(sid, fields, deadline, { succeed: (snapshot) => resolve(understand(snapshot)), fail: reject })
-    })
+  /** @throws {StoreUnavailableError} when no answer came. */
+  read(sid: string, fields: readonly string[], deadline: Deadline): Promise<Snapshot> {
+    return new Promise((resolve, reject) => this.submit(sid, { fields, deadline, resolve, reject }))
   }
 
   /** The same for a waiter, who is handed the snapshot when it has come, or told why there is none. */
-  submit(sid: string, fields: readonly string[], deadline: Deadline, waiter: Receiver<Snapshot>): void {
+  submit(sid: string, waiter: Waiter): void {
     const batch = this.#batches.get(sid)
-    if (batch && Math.abs(batch.deadline - deadline) <= sameDeadline) {
-      if (batch.join(fields, waiter)) this.#context.telemetry.hit()
+    if (batch && Math.abs(batch.deadline - waiter.deadline) <= sameDeadline) {
+      if (batch.join(waiter)) this.#context.telemetry.hit()
       return
     }
     if (this.#batches.size === 0) void endOfTick.then(this.#sendAll)
     // A flight with another deadline may be waiting; that one goes as it is.
     if (batch) this.#send(batch, this.#context.environment.running())
-    this.#batches.set(sid, new ReadBatch(sid, fields, deadline, waiter))
+    this.#batches.set(sid, new ReadBatch(sid, waiter))
   }
 
   readonly #sendAll = (): void => {
@@ -126,9 +123,9 @@ export class Reader {
   #fly(batch: ReadBatch, known: SeenHeader | undefined, now: number, receive: (flight: Flight) => void): void {
     const { sid, fields, deadline } = batch
     try {
-      send(this.#context, sid, this.#requests(sid, fields, known), deadline, now).then(receive, batch.fail)
+      send(this.#context, sid, this.#requests(sid, fields, known), deadline, now).then(receive, batch.reject)
     } catch (error) {
-      batch.fail(error)
+      batch.reject(error)
     }
   }
 
@@ -144,7 +141,7 @@ export class Reader {
     try {
       batch.resolve(this.#understand(batch.sid, batch.fields, flight, asked, known))
     } catch (error) {
-      batch.fail(error)
+      batch.reject(error)
     }
   }
 
@@ -245,12 +242,14 @@ export class Reader {
    * @throws {EndOfSession} for a field whose loss ends the session.
    */
   settle(snapshot: Snapshot, fields: readonly string[], deadline: Deadline): Snapshot | Promise<Snapshot> {
-    if (this.isWhole(snapshot, fields)) return snapshot
-    return this.read(snapshot.sid, fields, deadline, (second) => {
-      const lost = second.header && this.#missing(second, fields)
-      if (lost !== undefined) throw new EndOfSession(second, new SessionGoneError('lost', lost))
-      return second
-    })
+    return this.isWhole(snapshot, fields) ? snapshot : this.#lookAgain(snapshot.sid, fields, deadline)
+  }
+
+  async #lookAgain(sid: string, fields: readonly string[], deadline: Deadline): Promise<Snapshot> {
+    const second = await this.read(sid, fields, deadline)
+    const lost = second.header && this.#missing(second, fields)
+    if (lost !== undefined) throw new EndOfSession(second, new SessionGoneError('lost', lost))
+    return second
   }
 
   /** Whether every one of the fields is what the manifest says. */
@@ -313,9 +312,6 @@ export class Reader {
   }
 }
 
-/** What a caller makes of a snapshot; what it throws is for that caller alone. */
-export type Understanding<T> = (snapshot: Snapshot) => T | Promise<T>
-
 /** What came of a write with the header's reading behind it. */
 export interface Written {
   readonly answer: StoreAnswer
@@ -327,13 +323,13 @@ export interface Written {
 class ReadBatch {
   readonly sid: string
   readonly deadline: Deadline
-  readonly #waiters: Receiver<Snapshot>[]
+  readonly #waiters: Waiter[]
   #fields: readonly string[]
 
-  constructor(sid: string, fields: readonly string[], deadline: Deadline, waiter: Receiver<Snapshot>) {
+  constructor(sid: string, waiter: Waiter) {
     this.sid = sid
-    this.deadline = deadline
-    this.#fields = fields
+    this.deadline = waiter.deadline
+    this.#fields = waiter.fields
     this.#waiters = [waiter]
   }
 
@@ -342,27 +338,27 @@ class ReadBatch {
   }
 
   /** True where all that the waiter asks for is asked for already. */
-  join(fields: readonly string[], waiter: Receiver<Snapshot>): boolean {
-    const others = fields.filter((field) => !this.#fields.includes(field))
+  join(waiter: Waiter): boolean {
+    const others = waiter.fields.filter((field) => !this.#fields.includes(field))
     this.#fields = [...this.#fields, ...others]
     this.#waiters.push(waiter)
     return others.length === 0
   }
 
   resolve(snapshot: Snapshot): void {
-    for (const waiter of this.#waiters) landOne(waiter, snapshot)
+    for (const waiter of this.#waiters) resolveOne(waiter, snapshot)
   }
 
-  readonly fail = (error: unknown): void => {
-    for (const waiter of this.#waiters) waiter.fail(error)
+  readonly reject = (error: unknown): void => {
+    for (const waiter of this.#waiters) waiter.reject(error)
   }
 }
 
-function landOne(waiter: Receiver<Snapshot>, snapshot: Snapshot): void {
+function resolveOne(waiter: Waiter, snapshot: Snapshot): void {
   try {
-    waiter.succeed(snapshot)
+    waiter.resolve(snapshot)
   } catch (error) {
-    waiter.fail(error)
+    waiter.reject(error)
   }
 }
 

@@ -6,7 +6,7 @@ import type { CallsInFlight } from './calls-in-flight.js'
 import { type Context, type Deadline, longestCall, send, writeDeadline } from './context.js'
 import type { HeaderChange, Headers } from './headers.js'
 import { fieldLife, headerLife, idleOfFields, needsRenewal, needsTouch } from './lifetime.js'
-import { asItIs, EndOfSession, type FoundItem, headerIn, itemIn, type Reader, type Snapshot, unavailable } from './reader.js'
+import { EndOfSession, type FoundItem, headerIn, itemIn, type Reader, type Snapshot, unavailable } from './reader.js'
 
 /** What a renewal tells whoever set it off. */
 export interface RenewalListener {
@@ -96,7 +96,7 @@ export class Renewals {
     let failure: unknown
     do {
       try {
-        const snapshot = await this.#reader.read(sid, left, deadline, asItIs)
+        const snapshot = await this.#reader.read(sid, left, deadline)
         const header = headerIn(snapshot).value
         until = Math.min(until, snapshot.serverTime + this.#life(header))
         left = await this.#storeAnew(snapshot, left, header, deadline)
@@ -193,8 +193,8 @@ export class Renewals {
     const missing = fields.filter((field, index) => answers[index]?.result === 'missing' && isKnown(field))
     const unanswered = fields.filter((_field, index) => !isAnswered(answers[index]))
     if (missing.length === 0) return unanswered
-    const settle = (again: Snapshot) => this.#reader.settle(again, missing, deadline)
-    const settled = await this.#reader.read(snapshot.sid, missing, deadline, settle)
+    const again = await this.#reader.read(snapshot.sid, missing, deadline)
+    const settled = await this.#reader.settle(again, missing, deadline)
     return [...unanswered, ...missing.filter((field) => itemIn(settled, field))]
   }
 

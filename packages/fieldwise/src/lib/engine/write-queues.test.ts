@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { Edit } from './edit.js'
+import { Edit, type Writing } from './edit.js'
 import { WriteQueue, WriteQueues } from './write-queues.js'
 
-const edit = () => new Edit('visits', 0, true, () => '1')
+const edit = () => new Edit({ field: 'visits', isBlind: true, apply: () => '1' }, {} as Writing)
 
 describe('a lane', () => {
   test('is busy until nothing waits, and idle from that very step on', () => {

@@ -2,11 +2,11 @@ import type { Header } from './header.js'
 import { type Secret, sameHash } from './token.js'
 
 /**
- * What a secret is to a session. `owner`: it opens it, as the current secret or as the one before within its grace. `superseded`: the
+ * What a secret is to a session. `current`: it opens it, as the current secret or as the one before within its grace. `superseded`: the
  * secret was changed less than a minute before the request came, or its grace has ended since, so this is most likely a request that left
- * with the old cookie; it reads as unset and may not write, and no cookie is set over the newer one (T2). `stranger`: it opens nothing.
+ * with the old cookie; it reads as unset and may not write, and no cookie is set over the newer one (T2). `unknown`: it opens nothing.
  */
-export type Classification = 'owner' | 'superseded' | 'stranger'
+export type Classification = 'current' | 'superseded' | 'unknown'
 
 /**
  * @param at the present time, on the server's clock
@@ -15,11 +15,11 @@ export type Classification = 'owner' | 'superseded' | 'stranger'
  * @internal
  */
 export function classify(header: Header, secret: Secret, at: number, arrived: number): Classification {
-  if (sameHash(header.hash, secret.hash)) return 'owner'
+  if (sameHash(header.hash, secret.hash)) return 'current'
   const graceEnd = graceOf(header, secret.hash)
-  if (at < graceEnd) return 'owner'
+  if (at < graceEnd) return 'current'
   const isLate = header.rotated !== 0 && arrived < Math.max(header.rotated + supersededFor, graceEnd)
-  return isLate ? 'superseded' : 'stranger'
+  return isLate ? 'superseded' : 'unknown'
 }
 
 /**

@@ -7,6 +7,7 @@ import { unavailable } from '../engine/reader.js'
 import { encodeHeader, type Header, headerName, mostFields } from '../format/header.js'
 import { encodeItem, type Item } from '../format/item.js'
 import { newSecret, type Token } from '../format/token.js'
+import { assertGrace, assertLifetime, type Terms } from './terms.js'
 
 /** A session that has just been stored. */
 export interface Created {
@@ -51,6 +52,14 @@ export async function createSessionWithToken(context: Context, token: Token, opt
     if (error instanceof Taken) return undefined
     throw error
   }
+}
+
+/** What a new session is to be, on the terms of `create` or `regenerate`. @throws {BadConfigError} for terms that contradict themselves */
+export function newSession(context: Context, terms: Terms, deadline: Deadline): NewSession {
+  const lifetime = { ...context.settings.lifetime, ...terms.lifetime }
+  assertLifetime(lifetime)
+  assertGrace(terms.grace, lifetime.idle)
+  return { lifetime, persist: terms.persist ?? false, deadline }
 }
 
 export interface NewSession {

@@ -48,7 +48,7 @@ describe('the token of an id', () => {
     const store: Store = Object.assign(Object.create(inner), {
       start: () => {},
       place: (uuid: string) => `${uuid}~b`,
-      home: (uuid: string) => `${uuid}~a`,
+      placeById: (uuid: string) => `${uuid}~a`,
     })
     const sessions = createSessions({ schema, store })
     expect(parseToken(tokenOfExternalId(sessions, id))?.sid).toMatch(/~a$/)

@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
 import type { TokenChange } from '../api/token-sink.js'
-import { keepFor } from './facade.js'
+import { keepFor } from './session-facade.js'
 import { resumeFor, type SessionOf } from './sessions.js'
 
 const schema = z.object({ username: z.string(), role: z.string(), visits: z.int().default(0) })

@@ -1,37 +1,39 @@
 import { getEventListeners } from 'node:events'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { systemEnvironment } from '../environment/environment.js'
-import { type Call, type Operation, perform, performAsync } from './call.js'
 import { CallsInFlight } from './calls-in-flight.js'
-import type { Engine } from './engine.js'
+import { Operation, type OperationContext } from './operation.js'
 import { Telemetry } from './telemetry.js'
 
-const operation: Operation = { name: 'check', fields: [], subject: { sid: undefined }, entry: perform }
-
-let engine: Engine
+let context: OperationContext
 let telemetry: Telemetry
-let activity: CallsInFlight
+let calls: CallsInFlight
 beforeEach(() => {
-  activity = new CallsInFlight()
+  calls = new CallsInFlight()
   telemetry = new Telemetry('a store', '')
-  engine = { activity, core: { runtime: systemEnvironment, telemetry } } as unknown as Engine
+  context = { calls, environment: systemEnvironment, telemetry } as unknown as OperationContext
 })
 
+function operation<T>(): Operation<T> {
+  return new Operation<T>(context, { name: 'check', entry: operation }, [], { sid: undefined })
+}
+
 describe('the first end of a call', () => {
-  const ends: readonly [string, (call: Call<string>) => void][] = [
+  const ends: readonly [string, (call: Operation<string>) => void][] = [
     ['a value', (call) => call.succeed('first')],
     ['an error', (call) => call.fail('first')],
   ]
   for (const [first, begin] of ends) {
     for (const [second, end] of ends) {
       test(`counts: ${first}, then ${second}`, async () => {
-        const ended = perform(engine, operation, undefined, (call: Call<string>) => {
+        const call = operation<string>()
+        const ended = call.run(undefined, () => {
           begin(call)
           end(call)
         })
         expect(await ended.catch((error) => error)).toBe('first')
         expect(telemetry.stats().operations).toBe(1)
-        await activity.idle()
+        await calls.idle()
       })
     }
   }
@@ -42,14 +44,14 @@ test('a call that cannot begin fails, and is over', async () => {
   const begin = () => {
     throw failure
   }
-  await expect(perform(engine, operation, undefined, begin)).rejects.toBe(failure)
-  await activity.idle()
+  await expect(operation().run(undefined, begin)).rejects.toBe(failure)
+  await calls.idle()
 })
 
 test('a call with a signal that is none fails, and is over', async () => {
   const options = { signal: { throwIfAborted() {} } as unknown as AbortSignal }
-  await expect(performAsync(engine, operation, options, async () => {})).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
-  await activity.idle()
+  await expect(operation<void>().runAsync(options, async () => {})).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+  await calls.idle()
 })
 
 test('work whose signal is aborted while it begins is given up, and its own failure is nobody’s unhandled rejection', async () => {
@@ -61,7 +63,7 @@ test('work whose signal is aborted while it begins is given up, and its own fail
     giving.abort('gave up')
     return Promise.reject(new Error('failed later'))
   }
-  await expect(performAsync(engine, operation, { signal: giving.signal }, begin)).rejects.toBe('gave up')
+  await expect(operation<void>().runAsync({ signal: giving.signal }, begin)).rejects.toBe('gave up')
   await new Promise((resolve) => setImmediate(resolve))
   process.off('unhandledRejection', hear)
   expect(unhandled).toEqual([])
@@ -72,7 +74,7 @@ test('a call that has ended lets go of its signal', async () => {
   const listeners = new Set<unknown>()
   signal.addEventListener = (_type: string, listener: unknown) => void listeners.add(listener)
   signal.removeEventListener = (_type: string, listener: unknown) => void listeners.delete(listener)
-  await performAsync(engine, operation, { signal }, async () => {
+  await operation<void>().runAsync({ signal }, async () => {
     expect(listeners.size).toBe(1)
   })
   expect(listeners.size).toBe(0)
@@ -84,7 +86,7 @@ test('a thousand calls of one signal share one listener, without a warning, and 
   process.on('warning', hear)
   const giving = new AbortController()
   const never = () => new Promise<void>(() => {})
-  const calls = Array.from({ length: 1_000 }, () => performAsync(engine, operation, { signal: giving.signal }, never))
+  const calls = Array.from({ length: 1_000 }, () => operation<void>().runAsync({ signal: giving.signal }, never))
   expect(getEventListeners(giving.signal, 'abort')).toHaveLength(1)
   giving.abort('gave up')
   const outcomes = await Promise.allSettled(calls)
@@ -102,7 +104,7 @@ test('a signal is listened to as long as one of its calls is under way, whicheve
     const work = new Promise<void>((resolve) => {
       end = resolve
     })
-    return { end: () => end(), call: performAsync(engine, operation, { signal: giving.signal }, () => work) }
+    return { end: () => end(), call: operation<void>().runAsync({ signal: giving.signal }, () => work) }
   }) as [{ end(): void; call: Promise<void> }, { end(): void; call: Promise<void> }]
   under[0].end()
   await under[0].call
