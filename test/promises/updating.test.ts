@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { isFieldwiseError } from '../../packages/fieldwise/src/lib/api/errors.js'
-import type { SessionOf } from '../../packages/fieldwise/src/lib/session/sessions.js'
+import type { SessionOf } from '../../packages/fieldwise/src/lib/api/sessions.js'
 import { everyChoice, interleaveWithFault } from '../support/interleavings.js'
 import { count, measured } from '../support/promise.js'
 import { scaled } from '../support/scale.js'

@@ -54,9 +54,10 @@ export type {
   SessionState,
   StoredSession,
 } from './lib/api/session.js'
+export type { CheckOptions, OpenOptions, SessionOf, Sessions } from './lib/api/sessions.js'
 export type { SessionsStats } from './lib/api/stats.js'
 export type { Store } from './lib/api/store.js'
 export type { SealingOptions } from './lib/format/sealing.js'
 export { type MemoryStoreOptions, memoryStore } from './lib/memory/memory-store.js'
-export { type CheckOptions, createSessions, type OpenOptions, type SessionOf, type Sessions } from './lib/session/sessions.js'
+export { createSessions } from './lib/session/sessions.js'
 export type { Lost, SessionsOptions } from './lib/session/settings.js'

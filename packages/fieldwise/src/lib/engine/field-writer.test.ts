@@ -5,9 +5,9 @@ import * as z from 'zod'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
 import { StoreUnavailableError } from '../api/errors.js'
+import type { SessionOf } from '../api/sessions.js'
 import { decodeHeader } from '../format/header.js'
 import { decodeItem } from '../format/item.js'
-import type { SessionOf } from '../session/sessions.js'
 
 const schema = z.object({
   visits: z.int().default(0),

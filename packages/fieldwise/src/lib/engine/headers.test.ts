@@ -3,9 +3,9 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
+import type { SessionOf } from '../api/sessions.js'
 import { decodeHeader } from '../format/header.js'
 import { keepFor } from '../session/session-facade.js'
-import type { SessionOf } from '../session/sessions.js'
 
 const schema = z.object({ first: z.int() }).catchall(z.int())
 type Web = Process<typeof schema>

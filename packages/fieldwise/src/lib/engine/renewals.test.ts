@@ -4,8 +4,8 @@ import { measured } from '../../../../../test/support/promise.js'
 import { wordsOf } from '../../../../../test/support/stepping-store.js'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
+import type { SessionOf } from '../api/sessions.js'
 import { decodeHeader } from '../format/header.js'
-import type { SessionOf } from '../session/sessions.js'
 
 const schema = z.object({ username: z.string(), cart: z.array(z.string()), visits: z.int() })
 type Web = Process<typeof schema>

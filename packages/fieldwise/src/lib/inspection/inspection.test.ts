@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { type Process, World } from '../../../../../test/support/world.js'
+import type { SessionOf } from '../api/sessions.js'
 import type { Store } from '../api/store.js'
 import { decodeHeader, encodeHeader } from '../format/header.js'
 import { encodeItem } from '../format/item.js'
-import type { SessionOf } from '../session/sessions.js'
 import { inspectSession } from './inspection.js'
 
 const schema = z.object({ username: z.string(), visits: z.int().default(0), otp: z.string() })

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { type Process, World } from '../../../../../test/support/world.js'
-import type { SessionOf } from './sessions.js'
+import type { SessionOf } from '../api/sessions.js'
 
 const schema = z.object({ cart: z.array(z.string()).default([]), note: z.string(), cache: z.string() })
 type Web = Process<typeof schema>

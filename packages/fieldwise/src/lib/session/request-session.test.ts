@@ -3,9 +3,10 @@ import * as z from 'zod'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
 import { HeadersSentError } from '../api/errors.js'
+import type { SessionOf } from '../api/sessions.js'
 import type { TokenChange } from '../api/token-sink.js'
 import { decodeHeader } from '../format/header.js'
-import { resumeFor, type SessionOf } from './sessions.js'
+import { resumeFor } from './sessions.js'
 
 const schema = z.object({ username: z.string(), visits: z.int().default(0) })
 type Web = Process<typeof schema>

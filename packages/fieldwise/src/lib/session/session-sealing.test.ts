@@ -5,8 +5,8 @@ import { measured } from '../../../../../test/support/promise.js'
 import { Chance, scaled } from '../../../../../test/support/scale.js'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
+import type { SessionOf } from '../api/sessions.js'
 import type { SealingOptions } from '../format/sealing.js'
-import type { SessionOf } from './sessions.js'
 
 const schema = z.object({ username: z.string(), visits: z.int().default(0), note: z.string() })
 type Web = Process<typeof schema>

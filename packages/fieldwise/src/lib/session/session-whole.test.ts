@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
-import type { SessionOf } from './sessions.js'
+import type { SessionOf } from '../api/sessions.js'
 
 const schema = z.object({ username: z.string(), cart: z.array(z.string()).default([]), visits: z.int().default(0) })
 type Web = Process<typeof schema>

@@ -3,9 +3,10 @@ import * as z from 'zod'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
 import { dateCodec, mapCodec } from '../api/codecs.js'
+import type { SessionOf } from '../api/sessions.js'
 import type { TokenChange } from '../api/token-sink.js'
 import { memoryStore } from '../memory/memory-store.js'
-import { createSessions, resumeFor, type SessionOf } from './sessions.js'
+import { createSessionsOn } from './sessions.js'
 
 const schema = z.object({
   username: z.string(),
