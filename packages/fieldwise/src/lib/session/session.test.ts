@@ -6,7 +6,7 @@ import { dateCodec, mapCodec } from '../api/codecs.js'
 import type { SessionOf } from '../api/sessions.js'
 import type { TokenChange } from '../api/token-sink.js'
 import { memoryStore } from '../memory/memory-store.js'
-import { createSessionsOn } from './sessions.js'
+import { createSessions, resumeFor } from './sessions.js'
 
 const schema = z.object({
   username: z.string(),
