@@ -307,11 +307,11 @@ function hostileRequest(chance: Chance): StoreRequest {
   const value = Buffer.from(chance.pick(['', 'x', '\r\n', 'x\r\nversion\r\n', 'x\r\nms a 1\r\ny\r\n', '\r\nEN\r\n']))
   return chance.pick<StoreRequest>([
     { op: 'get', key },
-    { op: 'add', key, value, life },
-    { op: 'replace', key, value, life },
+    { op: 'add', key, value, ttl: life },
+    { op: 'replace', key, value, ttl: life },
     { op: 'delete', key },
-    { op: 'touch', key, life },
-    { op: 'renew', key, life },
+    { op: 'touch', key, ttl: life },
+    { op: 'getAndTouch', key, ttl: life },
   ])
 }
 

@@ -20,11 +20,11 @@ const value = Buffer.from(JSON.stringify({ visits: 7, cart: ['tea'] }))
 const requests: readonly StoreRequest[] = [
   { op: 'get', key: 'hit' },
   { op: 'get', key: 'miss' },
-  { op: 'add', key: 'new', value, life: 60_000 },
-  { op: 'add', key: 'hit', value, life: 60_000 },
-  { op: 'replace', key: 'hit', value, life: 60_000 },
-  { op: 'touch', key: 'hit', life: 60_000 },
-  { op: 'renew', key: 'hit', life: 60_000 },
+  { op: 'add', key: 'new', value, ttl: 60_000 },
+  { op: 'add', key: 'hit', value, ttl: 60_000 },
+  { op: 'replace', key: 'hit', value, ttl: 60_000 },
+  { op: 'touch', key: 'hit', ttl: 60_000 },
+  { op: 'getAndTouch', key: 'hit', ttl: 60_000 },
   { op: 'delete', key: 'hit' },
   { op: 'delete', key: 'miss' },
   { op: 'get', key: 'new' },
@@ -33,9 +33,10 @@ const requests: readonly StoreRequest[] = [
 /** Which answers a request may have, whatever the server says. */
 const fitting: Readonly<Record<StoreRequest['op'], readonly string[]>> = {
   get: ['found', 'missing'],
-  renew: ['found', 'missing'],
+  compare: ['found', 'same', 'changed', 'missing'],
+  getAndTouch: ['found', 'missing'],
   add: ['stored', 'conflict', 'unsent'],
-  replace: ['stored', 'conflict', 'missing', 'unsent'],
+  replace: ['stored', 'conflict', 'stale', 'missing', 'unsent'],
   touch: ['done', 'missing'],
   delete: ['done', 'missing'],
 }
@@ -95,7 +96,7 @@ async function record(protocol: Protocol): Promise<Recorded> {
       },
       onReady: () => {
         greeting = Buffer.concat(chunks.splice(0))
-        const seed: StoreRequest = { op: 'add', key: 'hit', value, life: 60_000 }
+        const seed: StoreRequest = { op: 'add', key: 'hit', value, ttl: 60_000 }
         connection.send(connection.protocol.flight([seed], Number.POSITIVE_INFINITY, () => resolve()))
       },
       onEnd: (_connection, makeError) => reject(makeError()),

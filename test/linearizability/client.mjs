@@ -358,8 +358,8 @@ function forgetful(store) {
 /** @param {import('fieldwise/store-contract').StoreRequest} request */
 function withoutVersion(request) {
   if (request.op !== 'replace') return request
-  const { op, key, value, life } = request
-  return { op, key, value, life }
+  const { op, key, value, ttl } = request
+  return { op, key, value, ttl }
 }
 
 /** @param {End & { kind: Kind }} end */

@@ -1,7 +1,7 @@
-import type { StoreRequest } from '../../packages/fieldwise/src/lib/api/store.js'
+import type { CompareRequest, StoreRequest } from '../../packages/fieldwise/src/lib/api/store.js'
 
 /** A request as it goes over the wire: the store has put the number of the item's version in place of its opaque token. */
-export type Command = (StoreRequest & { readonly cas?: number }) | { readonly op: 'time' }
+export type Command = (Exclude<StoreRequest, CompareRequest> & { readonly cas?: number }) | { readonly op: 'time' }
 
 /** What the server answers. `refused` is its error for an item that is too large, `full` the one for want of memory. */
 export type Reply =
@@ -49,16 +49,16 @@ export class SimulatedMemcached {
     switch (command.op) {
       case 'get':
         return command.cas === undefined ? this.#get(command.key) : this.#compare(command.key, command.cas)
-      case 'renew':
-        return this.#touch(command.key, command.life) === done ? this.#get(command.key) : missing
+      case 'getAndTouch':
+        return this.#touch(command.key, command.ttl) === done ? this.#get(command.key) : missing
       case 'add':
-        return this.#find(command.key) ? conflict : this.#store(command.key, command.value, command.life)
+        return this.#find(command.key) ? conflict : this.#store(command.key, command.value, command.ttl)
       case 'replace':
         return this.#replace(command)
       case 'delete':
         return this.#find(command.key) && this.#items.delete(command.key) ? done : missing
       case 'touch':
-        return this.#touch(command.key, command.life)
+        return this.#touch(command.key, command.ttl)
       case 'time':
         return { result: 'time', seconds: this.seconds() }
     }
@@ -101,7 +101,7 @@ export class SimulatedMemcached {
     const item = this.#find(command.key)
     if (!item) return missing
     if (command.cas !== undefined && command.cas !== item.cas) return conflict
-    return this.#store(command.key, command.value, command.life)
+    return this.#store(command.key, command.value, command.ttl)
   }
 
   #store(key: string, value: Buffer, life: number): Reply {

@@ -52,17 +52,9 @@ export const mutants: readonly Mutant[] = [
     what: 'a change of the header adds it where it is gone',
     replacements: [
       {
-        file: 'engine/headers.ts',
-        from: `            version: before.version,
-          },`,
-        to: `            version: before.version,
-          },
-          {
-            op: 'add',
-            key: keys.header(snapshot.sid),
-            value: sealer.seal(snapshot.sid, headerName, encodeHeader(header)),
-            life: headerLife(header, snapshot.serverTime),
-          },`,
+        file: 'engine/header-swap.ts',
+        from: `send(this.context, this.#sid, [request], this.deadline)`,
+        to: `send(this.context, this.#sid, [request, { ...request, op: 'add' }], this.deadline)`,
       },
     ],
     scenarios: ['create-and-end'],
@@ -103,14 +95,14 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/reader.ts',
-        from: 'requests[fields.length] = this.#headerRequest(sid, known)',
-        to: 'requests.pop()\n    requests.unshift(this.#headerRequest(sid, known))',
+        from: 'requests[fields.length] = this.#known.headerRequest(sid, known)',
+        to: 'requests.pop()\n    requests.unshift(this.#known.headerRequest(sid, known))',
       },
-      { file: 'engine/reader.ts', from: 'answers[fields.length] as StoreAnswer', to: 'answers[0] as StoreAnswer' },
+      { file: 'engine/reader.ts', from: 'answers[fields.length], known', to: 'answers[0], known' },
       {
         file: 'engine/reader.ts',
-        from: 'const answer = found(answers[index] as StoreAnswer)',
-        to: 'const answer = found(answers[(answers.length === 1 ? 0 : 1) + index])',
+        from: 'const found = foundIn(answers[index])',
+        to: 'const found = foundIn(answers[(answers.length === 1 ? 0 : 1) + index])',
       },
     ],
     scenarios: ['absent-field', 'create-and-end', 'eviction', 'header-races', 'one-field'],
@@ -134,9 +126,9 @@ export const mutants: readonly Mutant[] = [
     what: 'an add that is sent again keeps its birth',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: '?? listed ?? this.#context.ids.birth()',
-        to: '?? listed ?? (this.birth ??= this.#context.ids.birth())',
+        file: 'engine/field-swap.ts',
+        from: '?? listed ?? ids.birth()',
+        to: '?? listed ?? (this.birth ??= ids.birth())',
       },
     ],
     scenarios: ['eviction'],
@@ -145,7 +137,7 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'R2',
     what: 'a later write gives the item another birth',
-    replacements: [{ file: 'engine/field-writer.ts', from: 'stored.item?.birth ?? listed ??', to: 'listed ??' }],
+    replacements: [{ file: 'engine/field-swap.ts', from: 'stored.item?.birth ?? listed ??', to: 'listed ??' }],
     scenarios: ['header-races', 'eviction'],
   },
   {
@@ -178,7 +170,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'R3',
     what: 'a read returns an item that is not listed',
     replacements: [
-      { file: 'engine/reader.ts', from: 'if (!isListed && !this.#context.settings.mayBeAbsent(field)) return undefined', to: '' },
+      { file: 'engine/contents.ts', from: 'if (!isListed && !context.settings.mayBeAbsent(field)) return undefined', to: '' },
     ],
     scenarios: ['eviction', 'header-races'],
   },
@@ -187,13 +179,13 @@ export const mutants: readonly Mutant[] = [
     what: 'a write takes no notice of an item that is not listed',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
+        file: 'engine/field-write.ts',
         from: `const header = headerIn(snapshot).value
-    const stored = this.#stored(snapshot)
+    const stored = this.storedIn(snapshot)
 `,
         to: `const header = headerIn(snapshot).value
-    const listed = header.manifest.has(this.#field) || this.#mayBeAbsent || this.#open
-    const stored = listed ? this.#stored(snapshot) : { item: undefined, version: itemIn(snapshot, this.#field)?.version }
+    const listed = header.manifest.has(this.field) || this.mayBeAbsent || this.unanswered
+    const stored = listed ? this.storedIn(snapshot) : { item: undefined, version: this.storedIn(snapshot).version }
 `,
       },
     ],
@@ -226,14 +218,16 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'R5',
     what: 'an open add of a field that may be absent is sent again when the field is missing',
-    replacements: [{ file: 'engine/field-writer.ts', from: 'item === undefined && !open.mayBeAbsent', to: 'item === undefined' }],
+    replacements: [
+      { file: 'engine/lost-answer.ts', from: 'item === undefined && !attempt.mayBeAbsent', to: 'item === undefined' },
+    ],
     scenarios: ['absent-field'],
   },
   {
     rule: 'W1',
     what: 'a value carries its newest write id only',
     replacements: [
-      { file: 'engine/field-writer.ts', from: 'stored.item ? earlierWrites(stored.item, this.#id, at) : []', to: '[]' },
+      { file: 'engine/field-swap.ts', from: 'stored.item ? earlierWrites(stored.item, this.id, at) : []', to: '[]' },
     ],
     scenarios: ['one-field'],
     harmless: 'ids only ever save an OUTCOME_UNKNOWN',
@@ -255,9 +249,9 @@ export const mutants: readonly Mutant[] = [
     what: 'a first write is not listed',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: 'return isListed ? this.#succeed(snapshot)',
-        to: 'return true ? this.#succeed(snapshot)',
+        file: 'engine/field-swap.ts',
+        from: 'return isListed ? this.succeed(snapshot)',
+        to: 'return true ? this.succeed(snapshot)',
       },
     ],
     scenarios: ['header-races', 'one-field'],
@@ -267,10 +261,10 @@ export const mutants: readonly Mutant[] = [
     what: 'a first write lists the field before it adds the item',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: '    const answer = (await send(this.#context, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer',
-        to: `    if (!version && !header.manifest.has(this.#field)) await this.#list(snapshot, item.birth, until)
-    const answer = (await send(this.#context, this.#sid, [request], this.#deadline)).answers[0] as StoreAnswer`,
+        file: 'engine/field-write.ts',
+        from: '    const answer = (await send(this.context, this.sid, [request], this.deadline)).answers[0]',
+        to: `    if (!version && !header.manifest.has(this.field)) await this.list(snapshot, item.birth, until)
+    const answer = (await send(this.context, this.sid, [request], this.deadline)).answers[0]`,
       },
     ],
     scenarios: ['header-races', 'one-field'],
@@ -280,9 +274,9 @@ export const mutants: readonly Mutant[] = [
     what: 'failing to list an item that is stored says that nothing was stored',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
+        file: 'engine/field-swap.ts',
         from: `      // Once the item is stored, nothing may say that nothing was stored.
-      throw afterOpen(this.#what, error)`,
+      throw afterUnanswered(this.what, error)`,
         to: '      throw error',
       },
     ],
@@ -293,8 +287,8 @@ export const mutants: readonly Mutant[] = [
     what: 'a writer that finds its field listed under another birth succeeds',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: 'if (listed !== undefined) throw new OutcomeUnknownError(this.#what)',
+        file: 'engine/field-swap.ts',
+        from: 'if (listed !== undefined) throw new OutcomeUnknownError(this.what)',
         to: 'if (listed !== undefined) return header',
       },
     ],
@@ -320,9 +314,9 @@ export const mutants: readonly Mutant[] = [
     what: 'a change over what was seen before is stored whatever is there by now',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: 'const request: Replace = version ? {',
-        to: 'const request: Replace = false ? {',
+        file: 'engine/first-try.ts',
+        from: 'const request: ReplaceRequest = version ? {',
+        to: 'const request: ReplaceRequest = false ? {',
       },
     ],
     scenarios: ['one-field'],
@@ -332,9 +326,9 @@ export const mutants: readonly Mutant[] = [
     what: '“unchanged” looks at the newest write id only, not at the birth',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: 'if (sameWrite(item.id, open.base.id) && item.birth === open.base.birth)',
-        to: 'if (sameWrite(item.id, open.base.id))',
+        file: 'engine/lost-answer.ts',
+        from: 'if (sameWrite(item.id, attempt.base.id) && item.birth === attempt.base.birth)',
+        to: 'if (sameWrite(item.id, attempt.base.id))',
       },
     ],
     scenarios: ['eviction'],
@@ -343,7 +337,7 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'W4',
     what: 'after a lost answer nobody looks for the own id',
-    replacements: [{ file: 'engine/field-writer.ts', from: `  if (item && remembers(item, id)) return 'applied'\n`, to: '' }],
+    replacements: [{ file: 'engine/lost-answer.ts', from: `  if (item && remembers(item, id)) return 'applied'\n`, to: '' }],
     scenarios: ['one-field'],
   },
   {
@@ -351,8 +345,8 @@ export const mutants: readonly Mutant[] = [
     what: 'what cannot be told is tried again',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: `return remembersAllSince(item, open.base) ? 'not applied' : 'unknown'`,
+        file: 'engine/lost-answer.ts',
+        from: `return remembersAllSince(item, attempt.base) ? 'not applied' : 'unknown'`,
         to: `return 'not applied'`,
       },
     ],
@@ -363,11 +357,12 @@ export const mutants: readonly Mutant[] = [
     what: 'over an unchanged value the functions run again',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: `if (verdict === 'same')
-        return this.#write(snapshot, header, stored, this.#over(header, stored, snapshot.serverTime)(this.#open.json))
-      this.#open = undefined`,
-        to: `if (verdict !== 'same') this.#open = undefined`,
+        file: 'engine/field-write.ts',
+        from: `if (verdict === 'same') {
+        return this.#swap(snapshot, header, stored, this.itemOver(header, stored, snapshot.serverTime)(unanswered.json))
+      }
+      this.unanswered = undefined`,
+        to: `if (verdict !== 'same') this.unanswered = undefined`,
       },
     ],
     scenarios: ['one-field'],
@@ -377,9 +372,9 @@ export const mutants: readonly Mutant[] = [
     what: 'a lost answer to a change over what was seen before is taken for a conflict',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: 'this.#open = first.open',
-        to: 'if (!first.request.version) this.#open = first.open',
+        file: 'engine/first-try.ts',
+        from: 'swap.unanswered = first.attempt',
+        to: 'if (!first.request.version) swap.unanswered = first.attempt',
       },
     ],
     scenarios: ['one-field'],
@@ -388,7 +383,11 @@ export const mutants: readonly Mutant[] = [
     rule: 'W5',
     what: 'an error after an open attempt stays what it is',
     replacements: [
-      { file: 'engine/field-writer.ts', from: 'return this.#open ? afterOpen(this.#what, error) : error', to: 'return error' },
+      {
+        file: 'engine/field-write.ts',
+        from: 'extends FieldSwap {',
+        to: 'extends FieldSwap {\n  failOne(one, error) { one.fail(error) }',
+      },
     ],
     scenarios: ['one-field'],
   },
@@ -396,8 +395,11 @@ export const mutants: readonly Mutant[] = [
     rule: 'W5',
     what: 'an error after an open swap of the header stays what it is',
     replacements: [
-      { file: 'engine/headers.ts', from: 'one.reject(isOpen ? afterOpen(one.what, error) : error)', to: 'one.reject(error)' },
-      { file: 'engine/headers.ts', from: 'one.reject(isOpen ? afterOpen(one.what, late) : late)', to: 'one.reject(late)' },
+      {
+        file: 'engine/header-swap.ts',
+        from: 'extends Swap<HeaderEdit, Snapshot> {',
+        to: 'extends Swap<HeaderEdit, Snapshot> {\n  failOne(one, error) { one.fail(error) }',
+      },
     ],
     scenarios: ['browser', 'header-races'],
   },
@@ -406,12 +408,12 @@ export const mutants: readonly Mutant[] = [
     what: 'a blind set whose answer is lost is sent again',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: 'if (!stored.item || !remembers(stored.item, this.#id)) break',
-        to: `if (!stored.item || !remembers(stored.item, this.#id)) {
-        this.#open = undefined
-        return false
-      }`,
+        file: 'engine/lost-answer.ts',
+        from: 'if (!stored.item || !remembers(stored.item, swap.id)) break',
+        to: `if (!stored.item || !remembers(stored.item, swap.id)) {
+      swap.unanswered = undefined
+      return 'retry'
+    }`,
       },
     ],
     scenarios: ['one-field'],
@@ -422,10 +424,10 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/renewals.ts',
-        from: `      life = seen.header.value
+        from: `      asked = seen.header.value
       at = seen.serverTime
     } while (await backoff.pause())`,
-        to: `      life = seen.header.value
+        to: `      asked = seen.header.value
       at = seen.serverTime
     } while (false)`,
       },
@@ -437,16 +439,19 @@ export const mutants: readonly Mutant[] = [
     what: 'deleting a field removes its item instead of leaving a tombstone',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: `const request: StoreRequest = version ? {`,
-        to: `const request = item.json === undefined ? { op: 'delete', key } : version ? {`,
+        file: 'engine/field-write.ts',
+        from: `const request: AddRequest | ReplaceRequest = version
+      ?`,
+        to: `const request = item.json === undefined ? { op: 'delete', key } : version
+      ?`,
       },
       {
-        file: 'engine/field-writer.ts',
-        from: `    if (answer.result === 'stored') {
-      this.#note(item, value)`,
-        to: `    if (answer.result === 'stored' || answer.result === 'done') {
-      this.#note(item, value)`,
+        file: 'engine/field-write.ts',
+        from: `      case 'stored':
+        this.noteWrite(item, value)`,
+        to: `      case 'done':
+      case 'stored':
+        this.noteWrite(item, value)`,
       },
     ],
     scenarios: ['one-field'],
@@ -455,12 +460,11 @@ export const mutants: readonly Mutant[] = [
     rule: 'W8',
     what: 'a function joins a batch whose read has left',
     replacements: [
-      { file: 'engine/field-writer.ts', from: 'const edits = queue.waiting.splice(0)', to: 'const edits = queue.waiting' },
-      { file: 'engine/field-writer.ts', from: 'await write.begin()', to: 'await write.begin()\n    queue.waiting.splice(0)' },
+      { file: 'engine/write-queue.ts', from: 'const changes = queue.waiting.splice(0)', to: 'const changes = queue.waiting' },
       {
-        file: 'engine/field-writer.ts',
-        from: 'await write.goOn(left)',
-        to: 'await write.goOn(left)\n      queue.waiting.splice(0)',
+        file: 'engine/write-queue.ts',
+        from: 'do await this.#write(queue)\n    while',
+        to: 'do {\n      await this.#write(queue)\n      queue.waiting.splice(0)\n    } while',
       },
     ],
     scenarios: ['one-field'],
@@ -470,9 +474,9 @@ export const mutants: readonly Mutant[] = [
     what: 'each attempt has a write id of its own',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
-        from: 'return { id: this.#id, birth, earlier, deadline, json }',
-        to: 'return { id: this.#context.ids.next(), birth, earlier, deadline, json }',
+        file: 'engine/field-swap.ts',
+        from: 'return { id: this.id, birth, earlier, deadline, json }',
+        to: 'return { id: ids.next(), birth, earlier, deadline, json }',
       },
     ],
     scenarios: ['one-field'],
@@ -481,15 +485,9 @@ export const mutants: readonly Mutant[] = [
     rule: 'W9',
     what: 'the deadline of a change does not run while it waits for its turn',
     replacements: [
-      { file: 'engine/field-writer.ts', from: 'if (queue.isBusy) this.#watch.add(edit)\n    else', to: 'if (!queue.isBusy)' },
+      { file: 'engine/write-queue.ts', from: 'if (queue.isBusy) this.#watch.add(change)\n    else', to: 'if (!queue.isBusy)' },
     ],
-    scenarios: ['one-field'],
-  },
-  {
-    rule: 'W9',
-    what: 'the deadline of a change of the header does not run while it waits for its turn',
-    replacements: [{ file: 'engine/headers.ts', from: '      this.#watch.add(waiting)\n', to: '' }],
-    scenarios: ['header-races'],
+    scenarios: ['one-field', 'header-races'],
   },
   {
     rule: 'W9',
@@ -518,8 +516,13 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/context.ts',
-        from: 'const flight = context.telemetry.flew(sid, requests.length, context.store.flight(sid, requests, limit))',
-        to: 'const flight = context.store.flight(sid, requests, limit).then((one) => ({ ...one, at: context.clock.now() }))',
+        from: 'const flight = telemetry.flew(sid, requests.length, store.flight(sid, requests, limit))',
+        to: 'const flight = store.flight(sid, requests, limit).then((one) => ({ ...one, serverTime: clock.now() }))',
+      },
+      {
+        file: 'engine/context.ts',
+        from: '{ environment, store, telemetry }: Context',
+        to: '{ environment, store, clock }: Context',
       },
       {
         file: 'session/creation.ts',
@@ -612,9 +615,9 @@ export const mutants: readonly Mutant[] = [
     rule: 'L6',
     what: 'a longer life is promised first, given to the fields afterwards, and what fails then is not said',
     replacements: [
-      { file: 'engine/renewals.ts', from: 'if (left.length > 0) return asking(header, next.idle)', to: '' },
+      { file: 'engine/lifetimes.ts', from: 'if (left.length > 0) return asking(header, next.idle)', to: '' },
       {
-        file: 'engine/renewals.ts',
+        file: 'engine/lifetimes.ts',
         from: `if (left.length === 0) return header
       until = Math.min(until, await this.#lengthen(sid, left, deadline))`,
         to: `if (left.length > 0) await this.#lengthen(sid, left, deadline).catch(() => {})
@@ -626,14 +629,14 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'L6',
     what: 'a write takes no notice of the longer life that the header asks for',
-    replacements: [{ file: 'engine/field-writer.ts', from: 'fieldLife(idleOfFields(header), ', to: 'fieldLife(header.idle, ' }],
+    replacements: [{ file: 'engine/field-swap.ts', from: 'fieldLife(idleOfFields(header), ', to: 'fieldLife(header.idle, ' }],
     scenarios: ['longer-life'],
   },
   {
     rule: 'L6',
     what: 'an item that was stored by an older header keeps the shorter life',
     replacements: [
-      { file: 'engine/field-writer.ts', from: 'if (idleOfFields(header) <= idleOfFields(known)) return', to: 'return' },
+      { file: 'engine/field-swap.ts', from: 'if (idleOfFields(header) <= idleOfFields(known)) return', to: 'return' },
     ],
     scenarios: ['longer-life'],
   },
@@ -745,7 +748,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'T5',
     what: 'who was verified before a rotation is cut off at once',
     replacements: [
-      { file: 'session/verified.ts', from: 'longestCall(this.#context) + this.#context.store.traits.lifeStep', to: '0' },
+      { file: 'session/verified.ts', from: 'longestCall(this.#context) + this.#context.store.traits.ttlStep', to: '0' },
     ],
     scenarios: ['stolen-token', 'browser'],
   },
@@ -792,7 +795,7 @@ export const mutants: readonly Mutant[] = [
     what: 'of changes that are combined nobody asks whose they are',
     replacements: [
       {
-        file: 'engine/field-writer.ts',
+        file: 'engine/field-swap.ts',
         from: `if (!edit.mayFollow(snapshot)) edit.fail(new SessionGoneError('superseded'))`,
         to: ';',
       },
@@ -817,8 +820,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/headers.ts',
-        from: `if (answer.result === 'open') isOpen = true\n      const error`,
-        to: `if (answer.result === 'open') return\n      const error`,
+        from: `if (answer.result === 'unanswered') isUnanswered = true`,
+        to: `if (answer.result === 'unanswered') return`,
       },
     ],
     scenarios: ['create-and-end'],
@@ -829,12 +832,12 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/headers.ts',
-        from: `[{ op: 'get', key }, { op: 'delete', key }, ...this.#deletions(sid, known)]`,
-        to: `[{ op: 'get', key }, ...this.#deletions(sid, known), { op: 'delete', key }]`,
+        from: `[{ op: 'get', key }, { op: 'delete', key }, ...this.#deletions(sid, listed)]`,
+        to: `[{ op: 'get', key }, ...this.#deletions(sid, listed), { op: 'delete', key }]`,
       },
       {
         file: 'engine/headers.ts',
-        from: 'const [before, answer] = (await send(this.#context, sid, requests, deadline)).answers as [StoreAnswer, StoreAnswer]',
+        from: 'const [before, answer] = (await send(this.#context, sid, requests, deadline)).answers',
         to: 'const { answers } = await send(this.#context, sid, requests, deadline)\n      const [before, answer] = [answers[0], answers.at(-1)]',
       },
     ],

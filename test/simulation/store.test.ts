@@ -10,7 +10,7 @@ import { calm } from './network.js'
 import { SimulatedStore } from './store.js'
 import { type Host, World } from './world.js'
 
-const traits = { reportsLife: true, comparesVersions: true, shared: true, timeout: 500, lifeStep: 1_000 }
+const traits = { reportsTtl: true, comparesVersions: true, shared: true, timeout: 500, ttlStep: 1_000 }
 
 // The simulation plays on what the contract promises, so the simulated store has to keep the contract.
 describe.each(['keeps', 'deletes'] as const)('a server that %s what it has no memory to replace', (fate) => {

@@ -76,7 +76,7 @@ export class SimulatedStore implements Store {
     this.#network = network
     this.#endpoint = endpoint
     this.#sendsAnySize = sendsAnySize
-    this.traits = { reportsLife: true, comparesVersions: true, shared: true, timeout: 500, lifeStep: 1000, ...traits }
+    this.traits = { reportsTtl: true, comparesVersions: true, shared: true, timeout: 500, ttlStep: 1000, ...traits }
   }
 
   start(host: StoreHost): void {
@@ -135,7 +135,7 @@ export class SimulatedStore implements Store {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#drop({ result: 'open', error: closed() }, { result: 'unsent', error: closed() })
+    this.#drop({ result: 'unanswered', error: closed() }, { result: 'unsent', error: closed() })
   }
 
   #connect(): void {
@@ -180,7 +180,7 @@ export class SimulatedStore implements Store {
     this.#drop()
   }
 
-  #drop(ofSent: StoreAnswer = open, ofWaiting: StoreAnswer = unsent): void {
+  #drop(ofSent: StoreAnswer = unanswered, ofWaiting: StoreAnswer = unsent): void {
     this.#connection?.close()
     this.#connection = undefined
     this.#ready = false
@@ -217,7 +217,7 @@ export class SimulatedStore implements Store {
   /** What never leaves: the contract has it refused before sending. */
   #refusal(request: StoreRequest): StoreAnswer | undefined {
     if (!/^[!-~]{1,250}$/.test(request.key)) return refused('a key')
-    if ('life' in request && !(request.life > 0)) return refused('a life')
+    if ('ttl' in request && !(request.ttl > 0)) return refused('a life')
     if (!('value' in request) || this.#sendsAnySize) return undefined
     const limit = this.largestValue()
     if (request.value.length <= limit) return undefined
@@ -227,7 +227,7 @@ export class SimulatedStore implements Store {
   #answer(pending: Pending, index: number, answer: StoreAnswer): void {
     pending.answers[index] = answer
     pending.left--
-    if (pending.left === 0) this.#settle(pending, open)
+    if (pending.left === 0) this.#settle(pending, unanswered)
   }
 
   /** A connection on which an answer is overdue cannot be trusted any more. */
@@ -241,7 +241,7 @@ export class SimulatedStore implements Store {
     pending.timer.cancel()
     this.#sent.delete(pending)
     this.#endpoint.log(() => `hears ${pending.answers.map((answer) => (answer ?? rest).result).join(', ')}`)
-    pending.resolve({ answers: pending.answers.map((answer) => answer ?? rest), at: this.#serverTime() })
+    pending.resolve({ answers: pending.answers.map((answer) => answer ?? rest), serverTime: this.#serverTime() })
   }
 
   #monotonic(): number {
@@ -271,13 +271,15 @@ export class SimulatedStore implements Store {
 
 /** As it goes over the wire: bytes are copied, as a socket would. */
 function commandOf(request: StoreRequest, connection: Connection): Command | StoreAnswer {
-  if (request.op === 'get')
-    return isOwn(request.known, request.key, connection) ? { ...request, cas: request.known.cas } : request
+  if (request.op === 'compare') {
+    const { key, knownVersion } = request
+    return isOwn(knownVersion, key, connection) ? { op: 'get', key, cas: knownVersion.cas } : { op: 'get', key }
+  }
   if (!('value' in request)) return request
   const value = Buffer.from(request.value)
   if (request.op === 'add' || request.version === undefined) return { ...request, value }
   const { version } = request
-  return isOwn(version, request.key, connection) ? { ...request, value, cas: version.cas } : conflict
+  return isOwn(version, request.key, connection) ? { ...request, value, cas: version.cas } : stale
 }
 
 function isOwn(version: Version | undefined, key: string, connection: Connection): version is SimulatedVersion {
@@ -292,18 +294,18 @@ function answerOf(request: StoreRequest, reply: Reply, connection: Connection, t
         value: Buffer.from(reply.value),
         version: new SimulatedVersion(connection, request.key, reply.cas),
       }
-      return traits.reportsLife ? { ...found, life: reply.life } : found
+      return traits.reportsTtl ? { ...found, ttl: reply.life } : found
     }
     case 'version':
       if (!reply.isSame) return { result: 'changed' }
-      return traits.reportsLife ? { result: 'same', life: reply.life } : { result: 'same' }
+      return traits.reportsTtl ? { result: 'same', ttl: reply.life } : { result: 'same' }
     case 'stored':
       return { result: 'stored', version: new SimulatedVersion(connection, request.key, reply.cas) }
     case 'full':
       return { result: reply.isOldKept ? 'unsent' : 'lost', error: unavailable() }
     case 'refused':
     case 'time':
-      return open
+      return unanswered
     default:
       return reply
   }
@@ -322,5 +324,5 @@ function unavailable(): StoreUnavailableError {
 }
 
 const unsent: StoreAnswer = { result: 'unsent', error: unavailable() }
-const open: StoreAnswer = { result: 'open', error: unavailable() }
-const conflict: StoreAnswer = { result: 'conflict' }
+const unanswered: StoreAnswer = { result: 'unanswered', error: unavailable() }
+const stale: StoreAnswer = { result: 'stale' }

@@ -10,7 +10,7 @@ describe('the simulated memcached', () => {
   test('ends an item on its clock of whole seconds: up to a second before its life is over', () => {
     let now = 10_900
     const server = new SimulatedMemcached(() => now, 100)
-    server.execute({ op: 'add', key: 'a', value: Buffer.from('x'), life: 1_000 })
+    server.execute({ op: 'add', key: 'a', value: Buffer.from('x'), ttl: 1_000 })
     now = 10_999
     expect(server.execute({ op: 'get', key: 'a' }).result).toBe('found')
     now = 11_000
@@ -20,7 +20,7 @@ describe('the simulated memcached', () => {
   test('counts versions from 1 again when it is started again', () => {
     const server = new SimulatedMemcached(() => 0, 100)
     const versionOfNew = () => {
-      server.execute({ op: 'add', key: 'a', value: Buffer.from('x'), life })
+      server.execute({ op: 'add', key: 'a', value: Buffer.from('x'), ttl: life })
       return server.execute({ op: 'get', key: 'a' })
     }
     const before = versionOfNew()
@@ -30,27 +30,27 @@ describe('the simulated memcached', () => {
 
   test('deletes the old value of an item that is replaced by one too large', () => {
     const server = new SimulatedMemcached(() => 0, 3)
-    server.execute({ op: 'add', key: 'a', value: Buffer.from('old'), life })
-    expect(server.execute({ op: 'replace', key: 'a', value: Buffer.from('new, and long'), life }).result).toBe('refused')
+    server.execute({ op: 'add', key: 'a', value: Buffer.from('old'), ttl: life })
+    expect(server.execute({ op: 'replace', key: 'a', value: Buffer.from('new, and long'), ttl: life }).result).toBe('refused')
     expect(server.execute({ op: 'get', key: 'a' }).result).toBe('missing')
   })
 })
 
 describe('the simulated network', () => {
   test('carries a packet out long after its sender has given it up', async () => {
-    for (const isLate of await outcomes(40, { ...calm, stall: 1 }, lateAdd)) expect(isLate.answer).toBe('open')
+    for (const isLate of await outcomes(40, { ...calm, stall: 1 }, lateAdd)) expect(isLate.answer).toBe('unanswered')
     const stored = (await outcomes(40, { ...calm, stall: 1 }, lateAdd)).filter((one) => one.stored)
     expect(stored.length).toBeGreaterThan(5)
   })
 
   test('loses packets: nobody is told, and the call is open when its deadline comes', async () => {
     const lost = await outcomes(10, { ...calm, lose: 1 }, lateAdd)
-    expect(lost.every((one) => one.answer === 'open' && !one.stored)).toBe(true)
+    expect(lost.every((one) => one.answer === 'unanswered' && !one.stored)).toBe(true)
   })
 
   test('resets connections before and after a packet was delivered, and the call is open', async () => {
     const reset = await outcomes(40, { ...calm, reset: 1 }, lateAdd)
-    expect(reset.every((one) => one.answer === 'open')).toBe(true)
+    expect(reset.every((one) => one.answer === 'unanswered')).toBe(true)
     expect(new Set(reset.map((one) => one.stored))).toEqual(new Set([true, false]))
   })
 
@@ -61,8 +61,8 @@ describe('the simulated network', () => {
       const reading = fly(host, { op: 'get', key: 'a' }, { op: 'get', key: 'b' })
       await fly(
         other,
-        { op: 'add', key: 'a', value: Buffer.from('x'), life },
-        { op: 'add', key: 'b', value: Buffer.from('x'), life },
+        { op: 'add', key: 'a', value: Buffer.from('x'), ttl: life },
+        { op: 'add', key: 'b', value: Buffer.from('x'), ttl: life },
       )
       return (await reading).map((answer) => answer.result).join()
     })
@@ -116,17 +116,17 @@ async function lateAdd(world: World, host: Host): Promise<{ answer: string | und
   world.setFaults(calm)
   await fly(host, { op: 'get', key: 'warm' })
   world.setFaults(faults)
-  const [answer] = await fly(host, { op: 'add', key: 'a', value: Buffer.from('x'), life })
+  const [answer] = await fly(host, { op: 'add', key: 'a', value: Buffer.from('x'), ttl: life })
   // A hold-up may end before the deadline, and the answer be held up as well; then there is nothing left to see.
   world.setFaults(calm)
   await world.sleep(300_000)
-  return { answer: answer?.result === 'stored' ? 'open' : answer?.result, stored: world.server.keys().includes('a') }
+  return { answer: answer?.result === 'stored' ? 'unanswered' : answer?.result, stored: world.server.keys().includes('a') }
 }
 
 /** Two processes add 1 to a number until they have done so `times` times in all, as far as they know. */
 async function countTo(world: World, times: number, how: 'blindly' | 'by version'): Promise<number> {
   const hosts = [world.host(), world.host()]
-  world.server.execute({ op: 'add', key: 'n', value: Buffer.from('0'), life })
+  world.server.execute({ op: 'add', key: 'n', value: Buffer.from('0'), ttl: life })
   await Promise.all(hosts.map((host) => countOn(host, times / 2, how)))
   world.setFaults(calm)
   await world.sleep(300_000)
@@ -142,7 +142,7 @@ async function countOn(host: Host, times: number, how: 'blindly' | 'by version')
       continue
     }
     const value = Buffer.from(`${Number(read.value.toString()) + 1}`)
-    const write = { op: 'replace', key: 'n', value, life } as const
+    const write = { op: 'replace', key: 'n', value, ttl: life } as const
     const [written] = await fly(host, how === 'blindly' ? write : { ...write, version: read.version })
     if (written?.result === 'stored') done++
   }

@@ -93,7 +93,7 @@ export class World {
       const key = 'key' in command ? ` ${command.key}` : ''
       const value = 'value' in command ? ` ${describe(command.value)}` : ''
       const cas = 'cas' in command && command.cas !== undefined ? ` cas ${command.cas}` : ''
-      const life = 'life' in command ? ` life ${command.life}` : ''
+      const life = 'ttl' in command ? ` life ${command.ttl}` : ''
       const found = reply.result === 'found' ? ` ${describe(reply.value)} cas ${reply.cas} life ${reply.life}` : ''
       this.log(() => `memcached  ${command.op}${key}${cas}${life}${value} -> ${reply.result}${found}`)
       return reply

@@ -28,12 +28,12 @@ export class Flyer {
     return { op: 'get', key: this.key(name) }
   }
 
-  add(name: string, value: string | Buffer = 'x', life = 60_000): StoreRequest {
-    return { op: 'add', key: this.key(name), value: Buffer.from(value), life }
+  add(name: string, value: string | Buffer = 'x', ttl = 60_000): StoreRequest {
+    return { op: 'add', key: this.key(name), value: Buffer.from(value), ttl }
   }
 
   replace(name: string, value: string | Buffer = 'x', version?: object): StoreRequest {
-    const request = { op: 'replace', key: this.key(name), value: Buffer.from(value), life: 60_000 } as const
+    const request = { op: 'replace', key: this.key(name), value: Buffer.from(value), ttl: 60_000 } as const
     return version === undefined ? request : { ...request, version }
   }
 
@@ -41,12 +41,12 @@ export class Flyer {
     return { op: 'delete', key: this.key(name) }
   }
 
-  touch(name: string, life = 60_000): StoreRequest {
-    return { op: 'touch', key: this.key(name), life }
+  touch(name: string, ttl = 60_000): StoreRequest {
+    return { op: 'touch', key: this.key(name), ttl }
   }
 }
 
-/** `found VALUE`, `stored`, `open STORE_UNAVAILABLE`, … */
+/** `found VALUE`, `stored`, `unanswered STORE_UNAVAILABLE`, … */
 export function told(answer: StoreAnswer | undefined): string {
   if (answer === undefined) return 'no answer'
   if ('error' in answer) return `${answer.result} ${answer.error.code}`

@@ -2,7 +2,7 @@ import type { Protocol } from './scripted-server.js'
 
 /** A request as it stands in a stream of bytes, read by code that shares nothing with the store's. */
 export interface RequestFrame {
-  readonly command: 'get' | 'add' | 'replace' | 'delete' | 'touch' | 'renew' | 'greeting'
+  readonly command: 'get' | 'add' | 'replace' | 'delete' | 'touch' | 'getAndTouch' | 'greeting'
   readonly key: string
   /** How many bytes it takes. */
   readonly length: number
@@ -36,7 +36,7 @@ const opcodes: Readonly<Record<number, RequestFrame['command']>> = {
   3: 'replace',
   4: 'delete',
   28: 'touch',
-  29: 'renew',
+  29: 'getAndTouch',
 }
 
 function readBinaryRequest(bytes: Buffer): RequestFrame | undefined {
@@ -85,7 +85,7 @@ function metaCommand(word: string, key: string, flags: readonly string[]): Reque
   if (word === 'md') return 'delete'
   if (word !== 'mg' || key === 'fieldwise-probe') return 'greeting'
   const isTouching = flags.some((flag) => flag.startsWith('T'))
-  return flags.includes('v') ? (isTouching ? 'renew' : 'get') : 'touch'
+  return flags.includes('v') ? (isTouching ? 'getAndTouch' : 'get') : 'touch'
 }
 
 function metaReplyLength(bytes: Buffer): number {

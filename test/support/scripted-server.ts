@@ -4,7 +4,7 @@ export type Protocol = 'binary' | 'meta'
 
 /** A request as the scripted server understood it. */
 export interface ScriptedRequest {
-  readonly command: 'get' | 'add' | 'replace' | 'delete' | 'touch' | 'renew' | 'noop' | 'other'
+  readonly command: 'get' | 'add' | 'replace' | 'delete' | 'touch' | 'getAndTouch' | 'noop' | 'other'
   readonly key: string
   /** The number that the reply has to repeat. */
   readonly opaque: number
@@ -138,7 +138,7 @@ export const replies = {
     },
     missing: (request) => {
       if (isClassic(request)) return classicReply(request, request.word === 'cas' ? 'NOT_FOUND' : 'NOT_STORED')
-      const word = ['get', 'renew', 'touch'].includes(request.command) ? 'EN' : 'NF'
+      const word = ['get', 'getAndTouch', 'touch'].includes(request.command) ? 'EN' : 'NF'
       return Buffer.from(`${word} O${request.opaque}\r\n`)
     },
     ok: (request) => (isClassic(request) ? classicReply(request, 'STORED') : Buffer.from(`HD O${request.opaque}\r\n`)),
@@ -314,7 +314,7 @@ const binaryCommands: Readonly<Record<number, ScriptedRequest['command']>> = {
   4: 'delete',
   10: 'noop',
   28: 'touch',
-  29: 'renew',
+  29: 'getAndTouch',
 }
 
 function readMeta(bytes: Buffer): ReadRequest | undefined {
@@ -368,7 +368,7 @@ const classicCommands: Readonly<Record<string, ScriptedRequest['command']>> = { 
 
 function getCommand(flags: readonly string[]): ScriptedRequest['command'] {
   if (!flags.some((flag) => flag.startsWith('T'))) return 'get'
-  return flags.includes('v') ? 'renew' : 'touch'
+  return flags.includes('v') ? 'getAndTouch' : 'touch'
 }
 
 function metaCommand(word: string, flags: readonly string[]): ScriptedRequest['command'] {

@@ -79,8 +79,8 @@ export class SteppingStore implements Store {
     if (!this.holding) return this.#carryOut(sid, requests)
     return new Promise((resolve) => {
       const execute = (request: StoreRequest) => this.#carryOut(sid, [request])
-      const end = (result: 'unsent' | 'open') => {
-        if (result === 'open') this.#connection++
+      const end = (result: 'unsent' | 'unanswered') => {
+        if (result === 'unanswered') this.#connection++
         return this.#failed(requests, result)
       }
       this.held.push(new HeldFlight(requests, { execute, end, resolve, leave: (flight) => this.#leave(flight) }))
@@ -102,10 +102,10 @@ export class SteppingStore implements Store {
 
   async #carryOut(sid: string, requests: readonly StoreRequest[]): Promise<Flight> {
     const answers: StoreAnswer[] = []
-    let at = Number.NaN
+    let at: number | undefined
     for (const request of requests) {
       if (this.#isStale(request)) {
-        answers.push({ result: 'conflict' })
+        answers.push({ result: 'stale' })
         continue
       }
       if (this.outOfMemory !== undefined && 'value' in request) {
@@ -114,9 +114,9 @@ export class SteppingStore implements Store {
       }
       const flight = await this.#inner.flight(sid, [this.#unwrapped(request)], Number.POSITIVE_INFINITY)
       answers.push(this.#wrapped(flight.answers[0] as StoreAnswer))
-      at = flight.at
+      at = flight.serverTime
     }
-    return { answers, at }
+    return { answers, serverTime: at }
   }
 
   async #refuse(sid: string, key: string, result: 'unsent' | 'lost'): Promise<StoreAnswer> {
@@ -130,8 +130,11 @@ export class SteppingStore implements Store {
   }
 
   #unwrapped(request: StoreRequest): StoreRequest {
-    if (request.op === 'get')
-      return { ...request, known: this.traits.comparesVersions ? this.#innerOf(request.known) : undefined }
+    if (request.op === 'compare') {
+      const { key } = request
+      const knownVersion = this.traits.comparesVersions ? this.#innerOf(request.knownVersion) : undefined
+      return knownVersion ? { op: 'compare', key, knownVersion } : { op: 'get', key }
+    }
     if (request.op !== 'replace' || !(request.version instanceof HeldVersion)) return request
     return { ...request, version: request.version.inner }
   }
@@ -143,8 +146,8 @@ export class SteppingStore implements Store {
   #wrapped(answer: StoreAnswer): StoreAnswer {
     if (answer.result === 'stored' && answer.version) return { ...answer, version: this.#held(answer.version) }
     if (answer.result !== 'found' && answer.result !== 'same') return answer
-    const { life, ...rest } = answer
-    const told = this.traits.reportsLife && life !== undefined ? { ...rest, life } : rest
+    const { ttl, ...rest } = answer
+    const told = this.traits.reportsTtl && ttl !== undefined ? { ...rest, ttl } : rest
     return told.result === 'found' ? { ...told, version: this.#held(told.version) } : told
   }
 
@@ -154,11 +157,11 @@ export class SteppingStore implements Store {
 
   async #wait(requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
     await this.#runtime.sleep(deadline - this.#runtime.running())
-    return this.#failed(requests, 'open')
+    return this.#failed(requests, 'unanswered')
   }
 
-  #failed(requests: readonly StoreRequest[], result: 'unsent' | 'open'): Flight {
-    return { answers: requests.map(() => ({ result, error: cut() })), at: Number.NaN }
+  #failed(requests: readonly StoreRequest[], result: 'unsent' | 'unanswered'): Flight {
+    return { answers: requests.map(() => ({ result, error: cut() })), serverTime: undefined }
   }
 
   #leave(flight: HeldFlight): void {
@@ -172,7 +175,7 @@ export class HeldFlight {
   readonly requests: readonly StoreRequest[]
   readonly #ways: Ways
   readonly #answers: StoreAnswer[] = []
-  #at = Number.NaN
+  #at: number | undefined
   #isAnswered = false
 
   constructor(requests: readonly StoreRequest[], ways: Ways) {
@@ -187,29 +190,29 @@ export class HeldFlight {
   /** The server carries out the next request; after the last one the answer is back. */
   async step(): Promise<void> {
     await this.#execute()
-    if (this.#answers.length === this.requests.length) this.#answer({ answers: this.#answers, at: this.#at })
+    if (this.#answers.length === this.requests.length) this.#answer({ answers: this.#answers, serverTime: this.#at })
   }
 
   /** The server carries out what is left, and the answer is back. */
   async deliver(): Promise<void> {
     await this.#finish()
-    this.#answer({ answers: this.#answers, at: this.#at })
+    this.#answer({ answers: this.#answers, serverTime: this.#at })
   }
 
   /** The connection breaks before the server has anything. */
   loseRequest(): void {
-    this.#answer(this.#ways.end('open'))
+    this.#answer(this.#ways.end('unanswered'))
   }
 
   /** The server carries it out, and the connection breaks before the answer is back. */
   async loseAnswer(): Promise<void> {
     await this.#finish()
-    this.#answer(this.#ways.end('open'))
+    this.#answer(this.#ways.end('unanswered'))
   }
 
   /** The connection breaks, and the server gets the flight later: when what this returns is called. */
   delay(): () => Promise<void> {
-    this.#answer(this.#ways.end('open'))
+    this.#answer(this.#ways.end('unanswered'))
     return () => this.#finish()
   }
 
@@ -224,7 +227,7 @@ export class HeldFlight {
 
   async #execute(): Promise<void> {
     const request = this.requests[this.#answers.length] as StoreRequest
-    const { answers, at } = await this.#ways.execute(request)
+    const { answers, serverTime: at } = await this.#ways.execute(request)
     this.#answers.push(answers[0] as StoreAnswer)
     this.#at = at
   }
@@ -240,7 +243,7 @@ export class HeldFlight {
 interface Ways {
   execute(request: StoreRequest): Promise<Flight>
   /** The answers of a flight that came to nothing, and what that means for the connection. */
-  end(result: 'unsent' | 'open'): Flight
+  end(result: 'unsent' | 'unanswered'): Flight
   resolve(flight: Flight): void
   leave(flight: HeldFlight): void
 }
@@ -263,8 +266,13 @@ class HeldVersion {
 
 /** `replace` with a version is told from a blind one. */
 export function wordsOf(request: StoreRequest): string {
-  const op = request.op === 'replace' && request.version === undefined ? 'replace any' : request.op
-  return `${op} ${request.key.slice(request.key.lastIndexOf(':') + 1)}`
+  return `${verbOf(request)} ${request.key.slice(request.key.lastIndexOf(':') + 1)}`
+}
+
+/** A header is read whether it is compared by its version or not. */
+function verbOf(request: StoreRequest): string {
+  if (request.op === 'replace' && request.version === undefined) return 'replace any'
+  return request.op === 'compare' ? 'get' : request.op
 }
 
 function cut(): StoreUnavailableError {

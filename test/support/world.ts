@@ -51,7 +51,7 @@ export class World {
   /** How long an item lives from now; undefined where there is none. */
   async life(key: string): Promise<number | undefined> {
     const { answers } = await this.shared.flight(sidOf(key), [{ op: 'get', key }], Number.POSITIVE_INFINITY)
-    return answers[0]?.result === 'found' ? answers[0].life : undefined
+    return answers[0]?.result === 'found' ? answers[0].ttl : undefined
   }
 
   /** Takes an item away, as memcached does when its memory runs out. */
@@ -60,10 +60,10 @@ export class World {
   }
 
   /** Puts bytes of a test's own under a key. */
-  async plant(key: string, value: Buffer, life = 3_600_000): Promise<void> {
+  async plant(key: string, value: Buffer, ttl = 3_600_000): Promise<void> {
     const requests = [
       { op: 'delete', key },
-      { op: 'add', key, value, life },
+      { op: 'add', key, value, ttl },
     ] as const
     await this.shared.flight(sidOf(key), requests, Number.POSITIVE_INFINITY)
   }

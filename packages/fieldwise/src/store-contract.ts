@@ -4,7 +4,35 @@
  * @module fieldwise/store-contract
  */
 
-export type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits, Version } from './lib/api/store.js'
+export type {
+  AddRequest,
+  AnswerTo,
+  Changed,
+  CompareRequest,
+  Conflict,
+  DeleteRequest,
+  Done,
+  Flight,
+  Found,
+  GetAndTouchRequest,
+  GetRequest,
+  Lost,
+  Missing,
+  ReplaceRequest,
+  Same,
+  Stale,
+  Store,
+  StoreAnswer,
+  Stored,
+  StoreHost,
+  StoreRequest,
+  StoreResults,
+  StoreTraits,
+  TouchRequest,
+  Unanswered,
+  Unsent,
+  Version,
+} from './lib/api/store.js'
 export { contractCases } from './lib/contract/cases.js'
 export {
   type ContractCase,

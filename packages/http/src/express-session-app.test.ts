@@ -329,7 +329,7 @@ describe('what a request costs', () => {
     await visitor.get('/')
     expect(scripted.flights).toEqual([
       ['get', 'get', 'get'],
-      ['get', 'get'],
+      ['get', 'compare'],
     ])
   })
 

@@ -56,7 +56,7 @@ async function begin(world: World): Promise<Use> {
   const { random } = world
   const idle = random.pick([5_000, 8_500, 20_000, 60_000])
   const absolute = Math.floor(idle * random.between(3, 14))
-  const traits = { reportsLife: random.chance(0.5) }
+  const traits = { reportsTtl: random.chance(0.5) }
   const hosts = Array.from({ length: 2 + random.below(2) }, () => world.host({ traits, skew: random.pick([-3.6e6, 0, 3.6e6]) }))
   // Only the process that creates the session knows how long it is to live.
   const systems = hosts.map((host, index) => sessionsOn(host, index === 0 ? { idle, absolute } : {}))

@@ -51,7 +51,7 @@ interface Known {
 
 function begin(world: World): Scene {
   const { random } = world
-  const traits = { reportsLife: random.chance(0.5) }
+  const traits = { reportsTtl: random.chance(0.5) }
   const hosts = Array.from({ length: 2 + random.below(3) }, () => world.host({ traits }))
   const forger = world.host({ traits })
   world.setFaults(drawFaults(random))

@@ -35,7 +35,7 @@ interface Scene {
 
 async function begin(world: World, history: History): Promise<Scene> {
   const { random } = world
-  const traits = { reportsLife: random.chance(0.5) }
+  const traits = { reportsTtl: random.chance(0.5) }
   const hosts = Array.from({ length: 1 + random.below(4) }, () => world.host({ traits }))
   const systems = hosts.map((host) => sessionsOn(host))
   const session = await (systems[0] as SimulatedSessions).create({})

@@ -48,7 +48,7 @@ export async function playTraffic(world: World, history: History, options: Syste
 
 async function begin(world: World, history: History, options: SystemOptions): Promise<Traffic> {
   const { random } = world
-  const traits = { reportsLife: random.chance(0.5) }
+  const traits = { reportsTtl: random.chance(0.5) }
   const hosts = Array.from({ length: 1 + random.below(4) }, () => world.host({ traits, skew: random.between(-3.6e6, 3.6e6) }))
   const systems = hosts.map((host) => sessionsOn(host, options))
   const isSet = random.chance(0.5)

@@ -44,7 +44,7 @@ const idle = 1_000_000
 
 async function begin(world: World, history: History): Promise<Race> {
   const { random } = world
-  const traits = { reportsLife: random.chance(0.5) }
+  const traits = { reportsTtl: random.chance(0.5) }
   const hosts = Array.from({ length: 1 + random.below(4) }, () => world.host({ traits, sendsAnySize: true }))
   const systems = hosts.map((host) => sessionsOn(host, { idle }))
   // So little that a header has no room for all fields.

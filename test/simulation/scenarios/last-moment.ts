@@ -13,7 +13,7 @@ export const lastMoment: Scenario = {
   name: 'last-moment',
   play: async (world, history) => {
     const { random } = world
-    const traits = { reportsLife: random.chance(0.5), comparesVersions: random.chance(0.5) }
+    const traits = { reportsTtl: random.chance(0.5), comparesVersions: random.chance(0.5) }
     const hosts = Array.from({ length: 2 + random.below(2) }, () => world.host({ traits }))
     const systems = hosts.map((host) => sessionsOn(host, { idle: 5_000, absolute: 5_000 }))
     const session = await (systems[0] as SimulatedSessions).create({ a: [] })

@@ -38,7 +38,7 @@ const longerIdle = 600_000
 
 async function begin(world: World, history: History): Promise<Scene> {
   const { random } = world
-  const traits = { reportsLife: random.chance(0.5), comparesVersions: random.chance(0.5) }
+  const traits = { reportsTtl: random.chance(0.5), comparesVersions: random.chance(0.5) }
   const hosts = Array.from({ length: 1 + random.below(3) }, () => world.host({ traits }))
   const systems = hosts.map((host) => sessionsOn(host, { idle: shorterIdle, absolute: 3_600_000 }))
   const session = await (systems[0] as SimulatedSessions).create({})

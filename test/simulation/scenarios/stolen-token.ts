@@ -52,7 +52,7 @@ const clockSlack = 3_500
 
 async function begin(world: World, history: History): Promise<Scene> {
   const { random } = world
-  const traits = { reportsLife: random.chance(0.5), comparesVersions: random.chance(0.5) }
+  const traits = { reportsTtl: random.chance(0.5), comparesVersions: random.chance(0.5) }
   const hosts = Array.from({ length: 1 + random.below(3) }, () => world.host({ traits, skew: random.pick([-3.6e6, 0, 3.6e6]) }))
   const systems = hosts.map((host) => sessionsOn(host))
   const session = await (systems[0] as SimulatedSessions).create({})

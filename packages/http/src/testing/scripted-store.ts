@@ -35,7 +35,7 @@ export class ScriptedStore implements Store {
   async flight(sid: string, requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
     this.flights.push(requests.map((request) => request.op))
     await this.#held
-    if (this.#down) return { answers: requests.map(() => ({ result: 'unsent', error: outage() })), at: Number.NaN }
+    if (this.#down) return { answers: requests.map(() => ({ result: 'unsent', error: outage() })), serverTime: Number.NaN }
     return this.#store.flight(sid, requests, deadline)
   }
 

@@ -39,7 +39,7 @@ export function naiveContender({ servers, options, naive }: Course): Contender {
       const session = await readNaive(store, naive)
       session.visits++
       const value = Buffer.from(JSON.stringify(session))
-      await send(store, naive.sid, { op: 'replace', key: naive.key, value, life: raceLife })
+      await send(store, naive.sid, { op: 'replace', key: naive.key, value, ttl: raceLife })
     },
     close: () => store.close(),
   }
@@ -47,7 +47,7 @@ export function naiveContender({ servers, options, naive }: Course): Contender {
 
 export async function startNaive(store: Store, { sid, key }: Course['naive']): Promise<void> {
   const value = Buffer.from(JSON.stringify({ ...visitor, visits: 0 }))
-  await send(store, sid, { op: 'add', key, value, life: raceLife })
+  await send(store, sid, { op: 'add', key, value, ttl: raceLife })
 }
 
 export async function readNaive(store: Store, { sid, key }: Course['naive']): Promise<{ visits: number }> {

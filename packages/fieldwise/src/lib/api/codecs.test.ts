@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { bigintCodec, bytesCodec, dateCodec, mapCodec, setCodec } from './codecs.js'
 import { type CompiledField, compileSchema } from '../schema/schema.js'
+import { bigintCodec, bytesCodec, dateCodec, mapCodec, setCodec } from './codecs.js'
 
 describe('every codec brings back exactly what was stored:', () => {
   test('dateCodec, over all dates that there are', () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   BadArgumentError,
   BadConfigError,
@@ -46,13 +46,18 @@ describe('every error', () => {
 })
 
 describe('isFieldwiseError', () => {
-  test('knows errors of another copy of this package', () => {
-    const foreign = Object.assign(new Error('down'), { code: 'STORE_UNAVAILABLE' })
+  test('knows errors of another copy of this package', async () => {
+    vi.resetModules()
+    const copy = await import('./errors.js')
+    const foreign = new copy.StoreUnavailableError('down')
+    expect(foreign).not.toBeInstanceOf(FieldwiseError)
     expect(isFieldwiseError(foreign, 'STORE_UNAVAILABLE')).toBe(true)
+    expect(isFieldwiseError(foreign, 'CLOSED')).toBe(false)
   })
 
   test.each([
     Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }),
+    Object.assign(new Error('of another library'), { code: 'STORE_UNAVAILABLE' }),
     Object.assign(new Error('inherited'), { code: 'toString' }),
     Object.assign(new Error('number'), { code: 7 }),
     new Error('plain'),

@@ -4,8 +4,8 @@ import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { type Process, World } from '../../../../../test/support/world.js'
-import { channels, type FieldwiseEvents } from './events.js'
 import type { SessionOf } from '../api/sessions.js'
+import { channels, type FieldwiseEvents } from './events.js'
 
 const schema = z.object({ visits: z.int().default(0), note: z.string() })
 type Web = Process<typeof schema>

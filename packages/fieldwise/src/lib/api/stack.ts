@@ -1,4 +1,4 @@
-import { FieldwiseError } from './errors.js'
+import { type FieldwiseError, isFieldwiseError } from './errors.js'
 
 /** A function that users call. */
 // biome-ignore lint/complexity/noBannedTypes: as `Error.captureStackTrace` takes it
@@ -23,7 +23,7 @@ export function fromCaller<T>(entry: PublicFunction, work: () => T): T {
 
 /** Gives `error` back; if it is one of ours, with the stack of whoever called `entry`, which is running. */
 export function calledAt<E>(error: E, entry: PublicFunction): E {
-  if (error instanceof FieldwiseError) beginBelow(error, entry)
+  if (isFieldwiseError(error)) beginBelow(error, entry)
   return error
 }
 
@@ -38,7 +38,7 @@ export interface PromiseEnds {
  * is on the stack, and later where the promise is awaited.
  */
 export function rejectAtCaller(error: unknown, entry: PublicFunction, outcome: PromiseEnds): void {
-  if (!(error instanceof FieldwiseError) || beginBelow(error, entry)) outcome.reject(error)
+  if (!isFieldwiseError(error) || beginBelow(error, entry)) outcome.reject(error)
   else rejectWhereAwaited(error, outcome)
 }
 

@@ -16,6 +16,8 @@ export interface SessionsStats {
   readonly lost: number
   /** Calls that ended in `OUTCOME_UNKNOWN`. */
   readonly unknown: number
+  /** Renewals that the store did not confirm in time. The next use of the session tries again; many in a row will end it. */
+  readonly failedRenewals: number
   /** How long calls took, in milliseconds, to within a tenth; all 0 before the first call. */
   readonly latency: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number }
 }

@@ -61,22 +61,22 @@ export interface Store {
    */
   check(deadline: number, least?: 'all' | 'one'): Promise<void>
 
-  /** Ends all connections. Flights that are under way are answered `open` or `unsent`. Afterwards nothing keeps the process alive. */
+  /** Ends all connections. Flights that are under way are answered `unanswered` or `unsent`. Afterwards nothing keeps the process alive. */
   close(): Promise<void>
 }
 
 /** What a store can and cannot do, as data: a contract case is left out because of a trait, never because of an `if` in a test. */
 export interface StoreTraits {
-  /** Answers to `get` carry the item's remaining life. */
-  readonly reportsLife: boolean
-  /** Says of an item whose version is known that it is the `same`, instead of sending it again, wherever its server can. */
+  /** Answers to reads say how long the item lives on. */
+  readonly reportsTtl: boolean
+  /** Answers `compare`, wherever its server can without sending the item. */
   readonly comparesVersions: boolean
   /** Items survive the end of this process and are seen by other processes. */
   readonly shared: boolean
   /** How long one operation may take, in milliseconds, connecting included. */
   readonly timeout: number
-  /** The smallest step of an item's life, in milliseconds: memcached counts whole seconds. */
-  readonly lifeStep: number
+  /** The smallest step of an item's time to live, in milliseconds: memcached counts whole seconds. */
+  readonly ttlStep: number
 }
 
 /** What `createSessions` offers to its store. */
@@ -101,58 +101,159 @@ export interface StoreHost {
  */
 export type Version = object
 
-/** One request to the server. Keys are whole keys, prefix included. `life` is in milliseconds and never 0. */
+/** One request to the server. Keys are whole keys, prefix included. */
 export type StoreRequest =
-  /** `known` is a version that the caller has the value of: only a store that `comparesVersions` makes use of it. */
-  | { readonly op: 'get'; readonly key: string; readonly known?: Version | undefined }
-  /** Gets an item and sets its remaining life, in one command. Changes neither its value nor its version. */
-  | { readonly op: 'renew'; readonly key: string; readonly life: number }
-  /** Stores only if nothing is there. */
-  | { readonly op: 'add'; readonly key: string; readonly value: Buffer; readonly life: number }
-  /** Stores only if something is there: the very version given, or, without a version, whatever it is. */
-  | {
-      readonly op: 'replace'
-      readonly key: string
-      readonly value: Buffer
-      readonly life: number
-      readonly version?: Version | undefined
-    }
-  | { readonly op: 'delete'; readonly key: string }
-  /** Sets the remaining life of an item. Changes neither its value nor its version. */
-  | { readonly op: 'touch'; readonly key: string; readonly life: number }
+  | GetRequest
+  | CompareRequest
+  | GetAndTouchRequest
+  | AddRequest
+  | ReplaceRequest
+  | DeleteRequest
+  | TouchRequest
+
+/** Gets an item. */
+export interface GetRequest {
+  readonly op: 'get'
+  readonly key: string
+}
+
+/** Asks whether an item is still the version that the caller has the value of; where it is not, the answer may be the item. For stores that {@link StoreTraits.comparesVersions} alone. */
+export interface CompareRequest {
+  readonly op: 'compare'
+  readonly key: string
+  readonly knownVersion: Version
+}
+
+/** Gets an item and sets its time to live, in one command. Changes neither its value nor its version. */
+export interface GetAndTouchRequest {
+  readonly op: 'getAndTouch'
+  readonly key: string
+  /** In milliseconds, and never 0. */
+  readonly ttl: number
+}
+
+/** Stores only if nothing is there. */
+export interface AddRequest {
+  readonly op: 'add'
+  readonly key: string
+  readonly value: Buffer
+  /** In milliseconds, and never 0. */
+  readonly ttl: number
+}
+
+/** Stores only if something is there: the very version given, or, without a version, whatever it is. */
+export interface ReplaceRequest {
+  readonly op: 'replace'
+  readonly key: string
+  readonly value: Buffer
+  /** In milliseconds, and never 0. */
+  readonly ttl: number
+  readonly version?: Version | undefined
+}
+
+export interface DeleteRequest {
+  readonly op: 'delete'
+  readonly key: string
+}
+
+/** Sets the time to live of an item. Changes neither its value nor its version. */
+export interface TouchRequest {
+  readonly op: 'touch'
+  readonly key: string
+  /** In milliseconds, and never 0. */
+  readonly ttl: number
+}
+
+/** What each request can be answered with, besides {@link Unsent} and {@link Unanswered}. */
+export interface StoreResults {
+  get: Found | Missing
+  compare: Found | Same | Changed | Missing
+  getAndTouch: Found | Missing
+  add: Stored | Conflict | Lost
+  replace: Stored | Conflict | Stale | Missing | Lost
+  delete: Done | Missing
+  touch: Done | Missing
+}
 
 /** The answer to one request. */
-export type StoreAnswer =
-  /** `get`, `renew`: the item. `life` is its remaining life in milliseconds, where the store reports it. */
-  | { readonly result: 'found'; readonly value: Buffer; readonly version: Version; readonly life?: number | undefined }
-  /** `get` with `known`: the item is there, and it is that very version. `life` as above. */
-  | { readonly result: 'same'; readonly life?: number | undefined }
-  /** `get` with `known`: the item is there in another version. A `get` without `known` tells which. */
-  | { readonly result: 'changed' }
-  /** `add`, `replace`: done. `version` is that of what was just stored, where the store can tell: it saves the next writer a reading. */
-  | { readonly result: 'stored'; readonly version?: Version | undefined }
-  /** `delete`, `touch`: done. */
-  | { readonly result: 'done' }
-  /** `get`, `renew`, `replace`, `delete`, `touch`: nothing is there. */
-  | { readonly result: 'missing' }
-  /** `add`: something is there. `replace`: the item has changed, or its version's connection is gone and nothing was sent. */
-  | { readonly result: 'conflict' }
-  /** This request did not reach the server and never will, or the server refused it: nothing has changed. */
-  | { readonly result: 'unsent'; readonly error: FieldwiseError }
-  /**
-   * `add`, `replace`: the server had no room for it, so that nothing of it is stored, and what was there before is gone. A store that can
-   * keep it answers `unsent` instead.
-   */
-  | { readonly result: 'lost'; readonly error: FieldwiseError }
-  /** The answer was lost: the request may have been carried out, or may still be. */
-  | { readonly result: 'open'; readonly error: FieldwiseError }
+export type AnswerTo<R extends StoreRequest> = StoreResults[R['op']] | Unsent | Unanswered
 
-/** The answers of one flight. */
-export interface Flight {
+/** Any answer. */
+export type StoreAnswer = AnswerTo<StoreRequest>
+
+/** The item. */
+export interface Found {
+  readonly result: 'found'
+  readonly value: Buffer
+  readonly version: Version
+  /** How long it lives on, in milliseconds, where the store reports it. */
+  readonly ttl?: number | undefined
+}
+
+/** The item is there, and it is the version that was asked about. */
+export interface Same {
+  readonly result: 'same'
+  /** As {@link Found.ttl}. */
+  readonly ttl?: number | undefined
+}
+
+/** The item is there in another version than the one asked about. A `get` tells which. */
+export interface Changed {
+  readonly result: 'changed'
+}
+
+/** It is stored. */
+export interface Stored {
+  readonly result: 'stored'
+  /** That of what was just stored, where the store can tell: it saves the next writer a reading. */
+  readonly version?: Version | undefined
+}
+
+/** It is deleted, or touched. */
+export interface Done {
+  readonly result: 'done'
+}
+
+/** Nothing is there. */
+export interface Missing {
+  readonly result: 'missing'
+}
+
+/** To `add`: something is there. To `replace`: the item is another version by now. Nothing has changed. */
+export interface Conflict {
+  readonly result: 'conflict'
+}
+
+/** To `replace`: the version is one of a connection that is gone, which says nothing about the item any more. Nothing was sent. */
+export interface Stale {
+  readonly result: 'stale'
+}
+
+/** This request did not reach the server and never will, or the server refused it: nothing has changed. */
+export interface Unsent {
+  readonly result: 'unsent'
+  readonly error: FieldwiseError
+}
+
+/**
+ * To `add` and `replace`: the server had no room for it, so that nothing of it is stored, and what was there before is gone. A store that can
+ * keep it answers `unsent` instead (W11).
+ */
+export interface Lost {
+  readonly result: 'lost'
+  readonly error: FieldwiseError
+}
+
+/** The answer was lost: the request may have been carried out, or may still be. */
+export interface Unanswered {
+  readonly result: 'unanswered'
+  readonly error: FieldwiseError
+}
+
+/** The answers of one flight; with the types of its requests, each as {@link StoreResults} says. */
+export interface Flight<R extends readonly StoreRequest[] = readonly StoreRequest[]> {
   /** One answer for each request, in order. */
-  readonly answers: readonly StoreAnswer[]
-  /**
-   * The server's time when the answers had arrived, in milliseconds since 1970. `NaN` if the server was never reached.
-   */
-  readonly at: number
+  readonly answers: { readonly [I in keyof R]: AnswerTo<R[I]> }
+  /** The server's time when the answers had arrived, in milliseconds since 1970; undefined if the server was never reached. */
+  readonly serverTime: number | undefined
 }

@@ -82,7 +82,8 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
     {
       what: 'calls what is not there an error',
       defect: {
-        answer: (answer) => (answer.result === 'missing' ? { result: 'open', error: new StoreUnavailableError('') } : answer),
+        answer: (answer) =>
+          answer.result === 'missing' ? { result: 'unanswered', error: new StoreUnavailableError('') } : answer,
       },
       noticed: 'get, replace, delete and touch of what is not there are missing',
     },
@@ -113,7 +114,7 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
       defect: {
         instead: (request) =>
           request.op === 'touch'
-            ? [{ op: 'replace', key: request.key, value: Buffer.from('first'), life: request.life }, request]
+            ? [{ op: 'replace', key: request.key, value: Buffer.from('first'), ttl: request.ttl }, request]
             : undefined,
       },
       noticed: 'get and touch leave the version as it is',
@@ -151,8 +152,7 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
     {
       what: 'takes a known version for the present one',
       defect: {
-        answer: (answer, request) =>
-          answer.result === 'found' && request.op === 'get' && request.known ? { result: 'same' } : answer,
+        answer: (answer, request) => (answer.result === 'found' && request.op === 'compare' ? { result: 'same' } : answer),
       },
       noticed:
         'of an item whose version is known a store that compares versions says that it is the same, and only as long as it is',
@@ -160,7 +160,7 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
     {
       what: 'sends what is known already',
       defect: {
-        request: (request) => (request.op === 'get' ? { op: 'get', key: request.key } : request),
+        request: (request) => (request.op === 'compare' ? { op: 'get', key: request.key } : request),
       },
       noticed:
         'of an item whose version is known a store that compares versions says that it is the same, and only as long as it is',
@@ -216,19 +216,19 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
     {
       what: 'renews an item at every read',
       defect: {
-        instead: (request) => (request.op === 'get' ? [{ op: 'touch', key: request.key, life: 60_000 }, request] : undefined),
+        instead: (request) => (request.op === 'get' ? [{ op: 'touch', key: request.key, ttl: 60_000 }, request] : undefined),
       },
       noticed: 'reading, and writes that are refused, leave the remaining life as it is',
     },
     {
       what: 'touches without an effect',
-      defect: { request: (request) => (request.op === 'touch' ? { ...request, life: 60_000 } : request) },
-      noticed: 'touch, renew and replace set the remaining life, longer or shorter',
+      defect: { request: (request) => (request.op === 'touch' ? { ...request, ttl: 60_000 } : request) },
+      noticed: 'touch, getAndTouch and replace set the time to live, longer or shorter',
     },
     {
       what: 'gets without renewing',
-      defect: { request: (request) => (request.op === 'renew' ? { op: 'get', key: request.key } : request) },
-      noticed: 'touch, renew and replace set the remaining life, longer or shorter',
+      defect: { request: (request) => (request.op === 'getAndTouch' ? { op: 'get', key: request.key } : request) },
+      noticed: 'touch, getAndTouch and replace set the time to live, longer or shorter',
     },
     {
       what: 'takes any life',
@@ -242,12 +242,12 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
     },
     {
       what: 'has a time of its own in flights',
-      defect: { flight: (flight) => ({ ...flight, at: flight.at - 3_000 }) },
+      defect: { flight: (flight) => ({ ...flight, serverTime: (flight.serverTime ?? 0) - 3_000 }) },
       noticed: 'the time of a flight lies between the times told before and after it',
     },
     {
       what: 'tells no time in flights',
-      defect: { flight: (flight) => ({ ...flight, at: Number.NaN }) },
+      defect: { flight: (flight) => ({ ...flight, serverTime: Number.NaN }) },
       noticed: 'the first flight already tells the time',
     },
     {
@@ -323,7 +323,7 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
 
 /** A memory store made to look like a fleet of one: lives in seconds, a label in the sid, and a switch to cut it off. */
 function coarse(defect: Defect): ContractSubject {
-  const traits: StoreTraits = { reportsLife: false, comparesVersions: true, shared: true, timeout: 200, lifeStep: 1_000 }
+  const traits: StoreTraits = { reportsTtl: false, comparesVersions: true, shared: true, timeout: 200, ttlStep: 1_000 }
   return subjectOf({ traits, defect, wrap: (store, cut) => coarseStore(store, traits, defect, cut) })
 }
 
@@ -345,7 +345,7 @@ function coarseStore(memory: Store, traits: StoreTraits, defect: Defect, cut: Cu
       if (!cut.off) return carryOut(memory, bare(sid), requests, deadline, defect)
       if (defect.outage?.carriesOut === true) await carryOut(memory, bare(sid), requests, deadline, defect)
       const outage = defect.outage?.answer ?? ((): StoreAnswer => ({ result: 'unsent', error: unavailable() }))
-      return defect.outage?.flight?.() ?? { answers: requests.map(outage), at: Number.NaN }
+      return defect.outage?.flight?.() ?? { answers: requests.map(outage), serverTime: Number.NaN }
     },
     async check(deadline) {
       if (cut.off && defect.outage?.check !== true) throw unavailable()
@@ -371,7 +371,7 @@ async function carryOutWithoutMemory(
     if (isWrite) answers.push({ result: full.says, error: new StoreUnavailableError('no memory') })
     else answers.push(withoutLife(flight.answers[0] as StoreAnswer))
   }
-  return { answers, at: Number.NaN }
+  return { answers, serverTime: Number.NaN }
 }
 
 async function carryOut(
@@ -384,7 +384,7 @@ async function carryOut(
   const life = defect.life ?? ((asked: number) => (asked > 0 ? Math.ceil(asked / 1_000) * 1_000 : asked))
   const flown = requests.map((asked): { asked: StoreRequest; instead: StoreRequest[] } => {
     const changed = defect.request?.(asked) ?? asked
-    const request = 'life' in changed ? { ...changed, life: life(changed.life) } : changed
+    const request = 'ttl' in changed ? { ...changed, ttl: life(changed.ttl) } : changed
     return { asked, instead: defect.instead?.(request) ?? [request] }
   })
   const flight = await memory.flight(
@@ -398,7 +398,7 @@ async function carryOut(
     const answer = withoutLife(flight.answers[last] as StoreAnswer)
     return defect.answer?.(answer, asked) ?? answer
   })
-  const seen = { answers: defect.answers?.(answers) ?? answers, at: flight.at }
+  const seen = { answers: defect.answers?.(answers) ?? answers, serverTime: flight.serverTime }
   return defect.flight?.(seen) ?? seen
 }
 
@@ -463,7 +463,7 @@ async function failuresOf(subject: ContractSubject): Promise<string[]> {
 
 function withoutLife(answer: StoreAnswer): StoreAnswer {
   if (answer.result !== 'found') return answer
-  const { life: _life, ...rest } = answer
+  const { ttl: _life, ...rest } = answer
   return rest
 }
 

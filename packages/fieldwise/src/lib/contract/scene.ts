@@ -55,7 +55,7 @@ export class Scene {
   }
 
   get step(): number {
-    return this.store.traits.lifeStep
+    return this.store.traits.ttlStep
   }
 
   async fly(requests: readonly StoreRequest[]): Promise<Flight> {
@@ -73,7 +73,7 @@ export class Scene {
     assert.deepEqual((await this.answers(...requests)).map(told), expected)
   }
 
-  async read(name: string): Promise<{ value: Buffer; version: Version; life?: number | undefined }> {
+  async read(name: string): Promise<{ value: Buffer; version: Version; ttl?: number | undefined }> {
     const [answer] = await this.answers(this.get(name))
     assert.ok(answer?.result === 'found', `'${name}' is found, not ${told(answer)}`)
     return answer
@@ -97,21 +97,27 @@ export class Scene {
     assert.match(told(answer), /^(found|changed)$/)
   }
 
+  /** That nothing is stored over the item for this version: the item has another, or its connection is gone. */
+  async isRefused(name: string, version: Version): Promise<void> {
+    const [answer] = await this.answers(this.replace(name, 'stale', version))
+    assert.match(told(answer), /^(conflict|stale)$/)
+  }
+
   get(name: string): StoreRequest {
     return { op: 'get', key: this.key(name) }
   }
 
-  /** A get by one who has the value of `known`. */
-  compare(name: string, known: Version): StoreRequest {
-    return { op: 'get', key: this.key(name), known }
+  /** Asked by one who has the value of that version. */
+  compare(name: string, knownVersion: Version): StoreRequest {
+    return { op: 'compare', key: this.key(name), knownVersion }
   }
 
-  add(name: string, value: string | Buffer, life = minute): StoreRequest {
-    return { op: 'add', key: this.key(name), value: bytes(value), life }
+  add(name: string, value: string | Buffer, ttl = minute): StoreRequest {
+    return { op: 'add', key: this.key(name), value: bytes(value), ttl }
   }
 
-  replace(name: string, value: string | Buffer, version?: Version, life = minute): StoreRequest {
-    const request = { op: 'replace', key: this.key(name), value: bytes(value), life } as const
+  replace(name: string, value: string | Buffer, version?: Version, ttl = minute): StoreRequest {
+    const request = { op: 'replace', key: this.key(name), value: bytes(value), ttl } as const
     return version === undefined ? request : { ...request, version }
   }
 
@@ -119,12 +125,12 @@ export class Scene {
     return { op: 'delete', key: this.key(name) }
   }
 
-  renew(name: string, life: number): StoreRequest {
-    return { op: 'renew', key: this.key(name), life }
+  getAndTouch(name: string, ttl: number): StoreRequest {
+    return { op: 'getAndTouch', key: this.key(name), ttl }
   }
 
-  touch(name: string, life: number): StoreRequest {
-    return { op: 'touch', key: this.key(name), life }
+  touch(name: string, ttl: number): StoreRequest {
+    return { op: 'touch', key: this.key(name), ttl }
   }
 }
 

@@ -52,24 +52,36 @@ export function longestCall(context: Context): number {
 
 /**
  * Sends a flight for a call that ends at `deadline`. The store always has its full timeout, since a flight that it gives up costs a
- * connection that others use too; a call with less time left stops waiting earlier, and its answers are then `open`.
+ * connection that others use too; a call with less time left stops waiting earlier, and its requests are then `unanswered`.
  */
-export function send(
+export function send<const R extends readonly StoreRequest[]>(
   context: Context,
+  sid: string,
+  requests: R,
+  deadline: Deadline,
+  now = context.environment.running(),
+): Promise<Flight<R>> {
+  // A store answers each request as the contract says, which gives the answers their types here and for everybody behind.
+  return fly(context, sid, requests, deadline, now) as Promise<Flight<R>>
+}
+
+function fly(
+  { environment, store, telemetry }: Context,
   sid: string,
   requests: readonly StoreRequest[],
   deadline: Deadline,
-  now = context.environment.running(),
+  now: number,
 ): Promise<Flight> {
-  if (now >= deadline)
-    return Promise.resolve({ answers: requests.map(() => ({ result: 'unsent', error: late() })), at: Number.NaN })
-  const limit = now + context.store.traits.timeout
-  const flight = context.telemetry.flew(sid, requests.length, context.store.flight(sid, requests, limit))
+  if (now >= deadline) return Promise.resolve(allLate(requests, 'unsent'))
+  const limit = now + store.traits.timeout
+  const flight = telemetry.flew(sid, requests.length, store.flight(sid, requests, limit))
   if (limit - deadline < tolerance) return flight
-  const givenUp = context.environment
-    .sleep(deadline - now, true)
-    .then((): Flight => ({ answers: requests.map(() => ({ result: 'open', error: late() })), at: Number.NaN }))
+  const givenUp = environment.sleep(deadline - now, true).then(() => allLate(requests, 'unanswered'))
   return Promise.race([flight, givenUp])
+}
+
+function allLate(requests: readonly StoreRequest[], result: 'unsent' | 'unanswered'): Flight {
+  return { answers: requests.map(() => ({ result, error: late() })), serverTime: undefined }
 }
 
 const tolerance = 10

@@ -2,7 +2,7 @@ import type { Version } from '../api/store.js'
 import type { Header } from '../format/header.js'
 import type { Item } from '../format/item.js'
 import type { Deadline } from './context.js'
-import type { Snapshot } from './reader.js'
+import type { SeenAt, Snapshot } from './snapshot.js'
 
 /** What a caller wants of one field. */
 export interface Change {
@@ -99,14 +99,11 @@ export interface WriteOutcome {
 }
 
 /** What a write has left: good for the next change of the field to try without reading, which only its version makes safe. */
-export interface LastWrite {
+export interface LastWrite extends SeenAt {
   readonly field: string
   readonly key: string
   readonly item: Item
   readonly version: Version
   /** The header as it was seen then. */
   readonly header: Header
-  /** The server's time when it was seen, and the monotonic clock then. */
-  readonly serverTime: number
-  readonly readAt: number
 }

@@ -2,6 +2,8 @@ import { CallsInFlight } from './calls-in-flight.js'
 import type { Context } from './context.js'
 import { FieldWriter } from './field-writer.js'
 import { Headers } from './headers.js'
+import { KnownSessions } from './known-sessions.js'
+import { Lifetimes } from './lifetimes.js'
 import type { OperationContext } from './operation.js'
 import { Reader } from './reader.js'
 import { Renewals } from './renewals.js'
@@ -12,13 +14,17 @@ export interface Engine extends OperationContext {
   readonly headers: Headers
   readonly writer: FieldWriter
   readonly renewals: Renewals
+  readonly lifetimes: Lifetimes
+  readonly known: KnownSessions
 }
 
 export function createEngine(context: Context): Engine {
   const calls = new CallsInFlight()
-  const reader = new Reader(context)
-  const headers = new Headers(context, reader)
-  const writer = new FieldWriter(context, reader, headers)
-  const renewals = new Renewals(context, reader, headers, calls)
-  return { ...context, reader, headers, writer, renewals, calls }
+  const known = new KnownSessions(context)
+  const reader = new Reader(context, known)
+  const headers = new Headers(context, reader, known)
+  const writer = new FieldWriter(context, reader, headers, known)
+  const renewals = new Renewals(context, reader, headers, known, calls)
+  const lifetimes = new Lifetimes(context, reader, headers)
+  return { ...context, reader, headers, writer, renewals, lifetimes, known, calls }
 }

@@ -1153,9 +1153,12 @@ function cutOffHeader(then = () => {}): void {
   const flight = store.flight.bind(store)
   store.flight = async (...request) => {
     store.flight = flight
-    const { answers, at } = await flight(...request)
+    const { answers, serverTime: at } = await flight(...request)
     then()
-    return { answers: [...answers.slice(0, -1), { result: 'open', error: new StoreUnavailableError('cut off') }], at }
+    return {
+      answers: [...answers.slice(0, -1), { result: 'unanswered', error: new StoreUnavailableError('cut off') }],
+      serverTime: at,
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { encodeHeader, type Header } from '../format/header.js'
 import { Keys } from '../format/keys.js'
 import { noSealing } from '../format/sealing.js'
 import type { Context } from './context.js'
+import { KnownSessions } from './known-sessions.js'
 import { Reader } from './reader.js'
 import { Telemetry } from './telemetry.js'
 
@@ -31,9 +32,7 @@ const flights = (process = web) => process.store.flights.map((requests) => reque
 
 /** Which of the headers that were asked for were known by their versions. */
 const known = (process = web) =>
-  process.store.flights
-    .flat()
-    .flatMap((request) => (request.op === 'get' && request.key.endsWith('@') ? [request.known !== undefined] : []))
+  process.store.flights.flat().flatMap((request) => (request.key.endsWith('@') ? [request.op === 'compare'] : []))
 
 /** What a damaged memory may hold: no version of this package wrote it. */
 const garbage = Buffer.from([0xff])
@@ -66,8 +65,8 @@ describe('a store that throws instead of answering', () => {
     let flights = 0
     web.store.flight = () => {
       if (++flights > 2 * answered) throw failure
-      const cutOff: StoreAnswer = { result: 'open', error: new StoreUnavailableError('cut off') }
-      return Promise.resolve({ answers: [cutOff, cutOff], at: 0 })
+      const cutOff: StoreAnswer = { result: 'unanswered', error: new StoreUnavailableError('cut off') }
+      return Promise.resolve({ answers: [cutOff, cutOff], serverTime: 0 })
     }
     const calls = await Promise.allSettled([session.get('note'), second.get('note')])
     expect(calls).toEqual([0, 1].map(() => ({ status: 'rejected', reason: failure })))
@@ -85,7 +84,7 @@ describe('a read whose answer was cut off', () => {
   })
 
   test('is sent once more where a part of it had arrived', async () => {
-    const cut: StoreAnswer = { result: 'open', error: new StoreUnavailableError('The connection was cut') }
+    const cut: StoreAnswer = { result: 'unanswered', error: new StoreUnavailableError('The connection was cut') }
     answerWith((flight) => ({ ...flight, answers: [flight.answers[0] as StoreAnswer, cut] }))
     expect(await session.get('note')).toBe('first')
     expect(flights()).toEqual([2, 2])
@@ -221,6 +220,7 @@ describe('headers that were read before', () => {
   /** How many headers were taken apart. */
   let opened: number
   let reader: Reader
+  let sessions: KnownSessions
   /** How many flights left. */
   let asked: number
   /** How many keys of fields were put together. */
@@ -241,11 +241,11 @@ describe('headers that were read before', () => {
       asked++
       const stored = headers.get(sid) ?? untouched
       return Promise.resolve({
-        answers: [request?.op === 'get' ? answerTo(request.known, stored) : { result: 'missing' }],
-        at: 0,
+        answers: [answerTo(request?.op === 'compare' ? request.knownVersion : undefined, stored)],
+        serverTime: 0,
       })
     }
-    reader = new Reader({
+    const context = {
       environment: world.time.runtime,
       store: { traits: web.store.traits, flight },
       sealer: { ...noSealing, unseal: open },
@@ -257,7 +257,9 @@ describe('headers that were read before', () => {
         },
       },
       telemetry: new Telemetry('a store', ''),
-    } as unknown as Context)
+    } as unknown as Context
+    sessions = new KnownSessions(context)
+    reader = new Reader(context, sessions)
   })
 
   const read = (sid: string) => reader.read(sid, [], world.time.runtime.running() + 1_000)
@@ -287,7 +289,7 @@ describe('headers that were read before', () => {
 
   test('are forgotten after some thousand others, so that memory has a bound', async () => {
     await read('a')
-    await readOthers(5_000)
+    await readOthers(10_000)
     const before = opened
     await read('a')
     expect(opened - before).toBe(1)
@@ -297,7 +299,7 @@ describe('headers that were read before', () => {
     for (const others of [0, 2_100]) {
       await read('a')
       await readOthers(others)
-      reader.forget('a')
+      sessions.forgetHeader('a')
       const before = opened
       await read('a')
       expect(opened - before).toBe(1)
@@ -307,13 +309,13 @@ describe('headers that were read before', () => {
   test('keep the keys of the few fields that were asked for first, and no more, so that memory has a bound', async () => {
     await read('a')
     const names = Array.from({ length: 50 }, (_, index) => `field${index}`)
-    for (const name of names) reader.fieldKey('a', name)
+    for (const name of names) sessions.fieldRequest('a', name)
     joined = 0
-    for (const name of names) reader.fieldKey('a', name)
+    for (const name of names) sessions.fieldRequest('a', name)
     expect(joined).toBe(50 - 4)
     headers.set('a', { value: encodeHeader({ ...header, idle: 7 }), version: {} })
     await read('a')
-    for (const name of names) reader.fieldKey('a', name)
+    for (const name of names) sessions.fieldRequest('a', name)
     expect(joined).toBe(2 * (50 - 4))
   })
 
@@ -355,13 +357,13 @@ describe('headers that were read before', () => {
 function tellChangesOnly(): void {
   const { store } = web
   const flight = store.flight.bind(store)
-  const isKnown = (request: StoreRequest | undefined) => request?.op === 'get' && request.known !== undefined
+  const isKnown = (request: StoreRequest | undefined) => request?.op === 'compare'
   store.flight = async (sid, requests, deadline) => {
-    const { answers, at } = await flight(sid, requests, deadline)
+    const { answers, serverTime: at } = await flight(sid, requests, deadline)
     const told = answers.map((answer, index): StoreAnswer => {
       return answer.result === 'found' && isKnown(requests[index]) ? { result: 'changed' } : answer
     })
-    return { answers: told, at }
+    return { answers: told, serverTime: at }
   }
 }
 

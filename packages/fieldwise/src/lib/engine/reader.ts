@@ -1,78 +1,11 @@
 import { isFieldwiseError, SessionGoneError, StoreUnavailableError } from '../api/errors.js'
-import type { Flight, StoreAnswer, StoreRequest, Version } from '../api/store.js'
-import { decodeHeader, type Header, headerName, isPast } from '../format/header.js'
-import { decodeItem, hasOtherBirth, type Item, jsonOf } from '../format/item.js'
-import type { Birth } from '../format/write-ids.js'
+import type { AnswerTo, Flight, GetAndTouchRequest, GetRequest, StoreRequest } from '../api/store.js'
+import { isPast } from '../format/header.js'
+import { firstMissing, isWhole } from './contents.js'
 import { type Context, type Deadline, send } from './context.js'
-import { mostAsked, type SeenHeader, SeenHeaders } from './header-cache.js'
-
-/** When something was seen of a session, on two clocks. */
-export interface SeenAt {
-  /** The server's time. */
-  readonly serverTime: number
-  /** The monotonic clock then. */
-  readonly readAt: number
-  /**
-   * The same clock when it was asked for. How old it is counts from here: a process that was stopped in between hears an answer that was
-   * given long ago.
-   */
-  readonly askedAt: number
-}
-
-/** What one flight found of a session. */
-export interface Snapshot extends SeenAt {
-  readonly sid: string
-  /** The living header; undefined where there is none or its absolute end has passed: then there is no session. */
-  readonly header: FoundHeader | undefined
-  /** The header whose absolute end has passed, as long as the store still has it. */
-  readonly over: Header | undefined
-  /** The fields that were asked for. */
-  readonly fields: readonly string[]
-  /** The item of each field that was asked for, in their order; undefined where nothing is there. */
-  readonly items: readonly (FoundItem | undefined)[]
-}
-
-export interface FoundHeader {
-  readonly value: Header
-  readonly version: Version
-  /** Remaining life in milliseconds, where the store reports it. */
-  readonly life: number | undefined
-}
-
-export interface FoundItem {
-  /** As stored, still sealed. */
-  readonly bytes: Buffer
-  readonly version: Version
-  /** The bytes unsealed, once they were asked for: its birth and its value are read apart, and opening is most of the cost of either. */
-  plain: Buffer | undefined
-}
-
-/** Who waits for fields of a session, and is told once: a snapshot, or why there is none. */
-export interface Waiter {
-  readonly fields: readonly string[]
-  readonly deadline: Deadline
-  /** What it throws, it is rejected with. */
-  resolve(snapshot: Snapshot): void
-  reject(error: unknown): void
-}
-
-/** The same snapshot for somebody who keeps it: without holding on to what came from the network with it, which is other visitors' too. */
-export function copyOf(snapshot: Snapshot): Snapshot {
-  const items = snapshot.items.map((item) => item && { ...item, bytes: copyOfBytes(item.bytes), plain: undefined })
-  return { ...snapshot, items }
-}
-
-/** Not `Buffer.from`, which cuts small copies from a piece of memory that it shares among all who ask. */
-function copyOfBytes(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  bytes.copy(copy)
-  return copy
-}
-
-/** The item of a field that was asked for; undefined where nothing is there. */
-export function itemIn(snapshot: Snapshot, field: string): FoundItem | undefined {
-  return snapshot.items[snapshot.fields.indexOf(field)]
-}
+import type { HeaderRequest, KnownSession, KnownSessions } from './known-sessions.js'
+import { ReadBatch, type Waiter } from './read-batch.js'
+import { EndOfSession, type FoundHeader, type FoundItem, type Snapshot } from './snapshot.js'
 
 /**
  * Reads sessions. Reads of one session that begin in the same tick share a flight, in which the header is read last: a value that was
@@ -80,12 +13,12 @@ export function itemIn(snapshot: Snapshot, field: string): FoundItem | undefined
  */
 export class Reader {
   readonly #context: Context
-  readonly #headers: SeenHeaders
+  readonly #known: KnownSessions
   #batches = new Map<string, ReadBatch>()
 
-  constructor(context: Context) {
+  constructor(context: Context, known: KnownSessions) {
     this.#context = context
-    this.#headers = new SeenHeaders(context)
+    this.#known = known
   }
 
   /** @throws {StoreUnavailableError} when no answer came. */
@@ -106,283 +39,153 @@ export class Reader {
     this.#batches.set(sid, new ReadBatch(sid, waiter))
   }
 
+  /** Sends a write with the header's reading behind it. */
+  readAfter<W extends StoreRequest>(sid: string, write: W, deadline: Deadline): Promise<Written<W>> {
+    const known = this.#known.find(sid)
+    const askedAt = this.#context.environment.monotonic()
+    const flight = send(this.#context, sid, [write, this.#known.headerRequest(sid, known)], deadline)
+    return flight.then(({ answers, serverTime }) => {
+      const answer = answers[0]
+      const header = answers[1]
+      if (header.result !== 'changed') {
+        return { answer, snapshot: this.#understandHeader(sid, header, serverTime, askedAt, known) }
+      }
+      return this.#readHeader(sid, deadline).then((snapshot) => ({ answer, snapshot }))
+    })
+  }
+
+  /** Gives the header another time to live and reads it, in one command. Undefined where no answer came. */
+  getAndTouch(sid: string, ttl: number, deadline: Deadline): Promise<Snapshot | undefined> {
+    return this.#readHeader(sid, deadline, { op: 'getAndTouch', key: this.#context.keys.header(sid), ttl })
+  }
+
+  /**
+   * A snapshot of fields of a session whose token was verified, with the manifest taken at its word: a listed field that is missing, or is
+   * another item than the one listed, is read a second time, after the header was seen; then it is lost (R3).
+   *
+   * @throws {EndOfSession} for a field whose loss ends the session.
+   */
+  settle(snapshot: Snapshot, fields: readonly string[], deadline: Deadline): Snapshot | Promise<Snapshot> {
+    return isWhole(this.#context, snapshot, fields) ? snapshot : this.#lookAgain(snapshot.sid, fields, deadline)
+  }
+
+  async #lookAgain(sid: string, fields: readonly string[], deadline: Deadline): Promise<Snapshot> {
+    const second = await this.read(sid, fields, deadline)
+    const lost = second.header && firstMissing(this.#context, second, fields)
+    if (lost !== undefined) throw new EndOfSession(second, new SessionGoneError('lost', lost))
+    return second
+  }
+
   readonly #sendAll = (): void => {
-    const batch = this.#batches
+    const batches = this.#batches
     this.#batches = new Map()
     const now = this.#context.environment.running()
-    for (const one of batch.values()) this.#send(one, now)
+    for (const batch of batches.values()) this.#send(batch, now)
   }
 
   #send(batch: ReadBatch, now: number): void {
-    const known = this.#headers.find(batch.sid)
-    const asked = this.#context.environment.monotonic()
-    this.#fly(batch, known, now, (flight) => this.#land(batch, flight, known, asked))
+    const known = this.#known.find(batch.sid)
+    const askedAt = this.#context.environment.monotonic()
+    this.#fly(batch, known, now, (flight) => this.#land(batch, flight, known, askedAt))
   }
 
   /** A store that throws, against its contract, must not leave those waiting whose reads leave in the same tick. */
-  #fly(batch: ReadBatch, known: SeenHeader | undefined, now: number, receive: (flight: Flight) => void): void {
+  #fly(batch: ReadBatch, known: KnownSession | undefined, now: number, land: (flight: ReadFlight) => void): void {
     const { sid, fields, deadline } = batch
     try {
-      send(this.#context, sid, this.#requests(sid, fields, known), deadline, now).then(receive, batch.reject)
+      send(this.#context, sid, this.#requests(sid, fields, known), deadline, now).then(land, batch.reject)
     } catch (error) {
       batch.reject(error)
     }
   }
 
   /** A read whose answer was cut off changes nothing and may go out once more; a header that has changed is read as a whole. */
-  #land(batch: ReadBatch, flight: Flight, known: SeenHeader | undefined, asked: number): void {
-    if (!flight.answers.some(asksAgain)) return this.#resolve(batch, flight, known, asked)
+  #land(batch: ReadBatch, flight: ReadFlight, known: KnownSession | undefined, askedAt: number): void {
+    if (!flight.answers.some(asksAgain)) return this.#resolve(batch, flight, known, askedAt)
     const { environment } = this.#context
     const again = environment.monotonic()
     this.#fly(batch, undefined, environment.running(), (second) => this.#resolve(batch, second, undefined, again))
   }
 
-  #resolve(batch: ReadBatch, flight: Flight, known: SeenHeader | undefined, asked: number): void {
+  #resolve(batch: ReadBatch, flight: ReadFlight, known: KnownSession | undefined, askedAt: number): void {
     try {
-      batch.resolve(this.#understand(batch.sid, batch.fields, flight, asked, known))
+      batch.resolve(this.#understand(batch.sid, batch.fields, flight, askedAt, known))
     } catch (error) {
       batch.reject(error)
     }
   }
 
-  #requests(sid: string, fields: readonly string[], known: SeenHeader | undefined): StoreRequest[] {
-    const requests = new Array<StoreRequest>(fields.length + 1)
+  #requests(sid: string, fields: readonly string[], known: KnownSession | undefined): ReadRequests {
+    const requests = new Array<GetRequest | HeaderRequest>(fields.length + 1)
     for (let index = 0; index < fields.length; index++) {
-      requests[index] = this.#fieldRequest(sid, fields[index] as string, known)
+      requests[index] = this.#known.fieldRequest(sid, fields[index] as string, known)
     }
-    requests[fields.length] = this.#headerRequest(sid, known)
+    requests[fields.length] = this.#known.headerRequest(sid, known)
     return requests
   }
 
-  /** The key of a field: for a session that is known the same string each time, which V8 has joined and hashed already. */
-  fieldKey(sid: string, field: string): string {
-    return this.#fieldRequest(sid, field, this.#headers.find(sid)).key
-  }
-
-  #fieldRequest(sid: string, field: string, known: SeenHeader | undefined): StoreRequest {
-    const asked = known?.asked.get(field)
-    if (asked !== undefined) return asked
-    const request: StoreRequest = { op: 'get', key: this.#context.keys.field(sid, field) }
-    if (known !== undefined && known.asked.size < mostAsked) known.asked.set(field, request)
-    return request
-  }
-
-  /** A header that is known need not travel: what a call costs depends on what it uses, and not on how much the session holds. */
-  #headerRequest(sid: string, known: SeenHeader | undefined): StoreRequest {
-    return known?.request ?? { op: 'get', key: this.#context.keys.header(sid) }
-  }
-
-  /** Sends a write with the header's reading behind it. */
-  readAfter(sid: string, write: StoreRequest, deadline: Deadline): Promise<Written> {
-    const known = this.#headers.find(sid)
-    const asked = this.#context.environment.monotonic()
-    const land = (flight: Flight) => this.#landAfter(sid, flight, known, deadline, asked)
-    return send(this.#context, sid, [write, this.#headerRequest(sid, known)], deadline).then(land)
-  }
-
-  #landAfter(
+  async #readHeader(
     sid: string,
-    { answers, at }: Flight,
-    known: SeenHeader | undefined,
     deadline: Deadline,
-    asked: number,
-  ): Written | Promise<Written> {
-    const answer = answers[0] as StoreAnswer
-    const header = answers[1] as StoreAnswer
-    if (header.result === 'changed') {
-      return this.#readHeader(sid, this.#headerRequest(sid, undefined), deadline).then((snapshot) => ({
-        answer,
-        reading: snapshot,
-      }))
-    }
-    const isRead = isAnswered(header)
-    return { answer, reading: isRead ? this.#understand(sid, [], { answers: [header], at }, asked, known) : undefined }
-  }
-
-  /** Gives the header another life and reads it, in one command. Undefined where no answer came. */
-  renew(sid: string, life: number, deadline: Deadline): Promise<Snapshot | undefined> {
-    return this.#readHeader(sid, { op: 'renew', key: this.#context.keys.header(sid), life }, deadline)
-  }
-
-  async #readHeader(sid: string, request: StoreRequest, deadline: Deadline): Promise<Snapshot | undefined> {
-    const asked = this.#context.environment.monotonic()
+    request: GetRequest | GetAndTouchRequest = { op: 'get', key: this.#context.keys.header(sid) },
+  ): Promise<Snapshot | undefined> {
+    const askedAt = this.#context.environment.monotonic()
     const flight = await send(this.#context, sid, [request], deadline)
-    return flight.answers.every(isAnswered) ? this.#understand(sid, [], flight, asked) : undefined
+    return this.#understandHeader(sid, flight.answers[0], flight.serverTime, askedAt, undefined)
   }
 
-  /** A header that this process has changed: its next read begins anew. */
-  forget(sid: string): void {
-    this.#headers.forget(sid)
+  #understandHeader(
+    sid: string,
+    answer: ReadAnswer,
+    serverTime: number | undefined,
+    askedAt: number,
+    known: KnownSession | undefined,
+  ): Snapshot | undefined {
+    if ('error' in answer) return undefined
+    return this.#understand(sid, [], { answers: [answer], serverTime }, askedAt, known)
   }
 
-  #understand(sid: string, fields: readonly string[], flight: Flight, asked: number, known?: SeenHeader): Snapshot {
-    const { answers, at } = flight
+  /** @throws {StoreUnavailableError} where one of the requests was not answered. */
+  #understand(
+    sid: string,
+    fields: readonly string[],
+    { answers, serverTime }: ReadFlight,
+    askedAt: number,
+    known: KnownSession | undefined,
+  ): Snapshot {
     const items = new Array<FoundItem | undefined>(fields.length)
     for (let index = 0; index < fields.length; index++) {
-      const answer = found(answers[index] as StoreAnswer)
-      items[index] = answer && { bytes: answer.value, version: answer.version, plain: undefined }
+      const found = foundIn(answers[index])
+      items[index] = found && { bytes: found.value, version: found.version, plain: undefined }
     }
-    const stored = this.#headerOf(sid, answers[fields.length] as StoreAnswer, known)
+    const stored = this.#headerOf(sid, answers[fields.length], known)
+    // Whoever was answered knows the time.
+    const at = serverTime as number
     const isOver = stored !== undefined && isPast(stored.value, at)
     const [header, over] = isOver ? [undefined, stored.value] : [stored, undefined]
-    return { sid, header, over, fields, items, serverTime: at, readAt: this.#context.environment.monotonic(), askedAt: asked }
+    return { sid, header, over, fields, items, serverTime: at, readAt: this.#context.environment.monotonic(), askedAt }
   }
 
-  #headerOf(sid: string, answer: StoreAnswer, known: SeenHeader | undefined): FoundHeader | undefined {
-    if (answer.result === 'same' && known?.version) return { value: known.header, version: known.version, life: answer.life }
-    const stored = found(answer)
-    if (stored === undefined) return undefined
-    return { value: this.#headers.learn(sid, stored.value, stored.version), version: stored.version, life: stored.life }
-  }
-
-  /**
-   * A reading of fields of a session whose token was verified, with the manifest taken at its word: a listed field that is missing, or is
-   * another item than the one listed, is read a second time, after the header was seen; then it is lost (R3).
-   *
-   * @throws {EndOfSession} for a field whose loss ends the session.
-   */
-  settle(snapshot: Snapshot, fields: readonly string[], deadline: Deadline): Snapshot | Promise<Snapshot> {
-    return this.isWhole(snapshot, fields) ? snapshot : this.#lookAgain(snapshot.sid, fields, deadline)
-  }
-
-  async #lookAgain(sid: string, fields: readonly string[], deadline: Deadline): Promise<Snapshot> {
-    const second = await this.read(sid, fields, deadline)
-    const lost = second.header && this.#missing(second, fields)
-    if (lost !== undefined) throw new EndOfSession(second, new SessionGoneError('lost', lost))
-    return second
-  }
-
-  /** Whether every one of the fields is what the manifest says. */
-  isWhole(snapshot: Snapshot, fields: readonly string[]): boolean {
-    return snapshot.header === undefined || this.#missing(snapshot, fields) === undefined
-  }
-
-  /** What the bytes of a header list; nothing where they cannot be read. */
-  manifest(sid: string, header: Buffer): string[] {
-    try {
-      return [...decodeHeader(this.#context.sealer.unseal(sid, headerName, header)).manifest.keys()]
-    } catch (error) {
-      if (isFieldwiseError(error, 'SEAL_BROKEN')) return []
-      throw error
-    }
-  }
-
-  /** The item of a field as the session stands; undefined where nothing is there. @throws {SealBrokenError} */
-  item(snapshot: Snapshot, field: string): Item | undefined {
-    const plain = this.#plain(snapshot, field)
-    return plain && decodeItem(field, plain)
-  }
-
-  /** The JSON of a field that is set; undefined where it is unset, deleted, past its own deadline or not listed (R3). */
-  json(snapshot: Snapshot, field: string): string | undefined {
-    const isListed = snapshot.header?.value.manifest.has(field)
-    if (!isListed && !this.#context.settings.mayBeAbsent(field)) return undefined
-    const plain = this.#plain(snapshot, field)
-    return plain && jsonOf(field, plain, snapshot.serverTime)
-  }
-
-  #plain(snapshot: Snapshot, field: string): Buffer | undefined {
-    const item = itemIn(snapshot, field)
-    if (item === undefined) return undefined
-    item.plain ??= this.#context.sealer.unseal(snapshot.sid, field, item.bytes)
-    return item.plain
-  }
-
-  #missing(snapshot: Snapshot, fields: readonly string[]): string | undefined {
-    for (const field of fields) if (this.#isMissing(snapshot, field)) return field
-    return undefined
-  }
-
-  #isMissing(snapshot: Snapshot, field: string): boolean {
-    const listed = snapshot.header?.value.manifest.get(field)
-    if (listed === undefined || !this.#isOther(snapshot, field, listed)) return false
-    return !this.#context.settings.mayBeAbsent(field)
-  }
-
-  /** Whether there is nothing, or another item than the one listed. */
-  #isOther(snapshot: Snapshot, field: string, listed: Birth): boolean {
-    try {
-      const plain = this.#plain(snapshot, field)
-      return plain === undefined || hasOtherBirth(plain, listed)
-    } catch (error) {
-      // A broken seal is for the reader of that field alone to hear of.
-      if (isFieldwiseError(error, 'SEAL_BROKEN')) return false
-      throw error
-    }
+  #headerOf(sid: string, answer: ReadAnswer | undefined, known: KnownSession | undefined): FoundHeader | undefined {
+    const seen = known?.seen
+    if (answer?.result === 'same' && seen?.version) return { value: seen.header, version: seen.version, ttl: answer.ttl }
+    const found = foundIn(answer)
+    if (found === undefined) return undefined
+    return { value: this.#known.learn(sid, found.value, found.version), version: found.version, ttl: found.ttl }
   }
 }
 
 /** What came of a write with the header's reading behind it. */
-export interface Written {
-  readonly answer: StoreAnswer
+export interface Written<W extends StoreRequest> {
+  readonly answer: AnswerTo<W>
   /** Undefined where only its answer was lost. */
-  readonly reading: Snapshot | undefined
+  readonly snapshot: Snapshot | undefined
 }
 
-/** A read that waits for the end of its tick, for others of the same session to join. */
-class ReadBatch {
-  readonly sid: string
-  readonly deadline: Deadline
-  readonly #waiters: Waiter[]
-  #fields: readonly string[]
-
-  constructor(sid: string, waiter: Waiter) {
-    this.sid = sid
-    this.deadline = waiter.deadline
-    this.#fields = waiter.fields
-    this.#waiters = [waiter]
-  }
-
-  get fields(): readonly string[] {
-    return this.#fields
-  }
-
-  /** True where all that the waiter asks for is asked for already. */
-  join(waiter: Waiter): boolean {
-    const others = waiter.fields.filter((field) => !this.#fields.includes(field))
-    this.#fields = [...this.#fields, ...others]
-    this.#waiters.push(waiter)
-    return others.length === 0
-  }
-
-  resolve(snapshot: Snapshot): void {
-    for (const waiter of this.#waiters) resolveOne(waiter, snapshot)
-  }
-
-  readonly reject = (error: unknown): void => {
-    for (const waiter of this.#waiters) waiter.reject(error)
-  }
-}
-
-function resolveOne(waiter: Waiter, snapshot: Snapshot): void {
-  try {
-    waiter.resolve(snapshot)
-  } catch (error) {
-    waiter.reject(error)
-  }
-}
-
-/**
- * It has turned out that a session has to end: a listed field is gone, or its absolute end has passed. Internal; callers see `SESSION_GONE`
- * once the header is deleted (R4, L5).
- */
-export class EndOfSession extends Error {
-  readonly reading: Snapshot
-  /** What callers will see. */
-  readonly gone: SessionGoneError
-
-  constructor(snapshot: Snapshot, gone: SessionGoneError) {
-    super('a session has to end')
-    this.reading = snapshot
-    this.gone = gone
-  }
-}
-
-/** The living header. @throws {EndOfSession} where its end has passed, and {SessionGoneError} where there is none. */
-export function headerIn(snapshot: Snapshot): FoundHeader {
-  if (snapshot.header !== undefined) return snapshot.header
-  throw snapshot.over ? new EndOfSession(snapshot, new SessionGoneError('expired')) : new SessionGoneError('destroyed')
-}
+/** One for each field, and the header's last. */
+type ReadRequests = readonly (GetRequest | HeaderRequest)[]
+type ReadFlight = Flight<ReadRequests>
+type ReadAnswer = ReadFlight['answers'][number]
 
 /** The error of a call that ended before anything could have been stored: the store's own, where it says what is wrong. */
 export function unavailable(error: unknown): Error {
@@ -395,18 +198,14 @@ const endOfTick = Promise.resolve()
 /** Calls of one tick begin within this many milliseconds. */
 const sameDeadline = 5
 
-function found(answer: StoreAnswer): Extract<StoreAnswer, { result: 'found' }> | undefined {
-  if (answer.result === 'found') return answer
-  if (answer.result === 'missing') return undefined
-  if (answer.result === 'unsent' || answer.result === 'open') throw unavailable(answer.error)
-  throw new StoreUnavailableError(`The store answered '${answer.result}' to a get`)
+/** What was read; undefined where nothing is there. @throws {StoreUnavailableError} where no answer came. */
+function foundIn(answer: ReadAnswer | undefined): (ReadAnswer & { result: 'found' }) | undefined {
+  if (answer?.result === 'found') return answer
+  if (answer?.result === 'missing') return undefined
+  if (answer !== undefined && 'error' in answer) throw unavailable(answer.error)
+  throw new StoreUnavailableError(`The store answered '${answer?.result}' to a get`)
 }
 
-function isAnswered(answer: StoreAnswer): boolean {
-  return answer.result === 'found' || answer.result === 'same' || answer.result === 'missing'
-}
-
-/** A read whose answer was cut off changes nothing and may go out once more; a header that has changed is read as a whole. */
-function asksAgain({ result }: StoreAnswer): boolean {
-  return result === 'open' || result === 'changed'
+function asksAgain({ result }: ReadAnswer): boolean {
+  return result === 'unanswered' || result === 'changed'
 }

@@ -47,7 +47,7 @@ describe('a request that only reads', () => {
     await world.time.advance(3 * minute)
     await session.get('username')
     await turn()
-    expect(web.store.takeLog()).toEqual(['get username', 'get @', 'renew @'])
+    expect(web.store.takeLog()).toEqual(['get username', 'get @', 'getAndTouch @'])
     expect(await world.life(key('@'))).toBe(33 * minute + 2_000)
   })
 
@@ -68,7 +68,7 @@ describe('a request that only reads', () => {
     await turn()
     const log = web.store.takeLog()
     expect(log.filter((request) => request === 'touch username')).toHaveLength(1)
-    expect(log.filter((request) => request === 'renew @')).toHaveLength(1)
+    expect(log.filter((request) => request === 'getAndTouch @')).toHaveLength(1)
     expect(log.filter((request) => request === 'replace @')).toHaveLength(1)
   })
 
@@ -97,8 +97,8 @@ describe('1,000 requests over a day', () => {
     ['four processes, a store that does not', 4, false],
   ] as const)(
     'on a session of ten fields: no body is ever written, and nothing expires (%s)',
-    async ([, processes, reportsLife], context) => {
-      const servers = Array.from({ length: processes }, () => world.process(ten, { traits: { reportsLife } }))
+    async ([, processes, reportsTtl], context) => {
+      const servers = Array.from({ length: processes }, () => world.process(ten, { traits: { reportsTtl: reportsTtl } }))
       const values = Object.fromEntries(names.map((name) => [name, name]))
       const one = await (servers[0] as (typeof servers)[0]).sessions.create(values, { lifetime: { idle: '30m', absolute: '2d' } })
       for (const server of servers) server.store.takeLog()
@@ -117,7 +117,7 @@ describe('1,000 requests over a day', () => {
         context,
         '1,000 requests on ten fields',
         `${count('get', 'field')} field reads, ${count('get', 'header')} header reads, ${count('touch', 'field')} field touches, ` +
-          `${count('renew', 'header')} header touches, ${count('replace', 'header')} header writes, ` +
+          `${count('getAndTouch', 'header')} header touches, ${count('replace', 'header')} header writes, ` +
           `${count('replace', 'field') + count('add', 'field')} body writes`,
       )
       expect(count('replace', 'field') + count('add', 'field')).toBe(0)
@@ -125,7 +125,7 @@ describe('1,000 requests over a day', () => {
       // The fields are renewed at most once in an idle time: 48 times in a day.
       expect(count('touch', 'field')).toBeLessThanOrEqual(48 * 10)
       expect(count('replace', 'header')).toBeLessThanOrEqual(48)
-      expect(count('renew', 'header')).toBeLessThanOrEqual((processes * 24 * 60) / 3)
+      expect(count('getAndTouch', 'header')).toBeLessThanOrEqual((processes * 24 * 60) / 3)
     },
   )
 })
@@ -250,7 +250,7 @@ describe('a renewal of the fields (L3)', () => {
     expect(await world.stored(key('@'))).toBeUndefined()
   })
 
-  test.each(['touch username', 'renew @', 'replace @'])(
+  test.each(['touch username', 'getAndTouch @', 'replace @'])(
     'never brings back a session that was ended before its %s arrives',
     async (last) => {
       await untilDue()
@@ -281,8 +281,8 @@ describe('a touch of the header', () => {
     const snapshot = session.get('username')
     await (await world.next(web, 'get username')).deliver()
     await snapshot
-    ;(await world.next(web, 'renew @')).loseRequest()
-    await (await world.next(web, 'renew @')).deliver()
+    ;(await world.next(web, 'getAndTouch @')).loseRequest()
+    await (await world.next(web, 'getAndTouch @')).deliver()
     await web.store.release()
     expect(await world.life(key('@'))).toBeGreaterThan(32 * minute)
   })
@@ -294,7 +294,7 @@ describe('a touch of the header', () => {
     const snapshot = session.get('username')
     await (await world.next(web, 'get username')).deliver()
     await snapshot
-    const touch = await world.next(web, 'renew @')
+    const touch = await world.next(web, 'getAndTouch @')
     await login?.regenerate({ lifetime: { idle: '6h' } })
     await touch.deliver()
     await web.store.release()

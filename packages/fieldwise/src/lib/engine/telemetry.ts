@@ -1,5 +1,5 @@
 import type { Channel } from 'node:diagnostics_channel'
-import { FieldwiseError } from '../api/errors.js'
+import { isFieldwiseError } from '../api/errors.js'
 import { channels, type FieldEvent, type OperationEvent, type OperationName, type SessionEvent } from '../api/events.js'
 import { Latencies, type SessionsStats } from '../api/stats.js'
 import type { Flight } from '../api/store.js'
@@ -10,7 +10,17 @@ export class Telemetry {
   readonly #store: string
   readonly #prefix: string
   readonly #latencies = new Latencies()
-  readonly #counts = { operations: 0, flights: 0, hits: 0, conflicts: 0, retries: 0, combined: 0, lost: 0, unknown: 0 }
+  readonly #counts = {
+    operations: 0,
+    flights: 0,
+    hits: 0,
+    conflicts: 0,
+    retries: 0,
+    combined: 0,
+    lost: 0,
+    unknown: 0,
+    failedRenewals: 0,
+  }
 
   constructor(store: string, prefix: string) {
     this.#store = store
@@ -58,7 +68,7 @@ export class Telemetry {
     const started = performance.now()
     const landed = await flight
     const duration = performance.now() - started
-    const answered = landed.answers.every((answer) => answer.result !== 'open' && answer.result !== 'unsent')
+    const answered = landed.answers.every((answer) => answer.result !== 'unanswered' && answer.result !== 'unsent')
     channels.flight.publish({ ...this.#about(sid), requests, duration, answered })
     return landed
   }
@@ -85,6 +95,11 @@ export class Telemetry {
   lost(sid: string, field: string): void {
     this.#counts.lost++
     this.#tellField(channels.lost, sid, field)
+  }
+
+  /** The next use of the session tries again. */
+  renewalFailed(): void {
+    this.#counts.failedRenewals++
   }
 
   created(sid: string): void {
@@ -126,5 +141,5 @@ export class Telemetry {
 }
 
 function codeOf(error: unknown): OperationEvent['error'] {
-  return error instanceof FieldwiseError ? error.code : 'OTHER'
+  return isFieldwiseError(error) ? error.code : 'OTHER'
 }

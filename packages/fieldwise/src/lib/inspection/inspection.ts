@@ -1,6 +1,6 @@
-import { BadArgumentError, isFieldwiseError, StoreUnavailableError } from '../api/errors.js'
+import { BadArgumentError, isFieldwiseError } from '../api/errors.js'
 import { assertOptions } from '../api/options.js'
-import type { Store, StoreAnswer } from '../api/store.js'
+import type { AnswerTo, Flight, GetRequest, Store } from '../api/store.js'
 import { systemEnvironment } from '../environment/environment.js'
 import { type Classification, classify } from '../format/classification.js'
 import { decodeHeader, type Header, headerName, isPast } from '../format/header.js'
@@ -174,23 +174,33 @@ class SessionInspector {
 
   /** The header is read last, so that what was seen with it was read while the session lived (R1). */
   async #flight(names: readonly string[]): Promise<Reading> {
-    const keys = [...names.map((name) => this.#keys.field(this.#sid, name)), this.#keys.header(this.#sid)]
+    const headerKey = this.#keys.header(this.#sid)
+    const keys = [...names.map((name) => this.#keys.field(this.#sid, name)), headerKey]
     const requests = keys.map((key) => ({ op: 'get', key }) as const)
     const deadline = systemEnvironment.running() + this.#store.traits.timeout
-    const { answers, at } = await this.#store.flight(this.#sid, requests, deadline)
-    const header = this.#found(keys.at(-1) as string, headerName, answers.at(-1) as StoreAnswer, decodeHeader)
-    const items = names.map((name, index) => {
-      const decode = (plain: Buffer) => decodeItem(name, plain)
-      return [name, this.#found(keys[index] as string, name, answers[index] as StoreAnswer, decode)] as const
+    const flight = (await this.#store.flight(this.#sid, requests, deadline)) as Flight<typeof requests>
+    const answers = new Map(flight.answers.map((answer, index) => [keys[index], answer]))
+    const header = this.#found(headerKey, headerName, answers.get(headerKey), decodeHeader)
+    const items = names.map((name) => {
+      const key = this.#keys.field(this.#sid, name)
+      return [name, this.#found(key, name, answers.get(key), (plain) => decodeItem(name, plain))] as const
     })
-    return { header, at, items: new Map(items.filter((entry): entry is [string, Found] => entry[1] !== undefined)) }
+    return {
+      header,
+      at: flight.serverTime ?? Number.NaN,
+      items: new Map(items.filter((entry): entry is [string, Found] => entry[1] !== undefined)),
+    }
   }
 
-  #found<T>(key: string, name: string, answer: StoreAnswer, decode: (plain: Buffer) => T): Found<T> | undefined {
+  #found<T>(
+    key: string,
+    name: string,
+    answer: AnswerTo<GetRequest> | undefined,
+    decode: (plain: Buffer) => T,
+  ): Found<T> | undefined {
+    if (answer === undefined || answer.result === 'missing') return undefined
     if ('error' in answer) throw answer.error
-    if (answer.result === 'missing') return undefined
-    if (answer.result !== 'found') throw new StoreUnavailableError('The store gave an answer that does not belong to a read')
-    const { value: bytes, life } = answer
+    const { value: bytes, ttl: life } = answer
     try {
       const plain = this.#sealer.unseal(this.#sid, name, bytes)
       return { key, bytes, life, plain, value: decode(plain), problem: undefined }

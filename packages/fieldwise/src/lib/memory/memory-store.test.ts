@@ -26,7 +26,7 @@ const add = (id: string, name: string, value: string | Buffer = 'x', life = minu
   op: 'add',
   key: `${id}:${name}`,
   value: Buffer.from(value as string),
-  life,
+  ttl: life,
 })
 
 /** Which of `names` are there, without reading expired ones back to life. */
@@ -44,7 +44,7 @@ describe('time', () => {
     const { clock, store } = scene()
     await answersOf(store, sid, [add(sid, 'a', 'x', 1_000)])
     clock.time += 999
-    expect(await answersOf(store, sid, [get(sid, 'a')])).toMatchObject([{ result: 'found', life: 1 }])
+    expect(await answersOf(store, sid, [get(sid, 'a')])).toMatchObject([{ result: 'found', ttl: 1 }])
     clock.time += 1
     expect(await answersOf(store, sid, [get(sid, 'a')])).toEqual([{ result: 'missing' }])
   })
@@ -68,7 +68,7 @@ describe('time', () => {
 
   test('an item that was touched down to less ends on its own, though others of its session live on', async () => {
     const { clock, store } = scene()
-    await answersOf(store, sid, [add(sid, 'a'), add(sid, 'b'), { op: 'touch', key: `${sid}:a`, life: 10 }])
+    await answersOf(store, sid, [add(sid, 'a'), add(sid, 'b'), { op: 'touch', key: `${sid}:a`, ttl: 10 }])
     clock.time += 10
     expect(await namesIn(store, sid, ['a', 'b'])).toEqual(['b'])
   })
@@ -78,7 +78,7 @@ describe('time', () => {
     for (const [name, life] of Object.entries({ a: Number.MAX_VALUE, b: Number.POSITIVE_INFINITY, c: Number.MAX_SAFE_INTEGER })) {
       const [, read] = await answersOf(store, sid, [add(sid, name, 'x', life), get(sid, name)])
       expect(read).toMatchObject({ result: 'found' })
-      expect(Number.isSafeInteger((read as { life: number }).life)).toBe(true)
+      expect(Number.isSafeInteger((read as { ttl: number }).ttl)).toBe(true)
     }
   })
 
@@ -86,7 +86,7 @@ describe('time', () => {
     const { clock, store } = scene()
     await answersOf(store, sid, [add(sid, 'a', 'old', minute)])
     clock.time -= 3_600_000
-    const touch: StoreRequest = { op: 'touch', key: `${sid}:a`, life: minute }
+    const touch: StoreRequest = { op: 'touch', key: `${sid}:a`, ttl: minute }
     expect(await answersOf(store, sid, [get(sid, 'a'), add(sid, 'b'), touch])).toMatchObject([
       { result: 'found' },
       { result: 'stored' },
@@ -144,7 +144,7 @@ describe('the limit', () => {
   })
 
   test('spares sessions that were used since, by any request', async () => {
-    const uses = [get, (id: string, name: string): StoreRequest => ({ op: 'touch', key: `${id}:${name}`, life: minute })]
+    const uses = [get, (id: string, name: string): StoreRequest => ({ op: 'touch', key: `${id}:${name}`, ttl: minute })]
     for (const use of uses) {
       const { store } = scene({ limit: 10_000 })
       for (const id of sids.slice(0, 10)) await answersOf(store, id, [add(id, 'v', value)])
@@ -185,7 +185,7 @@ describe('the limit', () => {
         op: 'replace',
         key: `${churner}:v`,
         value: Buffer.alloc(round % 2 === 0 ? 4_000 : 10),
-        life: 10,
+        ttl: 10,
       }
       await answersOf(store, churner, [add(churner, 'v'), replace])
       if (round % 3 === 0) await answersOf(store, churner, [{ op: 'delete', key: `${churner}:v` }])
@@ -195,7 +195,7 @@ describe('the limit', () => {
     const rest = 10_000 - (400 + 200 + 38 + 4_000) - (400 + 200 + 38)
     await answersOf(store, filler, [add(filler, 'v', Buffer.alloc(rest))])
     expect(await livingOf(store, [filler, keeper])).toEqual([filler, keeper])
-    await answersOf(store, filler, [{ op: 'replace', key: `${filler}:v`, value: Buffer.alloc(rest + 1), life: minute }])
+    await answersOf(store, filler, [{ op: 'replace', key: `${filler}:v`, value: Buffer.alloc(rest + 1), ttl: minute }])
     expect(await livingOf(store, [filler, keeper])).toEqual([filler])
   })
 
@@ -204,7 +204,7 @@ describe('the limit', () => {
     const [keeper, writer] = sids as [string, string]
     await answersOf(store, keeper, [add(keeper, 'v')])
     await answersOf(store, writer, [add(writer, 'v')])
-    const replace: StoreRequest = { op: 'replace', key: `${writer}:v`, value: Buffer.alloc(1_000), life: minute }
+    const replace: StoreRequest = { op: 'replace', key: `${writer}:v`, value: Buffer.alloc(1_000), ttl: minute }
     for (let round = 0; round < 100; round++) await answersOf(store, writer, [replace])
     expect(await livingOf(store, [keeper, writer])).toEqual([keeper, writer])
   })
@@ -226,7 +226,7 @@ describe('the limit', () => {
     const other = sids[1] as string
     await answersOf(store, other, [add(other, 'v')])
     await answersOf(store, sid, [add(sid, 'a', Buffer.alloc(5_000)), add(sid, 'b', Buffer.alloc(1_000))])
-    const grow: StoreRequest = { op: 'replace', key: `${sid}:b`, value: Buffer.alloc(5_000), life: minute }
+    const grow: StoreRequest = { op: 'replace', key: `${sid}:b`, value: Buffer.alloc(5_000), ttl: minute }
     expect(await answersOf(store, sid, [grow, add(sid, 'c', Buffer.alloc(5_000)), get(sid, 'b')])).toMatchObject([
       { result: 'unsent', error: { code: 'VALUE_TOO_LARGE', field: 'b', size: 5_000 } },
       { result: 'unsent', error: { code: 'VALUE_TOO_LARGE', field: 'c' } },
@@ -307,7 +307,7 @@ describe('what is stored belongs to the store', () => {
   test('from the moment of the call, before the answer', async () => {
     const { store } = scene()
     const value = Buffer.from('as it was')
-    const flight = store.flight(sid, [{ op: 'add', key: `${sid}:a`, value, life: minute }], 0)
+    const flight = store.flight(sid, [{ op: 'add', key: `${sid}:a`, value, ttl: minute }], 0)
     value.fill('!')
     await flight
     expect(await answersOf(store, sid, [get(sid, 'a')])).toMatchObject([{ value: Buffer.from('as it was') }])
@@ -340,7 +340,7 @@ describe('one process', () => {
     const { store } = scene()
     await answersOf(store, sid, [add(sid, 'a', '0')])
     const flights = Array.from({ length: 10 }, (_, index) =>
-      answersOf(store, sid, [{ op: 'replace', key: `${sid}:a`, value: Buffer.from(`${index}`), life: minute }, get(sid, 'a')]),
+      answersOf(store, sid, [{ op: 'replace', key: `${sid}:a`, value: Buffer.from(`${index}`), ttl: minute }, get(sid, 'a')]),
     )
     const seen = (await Promise.all(flights)).map(([, read]) => (read as { value: Buffer }).value.toString())
     expect(seen).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
@@ -351,7 +351,7 @@ describe('one process', () => {
     await answersOf(store, sid, [add(sid, 'a')])
     await store.close()
     const flight = await store.flight(sid, [get(sid, 'a')], 0)
-    expect(flight).toMatchObject({ answers: [{ result: 'unsent', error: { code: 'CLOSED' } }], at: Number.NaN })
+    expect(flight).toMatchObject({ answers: [{ result: 'unsent', error: { code: 'CLOSED' } }], serverTime: undefined })
   })
 })
 

@@ -64,7 +64,7 @@ interface Group {
 
 class MemoryStore implements Store {
   readonly name = 'memory'
-  readonly traits: StoreTraits = { reportsLife: true, comparesVersions: true, shared: false, timeout: 500, lifeStep: 1 }
+  readonly traits: StoreTraits = { reportsTtl: true, comparesVersions: true, shared: false, timeout: 500, ttlStep: 1 }
 
   readonly #limit: number
   #clock: { now(): number } | undefined
@@ -102,13 +102,13 @@ class MemoryStore implements Store {
 
   /** All requests are carried out before this returns, so that nothing can come in between and no buffer is read later. */
   flight(sid: string, requests: readonly StoreRequest[]): Promise<Flight> {
-    if (this.#closed) return Promise.resolve({ answers: requests.map(() => unsent(closedError())), at: Number.NaN })
+    if (this.#closed) return Promise.resolve({ answers: requests.map(() => unsent(closedError())), serverTime: undefined })
     const at = this.#time()
     this.#dropExpired(sid, at)
     this.#sweepSome(at)
     const answers = requests.map((request) => this.#answer(sid, request, at))
     this.#markUsed(sid)
-    return Promise.resolve({ answers, at })
+    return Promise.resolve({ answers, serverTime: at })
   }
 
   async check(): Promise<void> {
@@ -132,10 +132,13 @@ class MemoryStore implements Store {
     switch (request.op) {
       case 'get':
         if (item === undefined) return missing
-        return request.known === item.version ? same(item, at) : found(item, at)
-      case 'renew':
+        return found(item, at)
+      case 'compare':
         if (item === undefined) return missing
-        this.#prolong(sid, item, expiry(at, request.life))
+        return request.knownVersion === item.version ? same(item, at) : found(item, at)
+      case 'getAndTouch':
+        if (item === undefined) return missing
+        this.#prolong(sid, item, expiry(at, request.ttl))
         return found(item, at)
       case 'add':
         return item === undefined ? this.#put(sid, request, at) : conflict
@@ -148,7 +151,7 @@ class MemoryStore implements Store {
         return done
       case 'touch':
         if (item === undefined) return missing
-        this.#prolong(sid, item, expiry(at, request.life))
+        this.#prolong(sid, item, expiry(at, request.ttl))
         return done
     }
   }
@@ -159,7 +162,7 @@ class MemoryStore implements Store {
     if (keyLength < 1 || keyLength > 250 || unfitForKey.test(request.key)) {
       return new BadArgumentError('A key has 1 to 250 bytes without spaces and control characters')
     }
-    if ('life' in request && !(request.life > 0)) return new BadArgumentError('The life of an item is more than 0 ms')
+    if ('ttl' in request && !(request.ttl > 0)) return new BadArgumentError('The time to live of an item is more than 0 ms')
     if (!('value' in request)) return undefined
     const largest = this.#room(sid, request.key, keyLength)
     return request.value.length > largest
@@ -177,13 +180,13 @@ class MemoryStore implements Store {
     return Math.min(largest, this.#limit - others - itemOverhead - keyLength)
   }
 
-  #put(sid: string, request: { key: string; value: Buffer; life: number }, at: number): StoreAnswer {
+  #put(sid: string, request: { key: string; value: Buffer; ttl: number }, at: number): StoreAnswer {
     this.#remove(sid, request.key)
     const group = this.#groups.get(sid) ?? this.#newGroup(sid)
     const item: MemoryItem = {
       value: request.value.toString('latin1'),
       version: newVersion(),
-      expiresAt: expiry(at, request.life),
+      expiresAt: expiry(at, request.ttl),
     }
     group.items.set(request.key, item)
     group.quietUntil = Math.min(group.quietUntil, item.expiresAt)
@@ -269,11 +272,11 @@ const missing: StoreAnswer = Object.freeze({ result: 'missing' })
 const conflict: StoreAnswer = Object.freeze({ result: 'conflict' })
 
 function found(item: MemoryItem, at: number): StoreAnswer {
-  return { result: 'found', value: Buffer.from(item.value, 'latin1'), version: item.version, life: item.expiresAt - at }
+  return { result: 'found', value: Buffer.from(item.value, 'latin1'), version: item.version, ttl: item.expiresAt - at }
 }
 
 function same(item: MemoryItem, at: number): StoreAnswer {
-  return { result: 'same', life: item.expiresAt - at }
+  return { result: 'same', ttl: item.expiresAt - at }
 }
 
 function unsent(error: FieldwiseError): StoreAnswer {
@@ -289,8 +292,8 @@ function newVersion(): Version {
   return Object.freeze({})
 }
 
-function expiry(at: number, life: number): number {
-  return Math.min(at + life, Number.MAX_SAFE_INTEGER)
+function expiry(at: number, ttl: number): number {
+  return Math.min(at + ttl, Number.MAX_SAFE_INTEGER)
 }
 
 function itemSize(key: string, value: string): number {

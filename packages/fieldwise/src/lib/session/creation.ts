@@ -1,6 +1,6 @@
 import { v4 as uuid } from 'uuid'
 import { BadArgumentError, isFieldwiseError, StoreUnavailableError, ValueTooLargeError } from '../api/errors.js'
-import type { StoreRequest } from '../api/store.js'
+import type { AddRequest, DeleteRequest } from '../api/store.js'
 import { type Context, type Deadline, longestCall, send } from '../engine/context.js'
 import { fieldLife, headerLife, type Lifetime } from '../engine/lifetime.js'
 import { unavailable } from '../engine/reader.js'
@@ -97,10 +97,10 @@ async function attemptCreation(
 }
 
 /** The header, which comes last, is no field. */
-function tellWrites(context: Context, sid: string, adds: readonly StoreRequest[], fields: readonly string[]): void {
+function tellWrites(context: Context, sid: string, adds: readonly AddRequest[], fields: readonly string[]): void {
   for (const [index, field] of fields.entries()) {
-    const add = adds[index] as StoreRequest & { op: 'add' }
-    context.telemetry.wrote(sid, field, add.value.length, false, 1)
+    const size = adds[index]?.value.length ?? 0
+    context.telemetry.wrote(sid, field, size, false, 1)
   }
 }
 
@@ -147,16 +147,16 @@ function addition(
   bytes: Buffer,
   header: Header,
   at: number,
-): StoreRequest {
+): AddRequest {
   const value = context.sealer.seal(sid, name, bytes)
   const limit = context.store.largestValue(sid, key.length)
   if (value.length > limit) throw new ValueTooLargeError(name === headerName ? 'header' : name, value.length, limit)
-  const life = name === headerName ? headerLife(header, at) : fieldLife(header.idle, longestCall(context))
-  return { op: 'add', key, value, life }
+  const ttl = name === headerName ? headerLife(header, at) : fieldLife(header.idle, longestCall(context))
+  return { op: 'add', key, value, ttl }
 }
 
 /** A creation that failed half-way leaves nothing that could be opened; what else it left is cleared up as well as can be. */
-async function discard(context: Context, sid: string, adds: readonly StoreRequest[], deadline: Deadline): Promise<void> {
-  const requests = adds.map((add): StoreRequest => ({ op: 'delete', key: add.key })).reverse()
+async function discard(context: Context, sid: string, adds: readonly AddRequest[], deadline: Deadline): Promise<void> {
+  const requests = adds.map((add): DeleteRequest => ({ op: 'delete', key: add.key })).reverse()
   await send(context, sid, requests, deadline)
 }

@@ -1,7 +1,7 @@
 import { type Deadline, readDeadline } from '../engine/context.js'
 import type { Engine } from '../engine/engine.js'
 import { type Called, Operation } from '../engine/operation.js'
-import type { Snapshot } from '../engine/reader.js'
+import type { Snapshot } from '../engine/snapshot.js'
 import type { Token } from '../format/token.js'
 import type { RequestSession } from './request-session.js'
 import type { SessionRead, SessionReads } from './session-reads.js'

@@ -399,7 +399,7 @@ describe('a cookie is sent only by a request that created, rotated or ended a se
     const snapshot = reader.session.get('username')
     await (await world.next(web, 'get username')).deliver()
     await snapshot
-    const touch = await world.next(web, 'renew @')
+    const touch = await world.next(web, 'getAndTouch @')
     await login?.regenerate()
     await touch.deliver()
     await turn()

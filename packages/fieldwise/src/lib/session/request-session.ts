@@ -4,7 +4,7 @@ import type { TokenSink } from '../api/token-sink.js'
 import { type Deadline, readDeadline, writeDeadline } from '../engine/context.js'
 import { type Change, Edit, type Writing, type WritingSession } from '../engine/edit.js'
 import type { Engine } from '../engine/engine.js'
-import type { Snapshot } from '../engine/reader.js'
+import type { Snapshot } from '../engine/snapshot.js'
 import { formatToken, type Token } from '../format/token.js'
 import { type Created, createSession, createSessionWithToken, newSession } from './creation.js'
 import { keepFor, rotate } from './rotation.js'
@@ -199,9 +199,9 @@ export class RequestSession {
   }
 
   #begin({ token, header, at }: Created, askedAt: number): void {
-    const { environment, renewals, telemetry } = this.#engine
+    const { environment, known, telemetry } = this.#engine
     this.#standing.store(new Verified(this.#engine, token, header, { serverTime: at, readAt: environment.monotonic(), askedAt }))
-    renewals.noteLife(token.sid, header, at)
+    known.noteLife(token.sid, header, at)
     telemetry.created(token.sid)
     this.#announceToken()
   }

@@ -11,10 +11,10 @@ import type { Verified } from './verified.js'
  * outcome of an attempt before is open, it is continued with the same secret (T3).
  *
  * @param beforeChange called before anything is sent
- * @throws {SessionGoneError} (superseded), {BadConfigError} for terms that do not fit, and as `Renewals.change`
+ * @throws {SessionGoneError} (superseded), {BadConfigError} for terms that do not fit, and as `Lifetimes.change`
  */
 export async function rotate(
-  { environment, renewals, telemetry }: Engine,
+  { environment, known, lifetimes, telemetry }: Engine,
   verified: Verified,
   terms: Terms,
   deadline: Deadline,
@@ -29,19 +29,19 @@ export async function rotate(
     if (!sameHash(header.hash, token.secret.hash)) throw new SessionGoneError('superseded')
     return rotated(header, secret, terms, at)
   }
-  const header = await renewals.change(token.sid, swap, deadline, 'this rotation')
+  const header = await lifetimes.change(token.sid, swap, deadline, 'this rotation')
   verified.changed(header, secret)
   telemetry.rotated(token.sid)
-  renewals.noteLife(token.sid, header, header.rotated)
+  known.noteLife(token.sid, header, header.rotated)
 }
 
 /** Changes how long the session lives unused. No input or output where it is that long already. */
-export async function keepFor({ renewals }: Engine, verified: Verified, idle: number, deadline: Deadline): Promise<void> {
+export async function keepFor({ lifetimes }: Engine, verified: Verified, idle: number, deadline: Deadline): Promise<void> {
   if (verified.header.idle === idle) return
   assertTerms(verified.header, { lifetime: { idle } })
   const change = (header: Header, at: number): Header => {
     if (!verified.isGoodFor(header, at)) throw new SessionGoneError('superseded')
     return header.idle === idle ? header : { ...header, idle }
   }
-  verified.changed(await renewals.change(verified.token.sid, change, deadline, 'this change of the idle time'))
+  verified.changed(await lifetimes.change(verified.token.sid, change, deadline, 'this change of the idle time'))
 }

@@ -3,11 +3,12 @@ import type { Duration } from '../api/duration.js'
 import { BadArgumentError } from '../api/errors.js'
 import type { OperationName } from '../api/events.js'
 import type { OperationOptions, RegenerateOptions, Session, SessionState } from '../api/session.js'
+import { jsonIn } from '../engine/contents.js'
 import { readDeadline, writeDeadline } from '../engine/context.js'
 import type { Change } from '../engine/edit.js'
 import type { Engine } from '../engine/engine.js'
 import { Operation } from '../engine/operation.js'
-import { copyOf, type Snapshot } from '../engine/reader.js'
+import { copyOf, type Snapshot } from '../engine/snapshot.js'
 import type { CompiledField } from '../schema/schema.js'
 import { changed, collect, entriesOf, readAs } from './field-values.js'
 import { Propertyless } from './propertyless.js'
@@ -17,7 +18,7 @@ import { parseTerms } from './settings.js'
 import { WriteOperation } from './write-operation.js'
 
 /** A session whose fields are checked here, at run time. {@link createSessions} gives it the types of its schema. */
-export type UntypedSession = Session<Record<string, unknown>>
+type UntypedSession = Session<Record<string, unknown>>
 
 /**
  * The implementation of `Session`.
@@ -217,7 +218,7 @@ export class SessionFacade extends Propertyless implements UntypedSession {
   }
 
   #json(snapshot: Snapshot | undefined, name: string): string | undefined {
-    return snapshot && this.#engine.reader.json(snapshot, name)
+    return snapshot && jsonIn(this.#engine, snapshot, name)
   }
 
   /** Fields of a catchall are known by the manifest alone, so they are read when the header was seen. */

@@ -405,7 +405,7 @@ describe('the terms of one session', () => {
 })
 
 describe('a life that another process has changed is known to those that cannot read it from the store', () => {
-  const traits = { reportsLife: false }
+  const traits = { reportsTtl: false }
 
   test('a shorter idle time: the session is touched as often as that asks for', async () => {
     const [here, there] = [world.process(schema, { traits }), world.process(schema, { traits })]
@@ -430,7 +430,7 @@ describe('a life that another process has changed is known to those that cannot 
     const late = there.sessions.open(session.token as string)
     await (await world.next(there, 'get @')).deliver()
     await late
-    const touch = await world.next(there, 'renew @')
+    const touch = await world.next(there, 'getAndTouch @')
     await session.regenerate({ lifetime: { absolute: '12h' } })
     await touch.deliver()
     await there.store.release()

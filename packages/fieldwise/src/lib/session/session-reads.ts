@@ -1,8 +1,10 @@
 import { isFieldwiseError, SessionGoneError } from '../api/errors.js'
 import type { TokenSink } from '../api/token-sink.js'
+import { isWhole } from '../engine/contents.js'
 import { type Deadline, readDeadline } from '../engine/context.js'
 import type { Engine } from '../engine/engine.js'
-import { EndOfSession, headerIn, type Snapshot, type Waiter } from '../engine/reader.js'
+import type { Waiter } from '../engine/read-batch.js'
+import { EndOfSession, headerIn, type Snapshot } from '../engine/snapshot.js'
 import type { Token } from '../format/token.js'
 import type { Standing } from './standing.js'
 import { judge, ownedOf, type Verdict } from './verification.js'
@@ -66,7 +68,7 @@ export class SessionReads {
       if (standing.state.is === 'unopened' && this.#verify(token, snapshot) === 'over') return this.#leave(snapshot, read)
       if (standing.sid !== token.sid) return this.#readAgain(read)
     }
-    if (!snapshot.over && this.#engine.reader.isWhole(snapshot, fields)) return read.end(standing.see(snapshot))
+    if (!snapshot.over && isWhole(this.#engine, snapshot, fields)) return read.end(standing.see(snapshot))
     this.#settle(snapshot, read)
       .then((settled) => read.end(settled))
       .catch((error) => read.reject(error))

@@ -207,7 +207,7 @@ describe('a request that was verified before somebody else’s rotation (T5)', (
     other.store.flight = async (...sent) => {
       const landed = await flight(...sent)
       await standstill
-      return { ...landed, at: world.time.clock.now() }
+      return { ...landed, serverTime: world.time.clock.now() }
     }
     const snapshot = socket.get('username')
     await turn()

@@ -1,8 +1,8 @@
 import { isFieldwiseError, SessionGoneError } from '../api/errors.js'
 import type { LastWrite, WriteOutcome, WritingSession } from '../engine/edit.js'
 import type { Engine } from '../engine/engine.js'
-import { headerIn, type Snapshot } from '../engine/reader.js'
 import type { RenewalListener } from '../engine/renewals.js'
+import { headerIn, type Snapshot } from '../engine/snapshot.js'
 import type { Header } from '../format/header.js'
 import type { Token } from '../format/token.js'
 import type { Verified } from './verified.js'
@@ -11,7 +11,7 @@ import type { Verified } from './verified.js'
 export type State = Unopened | New | Stored | Gone
 
 /** It came with these tokens, and none was verified yet. */
-export interface Unopened {
+interface Unopened {
   readonly is: 'unopened'
   readonly tokens: readonly Token[]
 }
@@ -23,7 +23,7 @@ export interface New {
 }
 
 /** The token was verified. */
-export interface Stored {
+interface Stored {
   readonly is: 'stored'
   readonly verified: Verified
   /** What this request's last write has left. */
@@ -31,7 +31,7 @@ export interface Stored {
 }
 
 /** It has ended. */
-export interface Gone {
+interface Gone {
   readonly is: 'gone'
   readonly error: SessionGoneError
   /** What was known of it, if anything was. */

@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/engine.js'
-import type { Snapshot } from '../engine/reader.js'
+import type { Snapshot } from '../engine/snapshot.js'
 import { type Classification, classify } from '../format/classification.js'
 import type { Token } from '../format/token.js'
 

@@ -1,6 +1,6 @@
 import { type Context, longestCall } from '../engine/context.js'
 import { expiry } from '../engine/lifetime.js'
-import type { SeenAt, Snapshot } from '../engine/reader.js'
+import type { SeenAt, Snapshot } from '../engine/snapshot.js'
 import { cutOffAt } from '../format/classification.js'
 import type { Header } from '../format/header.js'
 import { type Secret, sameHash, type Token } from '../format/token.js'
@@ -98,7 +98,7 @@ export class Verified {
 
   #cutOffBy(header: Header): number {
     if (this.pending && sameHash(header.hash, this.pending.hash)) return never
-    return cutOffAt(header, this.#token.secret.hash, longestCall(this.#context) + this.#context.store.traits.lifeStep)
+    return cutOffAt(header, this.#token.secret.hash, longestCall(this.#context) + this.#context.store.traits.ttlStep)
   }
 }
 

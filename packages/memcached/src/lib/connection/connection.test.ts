@@ -41,7 +41,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
       peer.send(answer.subarray(0, answer.length - 5))
       setImmediate(() => peer.reset())
     })
-    expect(await session.told(session.get('a'))).toEqual(['open STORE_UNAVAILABLE'])
+    expect(await session.told(session.get('a'))).toEqual(['unanswered STORE_UNAVAILABLE'])
     for (const name of ['b', 'c', 'd']) expect(await session.told(session.get(name))).toEqual([`found value of ${name}`])
     expect(server.peers).toHaveLength(2)
   })
@@ -56,8 +56,8 @@ describe.each(protocols)('a %s connection', (protocol) => {
     }, '250ms')
     await session.fly([])
     const [first, ...others] = await Promise.all(['a', 'b', 'c'].map((name) => session.told(session.get(name))))
-    expect(first).toEqual(['open STORE_UNAVAILABLE'])
-    expect(others).toEqual([['open STORE_UNAVAILABLE'], ['open STORE_UNAVAILABLE']])
+    expect(first).toEqual(['unanswered STORE_UNAVAILABLE'])
+    expect(others).toEqual([['unanswered STORE_UNAVAILABLE'], ['unanswered STORE_UNAVAILABLE']])
     const again = ['d', 'e'].map((name) => session.told(session.get(name)))
     for (const { peer, answer } of stalled) peer.send(answer)
     expect(await Promise.all(again)).toEqual([['found value of d'], ['found value of e']])
@@ -80,7 +80,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
       else peer.send(reply.ok(request))
     })
     const lost = await session.told(session.add('a'), session.replace('b'), session.delete('c'), session.touch('d'))
-    expect(lost).toEqual(Array(4).fill('open STORE_UNAVAILABLE'))
+    expect(lost).toEqual(Array(4).fill('unanswered STORE_UNAVAILABLE'))
     expect(await session.told(session.replace('after'))).toEqual(['stored'])
     const sent = server.requests.map((request) => request.split(':').at(-1))
     expect(sent).toEqual([...new Set(sent)])
@@ -92,7 +92,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
       if (peer.index === 0) peer.end()
       else peer.send(reply.missing(request))
     })
-    expect(await session.told(session.get('a'))).toEqual(['open STORE_UNAVAILABLE'])
+    expect(await session.told(session.get('a'))).toEqual(['unanswered STORE_UNAVAILABLE'])
     expect(await session.told(session.get('a'))).toEqual(['missing'])
     expect(server.peers).toHaveLength(2)
   })
@@ -106,7 +106,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     await new Promise((resolve) => setImmediate(resolve))
     const begun = performance.now()
     peer.end()
-    for (const answers of await Promise.all(flights)) expect(answers).toEqual(['open STORE_UNAVAILABLE'])
+    for (const answers of await Promise.all(flights)) expect(answers).toEqual(['unanswered STORE_UNAVAILABLE'])
     expect(performance.now() - begun).toBeLessThan(2_500)
   })
 
@@ -125,7 +125,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     }, '300ms')
     await session.told(session.get('warm'))
     const begun = performance.now()
-    expect(await session.told(session.get('stuck'))).toEqual(['open STORE_UNAVAILABLE'])
+    expect(await session.told(session.get('stuck'))).toEqual(['unanswered STORE_UNAVAILABLE'])
     expect(performance.now() - begun).toBeLessThan(2 * 300)
     expect(await session.told(session.get('a'))).toEqual(['missing'])
     expect(server.peers).toHaveLength(2)
@@ -151,7 +151,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     await session.told(session.get('w'))
     const slow = session.fly([session.get('s')], host.running() + 30)
     const quick = session.fly([session.get('q')])
-    expect((await slow).answers.map(told)).toEqual(['open STORE_UNAVAILABLE'])
+    expect((await slow).answers.map(told)).toEqual(['unanswered STORE_UNAVAILABLE'])
     late?.()
     server.peers[0]?.socket.emit('resume')
     expect((await quick).answers.map(told)).toEqual(['found value of q'])
@@ -163,7 +163,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     await session.fly([])
     const patient = session.told(session.get('a'))
     const { answers } = await session.fly([session.get('b')], host.running() + 1_200)
-    expect(answers.map(told)).toEqual(['open STORE_UNAVAILABLE'])
+    expect(answers.map(told)).toEqual(['unanswered STORE_UNAVAILABLE'])
     const [peer] = server.peers as [Peer]
     for (const request of peer.requests) peer.send(reply.missing(request))
     expect(await patient).toEqual(['missing'])
@@ -180,7 +180,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     const store = memcachedStore(server.address, { protocol, timeout: '2000ms' })
     stores.push(store)
     const session = new Flyer(store)
-    expect(await session.told(session.get('a'))).toEqual(['open STORE_UNAVAILABLE'])
+    expect(await session.told(session.get('a'))).toEqual(['unanswered STORE_UNAVAILABLE'])
     expect(await session.told(session.get('b'))).toEqual(['found b'])
     expect(server.peers).toHaveLength(1)
   })
@@ -244,7 +244,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
       peer.send(peer.index === 0 ? wrong(request) : reply.hit(request, 'right'))
     })
     const answers = [...(await session.fly([session.get('a')])).answers, ...(await session.fly([session.get('b')])).answers]
-    expect(answers.map(told).every((answer) => /^(open STORE_UNAVAILABLE|missing|found right)$/.test(answer))).toBe(true)
+    expect(answers.map(told).every((answer) => /^(unanswered STORE_UNAVAILABLE|missing|found right)$/.test(answer))).toBe(true)
     expect(await session.told(session.get('c'))).toEqual(['found right'])
     expect(server.peers).toHaveLength(2)
   })
@@ -325,7 +325,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     expect(server.peers).toHaveLength(1)
   })
 
-  test('a version from a connection that is gone is a conflict, and nothing is sent', async () => {
+  test('a version from a connection that is gone is stale, and nothing is sent', async () => {
     const { session, server } = await scene((request, peer) => {
       if (request.key.endsWith(':cut')) peer.reset()
       else peer.send(request.command === 'get' ? reply.hit(request, 'x') : reply.ok(request))
@@ -336,7 +336,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     await session.told(session.get('cut'))
     await session.told(session.get('a'))
     const before = server.requests.length
-    expect(await session.told(session.replace('a', 'z', version))).toEqual(['conflict'])
+    expect(await session.told(session.replace('a', 'z', version))).toEqual(['stale'])
     expect(server.requests).toHaveLength(before)
   })
 
@@ -388,7 +388,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     }
     server.peers[0]?.reset()
     const outcomes = (await Promise.all(begun)).map(({ answers }) => told(answers[0]))
-    expect(outcomes[0]).toBe('open STORE_UNAVAILABLE')
+    expect(outcomes[0]).toBe('unanswered STORE_UNAVAILABLE')
     expect(outcomes.at(-1)).toBe('unsent STORE_UNAVAILABLE')
   })
 
@@ -399,7 +399,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     await vi.waitUntil(() => server.requests.length === 2)
     const waiting = session.fly([session.get('c')])
     await store.close()
-    expect((await sent).answers.map(told)).toEqual(['open CLOSED', 'open CLOSED'])
+    expect((await sent).answers.map(told)).toEqual(['unanswered CLOSED', 'unanswered CLOSED'])
     expect((await waiting).answers.map(told)).toEqual(['unsent CLOSED'])
     expect(await session.told(session.get('d'))).toEqual(['unsent CLOSED'])
     await expect(store.check(host.running() + 100)).rejects.toMatchObject({ code: 'CLOSED' })

@@ -109,8 +109,8 @@ export class Connection implements ProtocolHost {
     clearImmediate(this.#flush)
     this.#inbox.clear()
     this.#socket.destroy()
-    for (const command of this.#undated.splice(0)) command.fail('open', makeError())
-    for (const command of this.#sent.drain()) command.fail('open', makeError())
+    for (const command of this.#undated.splice(0)) command.fail('unanswered', makeError())
+    for (const command of this.#sent.drain()) command.fail('unanswered', makeError())
     for (const command of this.#waiting.splice(0)) command.fail('unsent', makeError())
     this.#options.onEnd(this, makeError)
   }
@@ -293,8 +293,8 @@ export class Connection implements ProtocolHost {
     const head = this.#sent.first
     if (head !== undefined && this.#stuckAt(head) <= now) return this.#fail(`did not answer within ${this.#options.timeout} ms`)
     this.#waiting = this.#waiting.filter((command) => !this.#failIfLate(command, 'unsent', now))
-    for (const command of this.#sent) this.#failIfLate(command, 'open', now)
-    this.#undated = this.#undated.filter((command) => !this.#failIfLate(command, 'open', now))
+    for (const command of this.#sent) this.#failIfLate(command, 'unanswered', now)
+    this.#undated = this.#undated.filter((command) => !this.#failIfLate(command, 'unanswered', now))
     this.#wakeForNext()
   }
 
@@ -307,7 +307,7 @@ export class Connection implements ProtocolHost {
     return Math.max(command.calledAt + timeout, command.sentAt + timeout / 2)
   }
 
-  #failIfLate(command: Command, fate: 'unsent' | 'open', now: number): boolean {
+  #failIfLate(command: Command, fate: 'unsent' | 'unanswered', now: number): boolean {
     if (command.settled || command.deadline > now) return command.settled
     command.fail(fate, this.#tooLate())
     return true

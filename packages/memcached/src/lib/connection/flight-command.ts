@@ -81,12 +81,12 @@ export abstract class FlightCommand implements Command {
   protected finish(failure: StoreAnswer | undefined, at: number): void {
     this.settled = true
     const answers = failure === undefined ? this.#answers : Array.from(this.#answers, (answer) => answer ?? failure)
-    this.#resolve({ answers, at })
+    this.#resolve({ answers, serverTime: at })
   }
 
   #refuseStale(request: StoreRequest): StoreAnswer | undefined {
     if (request.op !== 'replace' || request.version === undefined) return undefined
-    return this.isCurrent(request.version) ? undefined : conflict
+    return this.isCurrent(request.version) ? undefined : stale
   }
 
   #skipRefused(): void {
@@ -97,4 +97,5 @@ export abstract class FlightCommand implements Command {
 export const stored: StoreAnswer = Object.freeze({ result: 'stored' })
 export const done: StoreAnswer = Object.freeze({ result: 'done' })
 export const missing: StoreAnswer = Object.freeze({ result: 'missing' })
+const stale: StoreAnswer = Object.freeze({ result: 'stale' })
 export const conflict: StoreAnswer = Object.freeze({ result: 'conflict' })

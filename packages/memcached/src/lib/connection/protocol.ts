@@ -3,7 +3,7 @@ import type { Flight, StoreRequest } from 'fieldwise/store-contract'
 import type { Outbox } from './outbox.js'
 
 /** Whether the bytes of a request that failed may have left this process. */
-export type Fate = 'unsent' | 'open'
+export type Fate = 'unsent' | 'unanswered'
 
 /**
  * Something to send over a connection and the replies that belong to it. A connection carries its commands in order: the replies of the

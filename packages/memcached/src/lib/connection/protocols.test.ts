@@ -18,16 +18,16 @@ const protocols = {
 }
 type WireName = keyof typeof protocols
 const words: Readonly<Record<WireName, Readonly<Record<string, string>>>> = {
-  binary: { get: '0', add: '2', replace: '3', delete: '4', touch: '28', renew: '29' },
+  binary: { get: '0', add: '2', replace: '3', delete: '4', touch: '28', getAndTouch: '29' },
   meta: {},
   'meta, to a server that does not evict': { add: 'add', replace: 'cas' },
 }
 
 const anyRequest: fc.Arbitrary<StoreRequest> = fc
-  .constantFrom<StoreRequest['op']>('get', 'get', 'add', 'replace', 'delete', 'touch', 'renew')
+  .constantFrom<StoreRequest['op']>('get', 'get', 'add', 'replace', 'delete', 'touch', 'getAndTouch')
   .map((op) => {
     const value = op === 'add' || op === 'replace' ? { value: Buffer.from('value') } : {}
-    return { op, key: 'key', life: 1_000, ...value } as StoreRequest
+    return { op, key: 'key', ttl: 1_000, ...value } as StoreRequest
   })
 
 const anyFlight = fc.array(fc.tuple(anyRequest, fc.nat(2), fc.uint8Array({ maxLength: 300 })), { minLength: 1, maxLength: 4 })
@@ -43,7 +43,7 @@ describe.each(Object.keys(protocols) as WireName[])('the %s wire, whatever comes
         expect(feed(command, right, sizes)).toBe('complete')
         command.settle(7)
         expect((await flight).answers.map(told)).toEqual(expected)
-        expect((await flight).at).toBe(7)
+        expect((await flight).serverTime).toBe(7)
       }),
       { numRuns: 500 },
     )
@@ -59,7 +59,7 @@ describe.each(Object.keys(protocols) as WireName[])('the %s wire, whatever comes
           const { exchange: command, flight, right } = prepare(protocol, plan)
           const outcome = feed(command, mutate(right, mutation), sizes)
           expect(['complete', 'broken', 'waiting', 'surplus']).toContain(outcome)
-          command.fail('open', new ProtocolError('the end') as never)
+          command.fail('unanswered', new ProtocolError('the end') as never)
           const { answers } = await flight
           expect(answers).toHaveLength(plan.length)
           for (const answer of answers) expect(isAnswer(answer)).toBe(true)
@@ -109,7 +109,7 @@ function prepare(protocol: WireName, plan: readonly [StoreRequest, number, Uint8
 /** One of the replies that are right for this request. */
 function outcomeOf(protocol: WireName, { op, key }: StoreRequest, choice: number, value: Buffer, opaque: number) {
   const request: ScriptedRequest = {
-    command: op,
+    command: op === 'compare' ? 'get' : op,
     key,
     opaque,
     version: undefined,
@@ -119,7 +119,7 @@ function outcomeOf(protocol: WireName, { op, key }: StoreRequest, choice: number
     line: '',
   }
   const reply: Replies = replies[protocol === 'binary' ? 'binary' : 'meta']
-  if (op === 'get' || op === 'renew') {
+  if (op === 'get' || op === 'getAndTouch') {
     return choice === 0
       ? { reply: reply.missing(request), means: 'missing' }
       : { reply: reply.hit(request, value), means: `found ${value.toString('latin1')}` }
@@ -167,5 +167,5 @@ function feed(command: Command, bytes: Buffer, sizes: Iterator<number>): 'comple
 }
 
 function isAnswer(answer: StoreAnswer): boolean {
-  return ['found', 'stored', 'done', 'missing', 'conflict', 'unsent', 'lost', 'open'].includes(answer.result)
+  return ['found', 'stored', 'done', 'missing', 'conflict', 'stale', 'unsent', 'lost', 'unanswered'].includes(answer.result)
 }

@@ -8,7 +8,7 @@ import { largestValueIn } from './item-size.js'
  */
 export function refusalOf(request: StoreRequest, keyLength: number, itemSizeMax: number): StoreAnswer | undefined {
   if (keyLength === 0) return unsent(new BadArgumentError('A key has 1 to 250 bytes without spaces and control characters'))
-  if ('life' in request && !(request.life > 0)) return unsent(new BadArgumentError('The life of an item is more than 0 ms'))
+  if ('ttl' in request && !(request.ttl > 0)) return unsent(new BadArgumentError('The time to live of an item is more than 0 ms'))
   if (!('value' in request)) return undefined
   const largest = largestValueIn(itemSizeMax, keyLength)
   return request.value.length > largest ? unsent(tooLarge(request.key, request.value.length, largest)) : undefined

@@ -39,7 +39,7 @@ async function spokenBy(session: Flyer): Promise<Protocol | string> {
   await session.fly([session.delete('a'), session.add('a', 'value')])
   const [answer] = (await session.fly([session.get('a')])).answers
   if (answer?.result !== 'found') return complaint(answer) || String(answer?.result)
-  return answer.life === undefined ? 'binary' : 'meta'
+  return answer.ttl === undefined ? 'binary' : 'meta'
 }
 
 /** Answers what it is not asked in its own protocol as old servers do. */
@@ -143,7 +143,7 @@ describe("protocol: 'auto'", () => {
       }),
     )
     const session = new Flyer(storeFor(server.address))
-    expect(await session.told(session.get('a'))).toEqual(['open STORE_UNAVAILABLE'])
+    expect(await session.told(session.get('a'))).toEqual(['unanswered STORE_UNAVAILABLE'])
     expect(await session.told(session.get('a'))).toEqual(['missing'])
     expect(server.peers).toHaveLength(2)
   })

@@ -51,7 +51,7 @@ describe.each(['binary', 'meta'])('a process with a %s store', (protocol) => {
       console.log(answer.result, answer.error.code)
       process.kill(Number(process.argv[3]), 'SIGCONT')`
     const result = await run(program, [server.address, protocol, String(server.pid)])
-    expect(result).toEqual({ output: 'missing\nopen CLOSED\n', code: 0 })
+    expect(result).toEqual({ output: 'missing\nunanswered CLOSED\n', code: 0 })
   })
 
   test('stays alive for an answer that is under way', async () => {

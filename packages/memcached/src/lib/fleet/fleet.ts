@@ -22,8 +22,8 @@ export class Fleet implements Store {
     this.#useHost = useHost
     const timeout = Math.max(...servers.map((server) => server.config.timeout))
     // With 'auto' a server may be one that compares and reports nothing: what it does not compare it sends again.
-    const traits = { reportsLife: protocol === 'meta', comparesVersions: protocol !== 'binary' }
-    this.traits = { ...traits, shared: true, timeout, lifeStep: 1_000 }
+    const traits = { reportsTtl: protocol === 'meta', comparesVersions: protocol !== 'binary' }
+    this.traits = { ...traits, shared: true, timeout, ttlStep: 1_000 }
   }
 
   start(host: StoreHost): void {
@@ -55,7 +55,7 @@ export class Fleet implements Store {
   flight(sid: string, requests: readonly StoreRequest[], deadline: number): Promise<Flight> {
     const server = this.#serverOf(sid)
     if (server !== undefined) return server.flight(requests, deadline)
-    return Promise.resolve({ answers: requests.map(() => unsent(notHeld())), at: Number.NaN })
+    return Promise.resolve({ answers: requests.map(() => unsent(notHeld())), serverTime: undefined })
   }
 
   async check(deadline: number, least: 'all' | 'one' = 'all'): Promise<void> {

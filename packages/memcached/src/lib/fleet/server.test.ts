@@ -123,7 +123,7 @@ describe('a server', () => {
       world.time += pause
     }
     world.address.port = Number(back.address.split(':')[1])
-    expect(await get()).toBe('open STORE_UNAVAILABLE')
+    expect(await get()).toBe('unanswered STORE_UNAVAILABLE')
     world.address.port = dead
     await get()
     expect([server.up, world.dials]).toEqual([false, 5])
@@ -156,7 +156,7 @@ describe('a server', () => {
   test('whose connection was lost is not taken for down: the next call connects again at once', async () => {
     const { address, peers } = await scripted((request, peer) => (peer.index === 0 ? peer.reset() : misses(request, peer)))
     const { world, server, get } = scene(address)
-    expect(await get()).toBe('open STORE_UNAVAILABLE')
+    expect(await get()).toBe('unanswered STORE_UNAVAILABLE')
     expect(server.up).toBe(true)
     expect(await get()).toBe('missing')
     expect([world.dials, peers.length]).toEqual([2, 2])

@@ -167,7 +167,7 @@ function closed(): ClosedError {
 }
 
 function refused(requests: readonly StoreRequest[], error: FieldwiseError): Flight {
-  return { answers: requests.map(() => unsent(error)), at: Number.NaN }
+  return { answers: requests.map(() => unsent(error)), serverTime: Number.NaN }
 }
 
 /** Sends nothing: it waits for the connection. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { type SceneCase, told } from '../scene.js'
 
-const requirement = 'close: flights that are under way are answered open or unsent. Afterwards nothing keeps the process alive.'
+const requirement =
+  'close: flights that are under way are answered unanswered or unsent. Afterwards nothing keeps the process alive.'
 
 export const closing: readonly SceneCase[] = [
   {
@@ -12,8 +13,8 @@ export const closing: readonly SceneCase[] = [
       const flights = Array.from({ length: 20 }, () => scene.answers(scene.get('a'), scene.replace('a', 'y')))
       await scene.harness.store.close()
       for (const answers of await Promise.all(flights)) {
-        assert.match(told(answers[0]), /^(found|open CLOSED|unsent CLOSED)$/)
-        assert.match(told(answers[1]), /^(stored|open CLOSED|unsent CLOSED)$/)
+        assert.match(told(answers[0]), /^(found|unanswered CLOSED|unsent CLOSED)$/)
+        assert.match(told(answers[1]), /^(stored|unanswered CLOSED|unsent CLOSED)$/)
       }
     },
   },

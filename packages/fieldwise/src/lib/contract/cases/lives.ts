@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { minute, Scene, type SceneCase, told } from '../scene.js'
 
 const requirement =
-  'life is in milliseconds; the store counts it in steps of traits.lifeStep, so an item may go one step early or two late.'
+  'ttl is in milliseconds; the store counts it in steps of traits.ttlStep, so an item may go one step early or two late.'
 
 export const lives: readonly SceneCase[] = [
   {
@@ -17,7 +17,7 @@ export const lives: readonly SceneCase[] = [
         scene.replace('a', 'x', version),
         scene.replace('a', 'x'),
         scene.touch('a', minute),
-        scene.renew('a', minute),
+        scene.getAndTouch('a', minute),
         scene.delete('a'),
         scene.get('a'),
       ]
@@ -30,8 +30,8 @@ export const lives: readonly SceneCase[] = [
     },
   },
   {
-    title: 'touch, renew and replace set the remaining life, longer or shorter',
-    requirement: 'touch: sets the remaining life of an item.',
+    title: 'touch, getAndTouch and replace set the time to live, longer or shorter',
+    requirement: 'touch: sets the time to live of an item.',
     async run(scene) {
       const [short, long] = [scene.step, minute]
       await scene.answers(
@@ -48,8 +48,8 @@ export const lives: readonly SceneCase[] = [
         scene.replace('b', 'x', version, long),
         scene.touch('c', short),
         scene.replace('d', 'x', undefined, short),
-        scene.renew('e', long),
-        scene.renew('f', short),
+        scene.getAndTouch('e', long),
+        scene.getAndTouch('f', short),
       ]
       await scene.expect(changes, ['done', 'stored', 'done', 'stored', 'found', 'found'])
       await scene.harness.elapse(4 * scene.step)
@@ -65,8 +65,11 @@ export const lives: readonly SceneCase[] = [
     async run(scene) {
       await scene.answers(scene.add('a', 'x', 2 * scene.step))
       const tooLarge = Buffer.alloc((await scene.largestFor('a')) + 1)
-      const refused = [scene.add('a', 'y'), scene.replace('a', 'y', {}), scene.replace('a', tooLarge)]
-      await scene.expect([scene.get('a'), ...refused], ['found', 'conflict', 'conflict', 'unsent VALUE_TOO_LARGE'])
+      await scene.expect(
+        [scene.get('a'), scene.add('a', 'y'), scene.replace('a', tooLarge)],
+        ['found', 'conflict', 'unsent VALUE_TOO_LARGE'],
+      )
+      await scene.isRefused('a', {})
       await scene.harness.elapse(4 * scene.step)
       await scene.expect([scene.get('a')], ['missing'])
     },
@@ -74,7 +77,7 @@ export const lives: readonly SceneCase[] = [
   {
     title: 'a life shorter than a step is neither for ever nor over at once',
     requirement,
-    needs: ({ traits }) => (traits.lifeStep > 1 ? undefined : 'this store counts single milliseconds, so nothing is rounded'),
+    needs: ({ traits }) => (traits.ttlStep > 1 ? undefined : 'this store counts single milliseconds, so nothing is rounded'),
     async run(scene) {
       const life = scene.step / 5
       const answers = await scene.answers(
@@ -96,7 +99,7 @@ export const lives: readonly SceneCase[] = [
   },
   {
     title: 'lives around and far beyond 30 days are stored, and the items are still there',
-    requirement: 'life is in milliseconds, without a longest one: what a store cannot hold is clamped.',
+    requirement: 'ttl is in milliseconds, without a longest one: what a store cannot hold is clamped.',
     async run(scene) {
       const names = longLives.map((_, index) => `field${index}`)
       await scene.answers(...names.flatMap((name) => [scene.add(name, 'x'), scene.add(`${name}-touched`, 'x')]))
@@ -134,11 +137,11 @@ export const lives: readonly SceneCase[] = [
   },
   {
     title: 'get tells the remaining life, after add, replace and touch',
-    requirement: 'found: life is the remaining life in milliseconds, where the store reports it.',
-    needs: ({ traits }) => (traits.reportsLife ? undefined : 'this store does not report lives'),
+    requirement: 'found: ttl says how long the item lives on, in milliseconds, where the store reports it.',
+    needs: ({ traits }) => (traits.reportsTtl ? undefined : 'this store does not report lives'),
     async run(scene) {
       const near = async (name: string, life: number) => {
-        const told = (await scene.read(name)).life ?? Number.NaN
+        const told = (await scene.read(name)).ttl ?? Number.NaN
         assert.ok(told > life - 2 * scene.step - 250 && told <= life + 2 * scene.step, `${told} ms are told of ${life} ms`)
       }
       await scene.answers(scene.add('a', 'x', 100_000))
@@ -153,7 +156,7 @@ export const lives: readonly SceneCase[] = [
   },
   {
     title: 'a life that is no length of time is refused, and what is there stays',
-    requirement: 'life is in milliseconds and never 0.',
+    requirement: 'ttl is in milliseconds and never 0.',
     async run(scene) {
       await scene.answers(scene.add('a', 'old'))
       for (const life of [0, -1, Number.NaN, Number.NEGATIVE_INFINITY]) {

@@ -41,11 +41,11 @@ export const placement: readonly SceneCase[] = [
     },
   },
   {
-    title: 'a store has a name, a timeout and a life step',
+    title: 'a store has a name, a timeout and a step of its lives',
     requirement: 'What a store can and cannot do, as data.',
     async run({ store }) {
       assert.match(store.name, /^[a-z][a-z-]*$/)
-      assert.ok(store.traits.timeout > 0 && store.traits.lifeStep > 0)
+      assert.ok(store.traits.timeout > 0 && store.traits.ttlStep > 0)
     },
   },
 ]

@@ -62,12 +62,12 @@ export const results: readonly SceneCase[] = [
   },
   {
     title: 'renew gets the item as it is',
-    requirement: 'renew: gets an item and sets its remaining life. Changes neither its value nor its version.',
+    requirement: 'getAndTouch: gets an item and sets its time to live. Changes neither its value nor its version.',
     async run(scene) {
       const [nothing, , renewed] = await scene.answers(
-        scene.renew('a', minute),
+        scene.getAndTouch('a', minute),
         scene.add('a', 'first'),
-        scene.renew('a', minute),
+        scene.getAndTouch('a', minute),
       )
       assert.equal(told(nothing), 'missing')
       assert.ok(renewed?.result === 'found' && renewed.value.equals(Buffer.from('first')), `found, not ${told(renewed)}`)

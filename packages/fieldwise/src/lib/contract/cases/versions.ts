@@ -92,12 +92,13 @@ export const versions: readonly SceneCase[] = [
     },
   },
   {
-    title: 'the version of another item, and what is no version at all, are a conflict',
+    title: 'the version of another item, and what is no version at all, never overwrite',
     requirement,
     async run(scene) {
       await scene.answers(scene.add('a', 'first'), scene.add('b', 'first'))
       const { version } = await scene.read('b')
-      await scene.expect([scene.replace('a', 'x', version), scene.replace('a', 'x', {})], ['conflict', 'conflict'])
+      await scene.isRefused('a', version)
+      await scene.isRefused('a', {})
       await scene.holds('a', 'first')
     },
   },

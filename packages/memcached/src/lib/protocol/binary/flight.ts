@@ -67,7 +67,7 @@ export class BinaryFlight extends FlightCommand {
   }
 
   protected readReply(request: StoreRequest, bytes: Buffer, start: number): number {
-    const largest = request.op === 'get' || request.op === 'renew' ? this.host.itemSizeMax : largestWithoutValue
+    const largest = isRead(request) ? this.host.itemSizeMax : largestWithoutValue
     const end = checkReply(bytes, start, opcodes[request.op], this.#opaque, largest)
     if (end < 0) return end
     this.#opaque = (this.#opaque + 1) >>> 0
@@ -82,7 +82,7 @@ export class BinaryFlight extends FlightCommand {
   /** The success of a read or a write is read in place: memjs makes four slices and two objects of each. The rest is left to memjs. */
   #readAnswer(request: StoreRequest, bytes: Buffer, start: number, end: number): StoreAnswer {
     if (isSuccess(bytes, start)) {
-      if (request.op === 'get' || request.op === 'renew') return this.#found(bytes, start, end)
+      if (isRead(request)) return this.#found(bytes, start, end)
       if (request.op === 'add' || request.op === 'replace') return this.#stored(bytes, start)
     }
     return answerOf(request, parseReply(bytes.subarray(start, end)).header.status)
@@ -99,6 +99,10 @@ export class BinaryFlight extends FlightCommand {
     const version = versionIn(bytes, start, this.#origin)
     return version === undefined ? stored : { result: 'stored', version }
   }
+}
+
+function isRead({ op }: StoreRequest): boolean {
+  return op === 'get' || op === 'compare' || op === 'getAndTouch'
 }
 
 /** What is answered without a value has no more than a few words of error. */

@@ -81,11 +81,11 @@ async function answerTo(request: StoreRequest, reply: BinaryReply): Promise<stri
 }
 
 const get: StoreRequest = { op: 'get', key: 'k' }
-const add: StoreRequest = { op: 'add', key: 'k', value, life: 60_000 }
-const replace: StoreRequest = { op: 'replace', key: 'k', value, life: 60_000 }
+const add: StoreRequest = { op: 'add', key: 'k', value, ttl: 60_000 }
+const replace: StoreRequest = { op: 'replace', key: 'k', value, ttl: 60_000 }
 const remove: StoreRequest = { op: 'delete', key: 'k' }
-const touch: StoreRequest = { op: 'touch', key: 'k', life: 60_000 }
-const renew: StoreRequest = { op: 'renew', key: 'k', life: 60_000 }
+const touch: StoreRequest = { op: 'touch', key: 'k', ttl: 60_000 }
+const renew: StoreRequest = { op: 'getAndTouch', key: 'k', ttl: 60_000 }
 
 describe('what leaves over the binary protocol', () => {
   test('a request is byte for byte what memjs builds, for every length of key and beyond ASCII', () => {
@@ -137,8 +137,8 @@ describe('what leaves over the binary protocol', () => {
     [remove, 0x04, '6b'],
     [touch, 0x1c, '0000003c 6b'],
     [renew, 0x1d, '0000003c 6b'],
-    [{ ...touch, life: 1 }, 0x1c, '00000001 6b'],
-    [{ ...touch, life: 31 * 86_400_000 }, 0x1c, '697e9781 6b'],
+    [{ ...touch, ttl: 1 }, 0x1c, '00000001 6b'],
+    [{ ...touch, ttl: 31 * 86_400_000 }, 0x1c, '697e9781 6b'],
   ])('%j', (request, opcode, body) => {
     const [sent] = requestsIn(flight([request]).bytes)
     expect(sent).toEqual({ opcode, opaque: 1, cas: 0n, body: Buffer.from(body.replaceAll(' ', ''), 'hex') })
@@ -161,7 +161,7 @@ describe('what leaves over the binary protocol', () => {
       const { bytes, exchange: command, answers } = flight([{ ...replace, version: stale }], other)
       expect([bytes.length, command.complete]).toEqual([0, true])
       command.settle(now)
-      expect((await answers).answers).toEqual([{ result: 'conflict' }])
+      expect((await answers).answers).toEqual([{ result: 'stale' }])
     }
   })
 
@@ -297,22 +297,22 @@ describe('a binary flight that fails', () => {
   test('half-way keeps the answers that it has', async () => {
     const { exchange: command, bytes, answers } = flight([get, get, { op: 'get', key: 'a b' }, get])
     command.read(hit(bytes, 0), 0)
-    command.fail('open', error)
+    command.fail('unanswered', error)
     command.fail('unsent', error)
-    expect((await answers).answers.map(({ result }) => result)).toEqual(['found', 'open', 'unsent', 'open'])
-    expect((await answers).at).toBe(now)
+    expect((await answers).answers.map(({ result }) => result)).toEqual(['found', 'unanswered', 'unsent', 'unanswered'])
+    expect((await answers).serverTime).toBe(now)
   })
 
   test('still reads the replies that come late, and gives them to nobody', async () => {
     const { exchange: command, bytes, answers } = flight([get, { op: 'get', key: 'a b' }, get])
-    command.fail('open', error)
+    command.fail('unanswered', error)
     const given = (await answers).answers
     expect(command.read(hit(bytes, 0), 0)).toBeGreaterThan(0)
     expect(command.complete).toBe(false)
     expect(command.read(hit(bytes, 1), 0)).toBeGreaterThan(0)
     expect(command.complete).toBe(true)
     command.settle(now)
-    expect(given.map(({ result }) => result)).toEqual(['open', 'unsent', 'open'])
+    expect(given.map(({ result }) => result)).toEqual(['unanswered', 'unsent', 'unanswered'])
   })
 
   test('before it was sent is unsent', async () => {
@@ -337,27 +337,27 @@ describe('memjs', () => {
     for (const index of [0, 1]) answered.exchange.read(hit(answered.bytes, index), 0)
     answered.exchange.settle(7)
     answered.exchange.settle(8)
-    answered.exchange.fail('open', gone as never)
+    answered.exchange.fail('unanswered', gone as never)
     const failed = flight([get])
-    failed.exchange.fail('open', gone as never)
-    failed.exchange.fail('open', gone as never)
+    failed.exchange.fail('unanswered', gone as never)
+    failed.exchange.fail('unanswered', gone as never)
     failed.exchange.settle(9)
     expect(outcomes).toEqual([7, gone])
-    expect((await answered.answers).at).toBe(7)
-    expect((await failed.answers).at).toBe(now)
+    expect((await answered.answers).serverTime).toBe(7)
+    expect((await failed.answers).serverTime).toBe(now)
   })
 
   test('is not asked about what is not sent', async () => {
     const perform = vi.spyOn(memjs.Client.prototype, 'perform')
     const { exchange: command, answers } = flight([{ op: 'get', key: 'a b' }])
     command.settle(7)
-    expect((await answers).at).toBe(7)
+    expect((await answers).serverTime).toBe(7)
     expect(perform).not.toHaveBeenCalled()
   })
 
   test('takes the next flight after one that failed', () => {
     const on = protocol()
-    flight([get], on).exchange.fail('open', new ProtocolError('gone') as never)
+    flight([get], on).exchange.fail('unanswered', new ProtocolError('gone') as never)
     expect(requestsIn(flight([get], on).bytes)).toMatchObject([{ opcode: 0, opaque: 2 }])
   })
 })
@@ -365,7 +365,7 @@ describe('memjs', () => {
 test('memjs gets no word in: a lost answer is logged nowhere and sent once', async () => {
   const log = vi.spyOn(console, 'log')
   const { exchange: command, answers } = flight([add])
-  command.fail('open', new ProtocolError('gone') as never)
+  command.fail('unanswered', new ProtocolError('gone') as never)
   await answers
   expect(log).not.toHaveBeenCalled()
 })

@@ -9,7 +9,8 @@ import type { BinaryVersion } from './version.js'
 /** Replace, not set, carries a version: a set that the server refuses, out of memory for one, deletes the old item. */
 export const opcodes: Readonly<Record<StoreRequest['op'], number>> = {
   get: Opcode.get,
-  renew: Opcode.getAndTouch,
+  compare: Opcode.get,
+  getAndTouch: Opcode.getAndTouch,
   add: Opcode.add,
   replace: Opcode.replace,
   delete: Opcode.delete,
@@ -25,8 +26,8 @@ export function requestText(request: StoreRequest, keyLength: number, opaque: nu
 }
 
 function extrasOf(request: StoreRequest, host: ProtocolHost): string {
-  if (!('life' in request)) return ''
-  const expiration = uint32(exptime(request.life, host.serverTime()))
+  if (!('ttl' in request)) return ''
+  const expiration = uint32(exptime(request.ttl, host.serverTime()))
   return 'value' in request ? noFlags + expiration : expiration
 }
 

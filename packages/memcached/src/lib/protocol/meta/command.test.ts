@@ -30,14 +30,14 @@ describe('a command of the meta protocol', () => {
     expect(command.complete).toBe(true)
     command.settle(7)
     command.settle(8)
-    command.fail('open', gone)
+    command.fail('unanswered', gone)
     expect(outcomes).toEqual([[['STAT a 1', 'STAT b 2', 'END'], 7]])
     expect(command.settled).toBe(true)
   })
 
   test('that fails is answered once, with the error', () => {
     const { command, outcomes } = stats()
-    command.fail('open', gone)
+    command.fail('unanswered', gone)
     command.fail('unsent', gone)
     command.settle(7)
     expect(outcomes).toEqual([gone])

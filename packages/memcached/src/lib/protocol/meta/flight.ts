@@ -1,4 +1,4 @@
-import type { Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
+import type { CompareRequest, Flight, StoreAnswer, StoreRequest, Version } from 'fieldwise/store-contract'
 import { exptime } from '../../connection/expiry.js'
 import { conflict, done, FlightCommand, missing, stored } from '../../connection/flight-command.js'
 import { keyText } from '../../connection/key.js'
@@ -53,7 +53,7 @@ export class MetaFlight extends FlightCommand {
 
   /** The reply to a classic command carries no number, so a look at the same key follows it, whose reply does. */
   #encodeClassic(request: Write, key: string, opaque: number, out: Outbox): void {
-    out.text(classicText(request, key, this.#exptime(request.life), casOf(request)))
+    out.text(classicText(request, key, this.#exptime(request.ttl), casOf(request)))
     out.bytes(request.value)
     out.text(`\r\nmg ${key} O${opaque}\r\n`)
   }
@@ -61,27 +61,31 @@ export class MetaFlight extends FlightCommand {
   #encodeFlags(request: StoreRequest, out: Outbox): void {
     switch (request.op) {
       case 'get':
-        out.text(this.isCurrent(request.known) ? ' c t O' : ' v c t O')
+        out.text(' v c t O')
         break
-      case 'renew':
-        out.text(` v c t T${this.#exptime(request.life)} O`)
+      case 'compare':
+        // A version of another connection says nothing, so the item is read.
+        out.text(this.isCurrent(request.knownVersion) ? ' c t O' : ' v c t O')
+        break
+      case 'getAndTouch':
+        out.text(` v c t T${this.#exptime(request.ttl)} O`)
         break
       case 'add':
-        out.text(` ${request.value.length} ME c T${this.#exptime(request.life)} O`)
+        out.text(` ${request.value.length} ME c T${this.#exptime(request.ttl)} O`)
         break
       case 'replace':
-        out.text(` ${request.value.length} ${condition(casOf(request))} c T${this.#exptime(request.life)} O`)
+        out.text(` ${request.value.length} ${condition(casOf(request))} c T${this.#exptime(request.ttl)} O`)
         break
       case 'delete':
         out.text(' O')
         break
       case 'touch':
-        out.text(` T${this.#exptime(request.life)} O`)
+        out.text(` T${this.#exptime(request.ttl)} O`)
     }
   }
 
-  #exptime(life: number): number {
-    return exptime(life, this.host.serverTime())
+  #exptime(ttl: number): number {
+    return exptime(ttl, this.host.serverTime())
   }
 
   protected readReply(request: StoreRequest, bytes: Buffer, start: number): number {
@@ -96,7 +100,7 @@ export class MetaFlight extends FlightCommand {
     if (end < 0) return end
     this.#assertDue(reply.opaque)
     if (reply.code === Code.VA) return this.#readValue(request, bytes, start, end)
-    return request.op === 'get' && reply.code === Code.HD ? this.#readVersion(request, end) : this.#readPlain(request, end)
+    return request.op === 'compare' && reply.code === Code.HD ? this.#readVersion(request, end) : this.#readPlain(request, end)
   }
 
   /** The line that says what came of it, and the reply to the look that was sent behind it: both or nothing. */
@@ -122,21 +126,26 @@ export class MetaFlight extends FlightCommand {
 
   #readValue(request: StoreRequest, bytes: Buffer, start: number, line: number): number {
     const reply = this.#connection.reply
-    if (request.op !== 'renew' && (request.op !== 'get' || this.isCurrent(request.known))) throw unfit()
+    if (!this.#isValueDue(request)) throw unfit()
     if (reply.size > this.host.itemSizeMax) throw new ProtocolError('sent an answer that is larger than any to this request')
     const end = line + reply.size + 2
     if (end > bytes.length) return -(end - start)
     if (bytes[end - 2] !== 0x0d || bytes[end - 1] !== 0x0a) throw unfit()
     if (reply.cas === 0) throw new ProtocolError('gives items no version (memcached -C): start it without -C')
     const version = new MetaVersion(this.#connection.origin, reply.cas)
-    this.#accept({ result: 'found', value: bytes.subarray(line, end - 2), version, life: lifeIn(reply) })
+    this.#accept({ result: 'found', value: bytes.subarray(line, end - 2), version, ttl: lifeIn(reply) })
     return end
   }
 
-  #readVersion({ known }: StoreRequest & { op: 'get' }, end: number): number {
+  #isValueDue(request: StoreRequest): boolean {
+    if (request.op === 'compare') return !this.isCurrent(request.knownVersion)
+    return request.op === 'get' || request.op === 'getAndTouch'
+  }
+
+  #readVersion({ knownVersion }: CompareRequest, end: number): number {
     const reply = this.#connection.reply
-    if (!this.isCurrent(known)) throw unfit()
-    this.#accept(reply.cas === known.cas ? { result: 'same', life: lifeIn(reply) } : changed)
+    if (!this.isCurrent(knownVersion)) throw unfit()
+    this.#accept(reply.cas === knownVersion.cas ? { result: 'same', ttl: lifeIn(reply) } : changed)
     return end
   }
 
@@ -180,7 +189,8 @@ class MetaVersion {
 
 const commands: Readonly<Record<StoreRequest['op'], string>> = {
   get: 'mg ',
-  renew: 'mg ',
+  compare: 'mg ',
+  getAndTouch: 'mg ',
   add: 'ms ',
   replace: 'ms ',
   delete: 'md ',
@@ -197,7 +207,8 @@ function condition(cas: number | string | undefined): string {
 
 const meanings: Readonly<Record<StoreRequest['op'], Readonly<Record<number, StoreAnswer>>>> = {
   get: { [Code.EN]: missing },
-  renew: { [Code.EN]: missing },
+  compare: { [Code.EN]: missing },
+  getAndTouch: { [Code.EN]: missing },
   add: { [Code.HD]: stored, [Code.NS]: conflict },
   replace: { [Code.HD]: stored, [Code.NS]: missing, [Code.NF]: missing, [Code.EX]: conflict },
   delete: { [Code.HD]: done, [Code.NF]: missing },

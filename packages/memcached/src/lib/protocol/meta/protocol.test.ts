@@ -26,11 +26,11 @@ function flight(requests: readonly StoreRequest[], on = protocol()) {
 }
 
 const get: StoreRequest = { op: 'get', key: 'k' }
-const add: StoreRequest = { op: 'add', key: 'k', value, life: 60_000 }
-const replace: StoreRequest = { op: 'replace', key: 'k', value, life: 60_000 }
+const add: StoreRequest = { op: 'add', key: 'k', value, ttl: 60_000 }
+const replace: StoreRequest = { op: 'replace', key: 'k', value, ttl: 60_000 }
 const remove: StoreRequest = { op: 'delete', key: 'k' }
-const touch: StoreRequest = { op: 'touch', key: 'k', life: 60_000 }
-const renew: StoreRequest = { op: 'renew', key: 'k', life: 60_000 }
+const touch: StoreRequest = { op: 'touch', key: 'k', ttl: 60_000 }
+const renew: StoreRequest = { op: 'getAndTouch', key: 'k', ttl: 60_000 }
 
 async function answerTo(request: StoreRequest, reply: string) {
   const { exchange: command, answers } = flight([request])
@@ -50,8 +50,8 @@ describe('what leaves over the meta protocol', () => {
     [remove, 'md k O1\r\n'],
     [touch, 'mg k T60 O1\r\n'],
     [renew, 'mg k v c t T60 O1\r\n'],
-    [{ ...touch, life: 1 }, 'mg k T1 O1\r\n'],
-    [{ ...add, life: 31 * 86_400_000 }, `ms k 5 ME c T${now / 1_000 + 1 + 31 * 86_400} O1\r\nvalue\r\n`],
+    [{ ...touch, ttl: 1 }, 'mg k T1 O1\r\n'],
+    [{ ...add, ttl: 31 * 86_400_000 }, `ms k 5 ME c T${now / 1_000 + 1 + 31 * 86_400} O1\r\nvalue\r\n`],
   ])('%j', (request, text) => {
     expect(flight([request]).text).toBe(text)
   })
@@ -96,7 +96,7 @@ describe('what leaves over the meta protocol', () => {
         const { text, exchange: command, answers } = flight([{ ...replace, version: stale }], other)
         expect([text, command.complete]).toEqual(['', true])
         command.settle(now)
-        expect((await answers).answers).toEqual([{ result: 'conflict' }])
+        expect((await answers).answers).toEqual([{ result: 'stale' }])
       }
     },
   )
@@ -164,7 +164,7 @@ describe('an item whose version is known', () => {
     read.exchange.settle(now)
     const [answer] = (await read.answers).answers
     const { version } = answer as { version: object }
-    const request: StoreRequest = { ...get, known: version }
+    const request: StoreRequest = { op: 'compare', key: 'k', knownVersion: version }
     const compared = flight([request], on)
     const take = async () => {
       compared.exchange.read(Buffer.from(reply), 0)
@@ -178,13 +178,13 @@ describe('an item whose version is known', () => {
     const { request, text } = await known('')
     expect(text).toBe('mg k c t O2\r\n')
     expect(flight([request]).text, 'on another connection').toBe('mg k v c t O1\r\n')
-    expect(flight([{ ...get, known: {} }]).text, 'of another store').toBe('mg k v c t O1\r\n')
+    expect(flight([{ op: 'compare', key: 'k', knownVersion: {} }]).text, 'of another store').toBe('mg k v c t O1\r\n')
   })
 
   test.each([
-    ['HD c7 t60 O2\r\n', '7', { result: 'same', life: 60_000 }],
-    ['HD c7 t-1 O2\r\n', '7', { result: 'same', life: Number.POSITIVE_INFINITY }],
-    ['HD c18446744073709551615 t60 O2\r\n', '18446744073709551615', { result: 'same', life: 60_000 }],
+    ['HD c7 t60 O2\r\n', '7', { result: 'same', ttl: 60_000 }],
+    ['HD c7 t-1 O2\r\n', '7', { result: 'same', ttl: Number.POSITIVE_INFINITY }],
+    ['HD c18446744073709551615 t60 O2\r\n', '18446744073709551615', { result: 'same', ttl: 60_000 }],
     ['HD c8 t60 O2\r\n', '7', { result: 'changed' }],
     ['HD t60 O2\r\n', '7', { result: 'changed' }],
     ['HD c18446744073709551614 t60 O2\r\n', '18446744073709551615', { result: 'changed' }],
@@ -260,9 +260,9 @@ describe('what a meta reply means', () => {
   })
 
   test('a remaining life is told in milliseconds, none as endless', async () => {
-    expect(await answerTo(get, 'VA 1 c7 t60 O1\r\nx\r\n')).toMatchObject({ life: 60_000 })
-    expect(await answerTo(get, 'VA 1 c7 t0 O1\r\nx\r\n')).toMatchObject({ life: 0 })
-    expect(await answerTo(get, 'VA 1 c7 t-1 O1\r\nx\r\n')).toMatchObject({ life: Number.POSITIVE_INFINITY })
+    expect(await answerTo(get, 'VA 1 c7 t60 O1\r\nx\r\n')).toMatchObject({ ttl: 60_000 })
+    expect(await answerTo(get, 'VA 1 c7 t0 O1\r\nx\r\n')).toMatchObject({ ttl: 0 })
+    expect(await answerTo(get, 'VA 1 c7 t-1 O1\r\nx\r\n')).toMatchObject({ ttl: Number.POSITIVE_INFINITY })
   })
 
   test('a reply that leaves something out is not given what an earlier one said', async () => {
@@ -271,7 +271,7 @@ describe('what a meta reply means', () => {
     const replies = Buffer.from('VA 1 c7 t60 O1\r\nx\r\nVA 1 c7 O2\r\nx\r\n')
     command.read(replies, command.read(replies, 0))
     command.settle(now)
-    expect((await answers).answers).toMatchObject([{ life: 60_000 }, { life: 0 }])
+    expect((await answers).answers).toMatchObject([{ ttl: 60_000 }, { ttl: 0 }])
     for (const left of ['VA 1 t60 O3\r\nx\r\n', 'VA 1 c7 t60\r\nx\r\n']) {
       expect(thrownBy(() => flight([get], on).exchange.read(Buffer.from(left), 0))).toBeInstanceOf(ProtocolError)
     }
@@ -384,11 +384,11 @@ test('a meta flight is answered once, whatever comes after', () => {
   const flights: Flight[] = []
   const command = protocol().flight([get], Number.POSITIVE_INFINITY, (result) => flights.push(result))
   command.encode(new Outbox())
-  command.fail('open', new ProtocolError('gone') as never)
-  command.fail('open', new ProtocolError('gone') as never)
+  command.fail('unanswered', new ProtocolError('gone') as never)
+  command.fail('unanswered', new ProtocolError('gone') as never)
   command.read(Buffer.from('EN O1\r\n'), 0)
   command.settle(now)
-  expect(flights.map(({ answers }) => answers.map(({ result }) => result))).toEqual([['open']])
+  expect(flights.map(({ answers }) => answers.map(({ result }) => result))).toEqual([['unanswered']])
   expect([command.settled, command.complete]).toEqual([true, true])
 })
 

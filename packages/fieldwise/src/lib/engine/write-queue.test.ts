@@ -1,12 +1,23 @@
 import { describe, expect, test } from 'vitest'
+import { systemEnvironment } from '../environment/environment.js'
 import { Edit, type Writing } from './edit.js'
-import { WriteQueue, WriteQueues } from './write-queues.js'
+import { WriteQueue, WriteQueues } from './write-queue.js'
 
 const edit = () => new Edit({ field: 'visits', isBlind: true, apply: () => '1' }, {} as Writing)
 
-describe('a lane', () => {
+type Queues = WriteQueues<Edit, object>
+
+function queuesOf(): Queues {
+  return new WriteQueues(
+    systemEnvironment,
+    async () => {},
+    () => new Error('late'),
+  )
+}
+
+describe('a queue', () => {
   test('is busy until nothing waits, and idle from that very step on', () => {
-    const queue = new WriteQueue('sid', 'sid:visits')
+    const queue = new WriteQueue<Edit, object>('sid', 'sid:visits')
     queue.isBusy = true
     queue.waiting.push(edit())
     expect([queue.rest(), queue.isBusy]).toEqual([false, true])
@@ -15,13 +26,13 @@ describe('a lane', () => {
   })
 })
 
-describe('lanes', () => {
-  const fill = (queues: WriteQueues, count: number, isBusy: boolean) => {
+describe('queues', () => {
+  const fill = (queues: Queues, count: number, isBusy: boolean) => {
     for (let index = 0; index < count; index++) queues.of('sid', `${isBusy} ${index}`).isBusy = isBusy
   }
 
   test('are the same for the same field, as long as some thousand are in use', () => {
-    const queues = new WriteQueues()
+    const queues = queuesOf()
     const queue = queues.of('sid', 'sid:visits')
     expect([queue.sid, queue.key]).toEqual(['sid', 'sid:visits'])
     fill(queues, 2_047, false)
@@ -30,7 +41,7 @@ describe('lanes', () => {
   })
 
   test('that are idle are forgotten after some thousand others, so that memory has a bound', () => {
-    const queues = new WriteQueues()
+    const queues = queuesOf()
     const queue = queues.of('sid', 'sid:visits')
     fill(queues, 2_048, false)
     const next = queues.of('sid', 'sid:visits')
@@ -40,7 +51,7 @@ describe('lanes', () => {
   })
 
   test('that are busy are kept, however many others there are', () => {
-    const queues = new WriteQueues()
+    const queues = queuesOf()
     const queue = queues.of('sid', 'sid:visits')
     queue.isBusy = true
     fill(queues, 5_000, true)

@@ -1,0 +1,119 @@
+import type { CompareRequest, GetRequest, Version } from '../api/store.js'
+import { decodeHeader, type Header, headerName } from '../format/header.js'
+import type { Context } from './context.js'
+import { Generations } from './generations.js'
+import { headerLife } from './lifetime.js'
+import { copyOfBytes } from './snapshot.js'
+
+/** What this process knows of a session without asking. All of it may have changed since. */
+export interface KnownSession {
+  /** The header as it was read last. */
+  readonly seen: SeenHeader | undefined
+  /** The requests for the first few fields that were asked for: a key that is used again is joined and hashed only once. */
+  readonly fieldRequests: Map<string, GetRequest>
+  /** Until when the header lives at least, as this process has stored or touched it: for stores that do not report that. */
+  readonly life: NotedLife | undefined
+  readonly weight: number
+}
+
+export interface SeenHeader {
+  readonly bytes: Buffer
+  readonly header: Header
+  /** Where the store can tell by it whether the header is still the same. */
+  readonly version: Version | undefined
+  /** Asks for the header the next time. */
+  readonly request: HeaderRequest
+}
+
+interface NotedLife {
+  /** The server's time from which on it lives. */
+  readonly from: number
+  readonly ttl: number
+}
+
+/** Asks for a header: whether it is the one that is known, where the store can tell. */
+export type HeaderRequest = GetRequest | CompareRequest
+
+/** What this process knows of the sessions that it has used last, in one table that is bounded in bytes. Nothing in it is ever relied on unseen. */
+export class KnownSessions {
+  readonly #context: Context
+  readonly #known = new Generations<KnownSession>(mostRemembered)
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  find(sid: string): KnownSession | undefined {
+    return this.#known.find(sid)
+  }
+
+  /** Gives the header that these bytes are. Each version of one is unsealed and taken apart once. @throws {SealBrokenError} */
+  learn(sid: string, bytes: Buffer, version: Version): Header {
+    const before = this.find(sid)
+    const same = before?.seen?.bytes.equals(bytes) === true ? before.seen : undefined
+    const { comparesVersions } = this.#context.store.traits
+    if (same && !comparesVersions) return same.header
+    // A copy of its own: the bytes are a part of what came from the network together, and a small `Buffer.from` is a part of a pool.
+    const own = same?.bytes ?? copyOfBytes(bytes)
+    const header = same?.header ?? decodeHeader(this.#context.sealer.unseal(sid, headerName, own))
+    const known = comparesVersions ? version : undefined
+    this.#remember(sid, before, { bytes: own, header, version: known, request: this.#asking(sid, known) }, before?.life)
+    return header
+  }
+
+  /** This process has changed the header: its next read begins anew. */
+  forgetHeader(sid: string): void {
+    const before = this.find(sid)
+    if (before === undefined) return
+    if (before.life === undefined) this.#known.forget(sid)
+    else this.#remember(sid, before, undefined, before.life)
+  }
+
+  /** This process has stored or touched the header with its full time to live, at `from` on the server's clock. */
+  noteLife(sid: string, header: Header, from: number): void {
+    if (this.#context.store.traits.reportsTtl) return
+    const before = this.find(sid)
+    this.#remember(sid, before, before?.seen, { from, ttl: headerLife(header, from) })
+  }
+
+  /** Until when the header lives at least, on the server's clock. Another process may have given it a shorter life since that was noted. */
+  livesUntil(sid: string, header: Header): number {
+    const life = this.find(sid)?.life
+    return life ? life.from + Math.min(life.ttl, headerLife(header, life.from)) : 0
+  }
+
+  /** A header that is known need not travel: what a call costs depends on what it uses, and not on how much the session holds. */
+  headerRequest(sid: string, known: KnownSession | undefined): HeaderRequest {
+    return known?.seen?.request ?? this.#asking(sid, undefined)
+  }
+
+  /** For a session that is known the same request each time, with a key that V8 has joined and hashed already. */
+  fieldRequest(sid: string, field: string, known = this.find(sid)): GetRequest {
+    const asked = known?.fieldRequests.get(field)
+    if (asked !== undefined) return asked
+    const request: GetRequest = { op: 'get', key: this.#context.keys.field(sid, field) }
+    if (known !== undefined && known.fieldRequests.size < mostRequests) known.fieldRequests.set(field, request)
+    return request
+  }
+
+  #asking(sid: string, knownVersion: Version | undefined): HeaderRequest {
+    const key = this.#context.keys.header(sid)
+    return knownVersion === undefined ? { op: 'get', key } : { op: 'compare', key, knownVersion }
+  }
+
+  #remember(sid: string, before: KnownSession | undefined, seen: SeenHeader | undefined, life: NotedLife | undefined): void {
+    const fieldRequests = before?.fieldRequests ?? new Map()
+    this.#known.remember(sid, { seen, fieldRequests, life, weight: weightOf(seen) })
+  }
+}
+
+/** In bytes; a header of a few fields takes some 2 KB, one of 999 fields up to 150 KB. */
+const mostRemembered = 16 * 1024 * 1024
+
+/** How many requests for fields are kept with a session. */
+const mostRequests = 4
+
+/** What V8 keeps of one session, of its header and of each field that it lists, measured and rounded up. */
+function weightOf(seen: SeenHeader | undefined): number {
+  return seen ? 2_000 + seen.bytes.length + seen.header.manifest.size * 130 : 1_000
+}

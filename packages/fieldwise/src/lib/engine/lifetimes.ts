@@ -1,0 +1,102 @@
+import { isFieldwiseError } from '../api/errors.js'
+import type { ReplaceRequest } from '../api/store.js'
+import type { Header } from '../format/header.js'
+import { Backoff } from './backoff.js'
+import { type Context, type Deadline, longestCall, send } from './context.js'
+import type { HeaderChange } from './header-swap.js'
+import type { Headers } from './headers.js'
+import { fieldLife, idleOfFields } from './lifetime.js'
+import { type Reader, unavailable } from './reader.js'
+import { headerIn, itemIn, type Snapshot } from './snapshot.js'
+
+/** Changes headers where the change may promise a longer life (L6). */
+export class Lifetimes {
+  readonly #context: Context
+  readonly #reader: Reader
+  readonly #headers: Headers
+
+  constructor(context: Context, reader: Reader, headers: Headers) {
+    this.#context = context
+    this.#reader = reader
+    this.#headers = headers
+  }
+
+  /**
+   * Makes a change of the header. One that promises a longer idle time is made last (L6): first the header asks for fields that live
+   * longer, so that nobody writes one with the shorter life any more, and then every field is stored anew, which makes those writes fail
+   * that were begun before. Resolves with the header as it is stored.
+   *
+   * @throws {StoreUnavailableError} when the fields could not be given the longer life by `deadline`: then nothing was promised.
+   * @throws as {@link Headers.change}.
+   */
+  async change(sid: string, change: HeaderChange, deadline: Deadline, what: string): Promise<Header> {
+    const lengthened = new Set<string>()
+    let until = Number.POSITIVE_INFINITY
+    for (;;) {
+      let left: string[] = []
+      const promising = (header: Header, at: number): Header => {
+        const next = change(header, at)
+        if (idleOfFields(header) < next.idle) lengthened.clear()
+        left = next.idle > header.idle ? [...header.manifest.keys()].filter((field) => !lengthened.has(field)) : []
+        if (left.length > 0) return asking(header, next.idle)
+        return next === header ? header : promised(next, lengthened.size > 0 ? until : 0)
+      }
+      const header = await this.#headers.change(sid, promising, deadline, what)
+      if (left.length === 0) return header
+      until = Math.min(until, await this.#lengthen(sid, left, deadline))
+      for (const field of left) lengthened.add(field)
+    }
+  }
+
+  /** Gives fields the time to live that the header asks for, by storing their bytes anew. Resolves with until when they all live. */
+  async #lengthen(sid: string, fields: string[], deadline: Deadline): Promise<number> {
+    const backoff = new Backoff(this.#context, deadline)
+    let left = fields
+    let until = Number.POSITIVE_INFINITY
+    let failure: unknown
+    do {
+      try {
+        const snapshot = await this.#reader.read(sid, left, deadline)
+        const header = headerIn(snapshot).value
+        until = Math.min(until, snapshot.serverTime + this.#ttl(header))
+        left = await this.#storeAnew(snapshot, left, header, deadline)
+        if (left.length === 0) return until
+      } catch (error) {
+        if (!isFieldwiseError(error, 'STORE_UNAVAILABLE')) throw error
+        failure = error
+      }
+    } while (await backoff.pause())
+    throw unavailable(failure)
+  }
+
+  /** The fields that were not stored anew. One that is not there needs not be. */
+  async #storeAnew(snapshot: Snapshot, fields: string[], header: Header, deadline: Deadline): Promise<string[]> {
+    const ttl = this.#ttl(header)
+    const stored: string[] = []
+    const requests: ReplaceRequest[] = []
+    for (const field of fields) {
+      const item = itemIn(snapshot, field)
+      if (item === undefined) continue
+      const key = this.#context.keys.field(snapshot.sid, field)
+      stored.push(field)
+      requests.push({ op: 'replace', key, value: item.bytes, version: item.version, ttl })
+    }
+    const { answers } = await send(this.#context, snapshot.sid, requests, deadline)
+    return stored.filter((_field, index) => !['stored', 'missing'].includes(answers[index]?.result ?? ''))
+  }
+
+  #ttl(header: Header): number {
+    return fieldLife(idleOfFields(header), longestCall(this.#context))
+  }
+}
+
+/** The header that asks for fields that live for `idle`. */
+function asking(header: Header, idle: number): Header {
+  return idleOfFields(header) >= idle ? header : { ...header, fieldsIdle: idle }
+}
+
+/** The header with its promise, for which nothing needs to be asked any more: every listed field lives until `until` at least. */
+function promised(header: Header, until: number): Header {
+  const fieldsIdle = (header.fieldsIdle ?? 0) > header.idle ? header.fieldsIdle : undefined
+  return { ...header, fieldsIdle, fieldsUntil: Math.max(header.fieldsUntil, until) }
+}
