@@ -1,9 +1,9 @@
-// pnpm torture: every promise at the size that is promised, with one table in the end. Takes about an hour.
-//   pnpm torture              all of it
-//   pnpm torture fleet seal   the test files whose path holds one of these words
-//   pnpm torture simulation   the simulated histories alone
-//   pnpm torture linearizability   real processes that stop, restart and evict
-// FIELDWISE_SEED repeats a run; without it one is drawn. FIELDWISE_SIZE is 10 for what is promised, 1 for what the suite runs.
+// npm run torture: every promise at the size that is promised, with one table in the end. Takes about an hour.
+//   npm run torture                  all of it
+//   npm run torture -- fleet seal   the test files whose path holds one of these words
+//   npm run torture -- simulation   the simulated histories alone
+//   npm run torture -- linearizability   real processes that stop, restart and evict
+// FIELDWISE_SEED repeats a run; without it one is drawn. FIELDWISE_SIZE is 10 for what is promised, 1 for what `.ci/run` tries.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

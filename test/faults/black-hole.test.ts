@@ -14,6 +14,8 @@ const timeout = 500
 const patience = 2_000
 /** What a call may take beyond its deadline, in milliseconds. */
 const slack = 50
+/** Longer than any call may take. */
+const seconds = Math.max(3, scaled(3))
 
 describe.each(protocols)('over the %s protocol', (protocol) => {
   test(
@@ -36,7 +38,7 @@ describe.each(protocols)('over the %s protocol', (protocol) => {
       const during = await connectionsOf(server)
       proxy.cutOff('black-hole')
       const failedBefore = load.failed
-      await sleep(scaled(3_000))
+      await sleep(seconds * 1_000)
       const lost = load.failed - failedBefore
       proxy.heal()
       const answeredBefore = load.answered
@@ -48,7 +50,7 @@ describe.each(protocols)('over the %s protocol', (protocol) => {
       const slowest = Math.max(...load.overrun)
       measured(
         context,
-        `${scaled(3)} s of black hole, 24 sessions under load`,
+        `${seconds} s of black hole, 24 sessions under load`,
         `slowest answer ${slowest.toFixed(0)} ms beyond its deadline, ${count(lost)} of ${count(load.overrun.length)} calls failed, 0 connections left`,
       )
       expect(load.surprises).toEqual([])

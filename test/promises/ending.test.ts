@@ -4,7 +4,7 @@ import { isFieldwiseError } from '../../packages/fieldwise/src/lib/api/errors.js
 import type { SessionOf } from '../../packages/fieldwise/src/lib/api/sessions.js'
 import { everyChoice, interleave, interleaveWithFault } from '../support/interleavings.js'
 import { count, measured } from '../support/promise.js'
-import { scaled } from '../support/scale.js'
+import { scaled, sized } from '../support/scale.js'
 import { turn } from '../support/virtual-time.js'
 import { type Process, World } from '../support/world.js'
 
@@ -121,7 +121,7 @@ describe('destroy and revoke end a session for good: 0 revivals', () => {
     'in every order of their requests and those of $what, and with every fault',
     async (deed, context) => {
       const plays: number[] = []
-      for (const inOneProcess of [false, true]) {
+      for (const inOneProcess of sized([false, true], [false])) {
         const lazinesses = scaled(1) > 1 ? [false, true] : [inOneProcess]
         for (const areLazy of lazinesses) plays.push(...(await playAll({ deeds: [deed], inOneProcess, areLazy })))
       }

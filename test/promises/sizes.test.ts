@@ -4,16 +4,19 @@ import { createSessions } from '../../packages/fieldwise/src/index.js'
 import { memcachedStore } from '../../packages/memcached/src/index.js'
 import { Memcached } from '../support/memcached.js'
 import { measured } from '../support/promise.js'
+import { sized } from '../support/scale.js'
 
 const schema = z.object({ note: z.string(), list: z.array(z.string()).default([]) })
 const mebibyte = 2 ** 20
 
-test.for([
+const servers = [
   ['binary', [], mebibyte],
+  ['meta', ['-I', '2m'], 2 * mebibyte],
   ['meta', [], mebibyte],
   ['binary', ['-I', '3m'], 3 * mebibyte],
-  ['meta', ['-I', '2m'], 2 * mebibyte],
-] as const)(
+] as const
+
+test.for(sized(servers, servers.slice(0, 2)))(
   'a value around the limit of a real memcached is stored or refused, and no old value is lost (%s, flags %j)',
   async ([protocol, flags, limit], context) => {
     await using server = await Memcached.start({ flags })

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { runSeed } from '../support/scale.js'
+import { runSeed, scaled } from '../support/scale.js'
 import { describeFailure, playHistories, playHistory } from './scenario.js'
 import { scenarios } from './scenarios/index.js'
 
 console.log(`simulation: repeat with FIELDWISE_SEED=${runSeed}`)
 
-/** A fiftieth of the full size, which `pnpm torture` plays. */
-const histories = 2_000
+/** A fiftieth of the full size at size 1. */
+const histories = scaled(2_000)
 
 describe('the protocol holds on a simulated memcached, network and clock', () => {
   test.each(scenarios)(`in ${histories} histories of $name`, { timeout: 120_000 }, async (scenario) => {

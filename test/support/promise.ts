@@ -1,7 +1,7 @@
 import type { TestContext } from 'vitest'
 import { report } from './scale.js'
 
-/** What a test of a promise measured: a row of the table that `pnpm torture` prints. */
+/** What a test of a promise measured: a row of the table that `npm run torture` prints. */
 interface Measured {
   /** How much was tried: `10,000 swallowed answers`. */
   readonly size: string
@@ -15,7 +15,7 @@ declare module 'vitest' {
   }
 }
 
-/** Says what was measured, in the log and in the table of `pnpm torture`. Called before the figures are judged, so that both show them. */
+/** Says what was measured, in the log and in the table of `npm run torture`. Called before the figures are judged, so that both show them. */
 export function measured({ task }: TestContext, size: string, figures: string): void {
   task.meta.measured = { size, figures }
   report(`${task.name}: ${size}: ${figures}`)

@@ -1,12 +1,20 @@
-/** How large the tests of promises are: 1 in the suite, 10 for the figures that are promised. Set by `FIELDWISE_SIZE`. */
-const size = Number(process.env.FIELDWISE_SIZE ?? 1)
+/**
+ * How large the tests of promises are: a quarter for `npm test`, 1 for `.ci/run`, 10 for the figures that are promised, which
+ * `npm run torture` reaches. Set by `FIELDWISE_SIZE`.
+ */
+const size = Number(process.env.FIELDWISE_SIZE ?? 0.25)
 
-/** A size that is a tenth of the promised figure in the suite. */
-export function scaled(inTheSuite: number): number {
-  return Math.round(inTheSuite * size)
+/** A tenth of the promised figure, at size 1; at least one at any. */
+export function scaled(atSizeOne: number): number {
+  return Math.max(1, Math.round(atSizeOne * size))
 }
 
-/** What chance is drawn from. The suite draws the same each time; `pnpm torture` draws anew, and says what it drew. */
+/** `npm test` tries some of the cases that take long and differ little; from size 1 on each is tried. */
+export function sized<T>(all: readonly T[], some: readonly T[]): readonly T[] {
+  return size < 1 ? some : all
+}
+
+/** What chance is drawn from. The suite draws the same each time; `npm run torture` draws anew, and says what it drew. */
 export const runSeed = Number(process.env.FIELDWISE_SEED ?? 20_261_122)
 
 /** Random numbers from a seed that is printed, so that a failure can be repeated with `FIELDWISE_SEED`. */
