@@ -13,6 +13,8 @@ export default defineConfig({
       // Their programs use the built packages.
       { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], globalSetup: ['test/support/build.ts'] } },
     ],
+    // Half of what the tests do is wait for servers, browsers and programs; vitest alone would leave a core idle.
+    maxWorkers: '100%',
     // Real servers and browsers on a busy machine. A test that needs to be fast says so itself.
     testTimeout: 60_000,
     hookTimeout: 60_000,

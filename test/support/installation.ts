@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import { publishedPackages } from './packages.js'
+import { join } from 'node:path'
+import { publishedPackages, root } from './packages.js'
 
 export type Installer = 'npm' | 'pnpm' | 'yarn'
 
@@ -16,9 +16,14 @@ export interface Project {
   remove(): void
 }
 
-/** Packs every package that is published; the tarballs by the package's name. */
+/** Packs every package that is published, at once; the tarballs by the package's name. pnpm replaces `workspace:` ranges, which npm leaves as they are. */
 export function packAll(folder: string): Map<string, string> {
-  return new Map(publishedPackages().map(({ folder: source, manifest }) => [manifest.name, pack(source, folder)]))
+  const packages = publishedPackages().map(({ manifest }) => manifest)
+  const filters = packages.map(({ name }) => `--filter=${name}`)
+  run('npx', ['--prefer-offline', '--yes', 'pnpm@12', '--recursive', ...filters, 'pack', '--pack-destination', folder], root)
+  return new Map(
+    packages.map(({ name, version }) => [name, join(folder, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)]),
+  )
 }
 
 /** Installs tarballs, with what their users install besides, into an empty folder. */
@@ -37,7 +42,8 @@ export function installed(installer: Installer, tarballs: ReadonlyMap<string, st
     JSON.stringify({ private: true, dependencies: { ...ours, ...companions() }, resolutions: ours }),
   )
   writeFileSync(join(folder, 'pnpm-workspace.yaml'), `overrides:\n${overrides(ours)}`)
-  project.run('npx', installing[installer])
+  const [program, ...args] = installing[installer]
+  project.run(program, args)
   return project
 }
 
@@ -49,18 +55,10 @@ export function nodesOf(versions: readonly number[], folder: string): Map<number
   return new Map(versions.map((version) => [version, join(folder, 'node_modules', `node${version}`, 'bin/node')]))
 }
 
-const installing: Record<Installer, readonly string[]> = {
-  npm: ['npm', 'install', '--prefer-offline'],
-  pnpm: ['--yes', 'pnpm@12', 'install', '--prefer-offline', '--no-frozen-lockfile'],
-  yarn: ['--yes', 'yarn@1', 'install', '--prefer-offline', '--non-interactive', '--ignore-engines'],
-}
-
-/** pnpm replaces `workspace:` ranges; npm leaves them as they are. */
-function pack(source: string, folder: string): string {
-  const tarballs = join(folder, basename(source))
-  mkdirSync(tarballs, { recursive: true })
-  execFileSync('npx', ['--yes', 'pnpm@12', 'pack', '--pack-destination', tarballs], { cwd: source, stdio: 'pipe' })
-  return join(tarballs, readdirSync(tarballs)[0] as string)
+const installing: Record<Installer, readonly [program: string, ...args: string[]]> = {
+  npm: ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund'],
+  pnpm: ['npx', '--yes', 'pnpm@12', 'install', '--prefer-offline', '--no-frozen-lockfile'],
+  yarn: ['npx', '--yes', 'yarn@1', 'install', '--prefer-offline', '--non-interactive', '--ignore-engines'],
 }
 
 /** What a user of every entry installs besides: the peers, types for the types, and the TypeScript that Nest 10 is built with. */

@@ -129,7 +129,7 @@ describe.each(protocols)('a %s connection refuses, saying what to change,', (pro
     ends.push(server)
     const begun = performance.now()
     expect(await refusal(server.address, { protocol, timeout: '300ms' })).toMatch(/did not (answer in time|say what it is)/)
-    expect(performance.now() - begun).toBeLessThan(600)
+    expect(performance.now() - begun).toBeLessThan(2_000)
   })
 
   test('a server that closes connections at once', async () => {
