@@ -1,7 +1,9 @@
 import { afterAll, describe, test, vi } from 'vitest'
 import { collectWarnings, newSessions } from './testing/app.js'
-import { type Case, cases, newSignal, routesOf, type Scene } from './testing/cases.js'
+import { type Case, newSignal, type Scene } from './testing/case.js'
+import { cases } from './testing/cases.js'
 import { frameworks } from './testing/frameworks.js'
+import { routesOf } from './testing/routes.js'
 import type { Framework } from './testing/shop.js'
 import { Visitor } from './testing/visitor.js'
 
