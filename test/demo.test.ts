@@ -6,8 +6,9 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { accessibilityFaults, complaintsOf, launchChromium } from './support/chromium.js'
+import { accessibilityFaults, complaintsOf, launchChromium, picture } from './support/chromium.js'
 import { Memcached } from './support/memcached.js'
+import { sized } from './support/scale.js'
 
 const folder = fileURLToPath(new URL('../examples/two-servers/', import.meta.url))
 
@@ -139,14 +140,15 @@ describe('npm start', () => {
     }
   })
 
-  describe.each(looks)('in $name', ({ name, ...look }) => {
+  // Both colour schemes and both widths are among the last two.
+  describe.each(sized(looks, looks.slice(1)))('in $name', ({ name, ...look }) => {
     it('has pages without a fault that axe-core can find', async () => {
       const context = await browser.newContext({ ...look, reducedMotion: 'reduce' })
       const complaints = complaintsOf(context)
       const faults: Record<string, string[]> = {}
       const inspect = async (page: Page, called: string) => {
         faults[called] = await accessibilityFaults(page)
-        await page.screenshot({ path: `${folder}screenshots/${called}, ${name}.png`, fullPage: true })
+        await picture(page, `${folder}screenshots/${called}, ${name}.png`)
       }
       const page = await open(context, demo.shop)
       await inspect(page, 'shop at first')

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { isFull } from './scale.js'
 
 /** A real Chromium with an empty profile: the one that is installed, since nothing is downloaded for tests. */
 export function launchChromium(args: readonly string[] = []): Promise<Browser> {
@@ -10,6 +11,7 @@ export function launchChromium(args: readonly string[] = []): Promise<Browser> {
     args: [
       '--no-sandbox',
       '--disable-gpu',
+      '--in-process-gpu',
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',
@@ -18,6 +20,11 @@ export function launchChromium(args: readonly string[] = []): Promise<Browser> {
       ...args,
     ],
   })
+}
+
+/** Keeps a picture of a page for who wants to look at it. From size 1 on, since it takes as long as the rest of a test. */
+export async function picture(page: Page, path: string): Promise<void> {
+  if (isFull) await page.screenshot({ path, fullPage: true })
 }
 
 /** Gathers what the pages of a browser context complain of: errors of scripts, of the console, and of the content policy. */

@@ -4,6 +4,9 @@
  */
 const size = Number(process.env.FIELDWISE_SIZE ?? 0.25)
 
+/** Whether each case is tried: from size 1 on. */
+export const isFull = size >= 1
+
 /** A tenth of the promised figure, at size 1; at least one at any. */
 export function scaled(atSizeOne: number): number {
   return Math.max(1, Math.round(atSizeOne * size))
@@ -11,7 +14,7 @@ export function scaled(atSizeOne: number): number {
 
 /** `npm test` tries some of the cases that take long and differ little; from size 1 on each is tried. */
 export function sized<T>(all: readonly T[], some: readonly T[]): readonly T[] {
-  return size < 1 ? some : all
+  return isFull ? all : some
 }
 
 /** What chance is drawn from. The suite draws the same each time; `npm run torture` draws anew, and says what it drew. */

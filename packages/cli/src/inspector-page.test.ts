@@ -8,8 +8,9 @@ import { createSessions, type WriteEvent } from 'fieldwise'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { accessibilityFaults, complaintsOf, launchChromium } from '../../../test/support/chromium.js'
+import { accessibilityFaults, complaintsOf, launchChromium, picture } from '../../../test/support/chromium.js'
 import { Memcached } from '../../../test/support/memcached.js'
+import { sized } from '../../../test/support/scale.js'
 import type { Inspector } from './inspector.js'
 import { createInspector } from './lib/inspector/create.js'
 import type { Source } from './lib/inspector/frame.js'
@@ -17,7 +18,7 @@ import { fieldEvent, flightEvent, operationEvent, sessionEvent, tell, writeEvent
 import { labels, tellFourMinutes } from './testing/traffic.js'
 
 const screenshots = fileURLToPath(new URL('../screenshots/', import.meta.url))
-const widths = [400, 640, 900, 1_280, 1_600]
+const widths = sized([400, 640, 900, 1_280, 1_600], [400, 900, 1_600])
 
 let chromium: Browser
 let browser: BrowserContext
@@ -112,22 +113,28 @@ describe('its numbers', () => {
 })
 
 describe('it looks right', () => {
-  test.each([
+  const looks = [
     { name: 'light', colorScheme: 'light', width: 1_280 },
     { name: 'dark', colorScheme: 'dark', width: 1_280 },
     { name: 'a phone', colorScheme: 'light', width: 400 },
-  ] as const)('in $name, and axe-core finds nothing wrong with it', async ({ name, colorScheme, width }) => {
-    const address = await serveFourMinutes()
-    const page = await open(address)
-    await page.emulateMedia({ colorScheme })
-    await page.setViewportSize({ width, height: 900 })
-    await page.locator('.opener').nth(1).click()
-    await nextFrames(page, 2)
-    await page.screenshot({ path: `${screenshots}${name}.png`, fullPage: true })
-    for (const summary of await page.locator('summary').all()) await summary.click()
-    await nextFrames(page, 2)
-    expect(await accessibilityFaults(page)).toEqual([])
-  })
+  ] as const
+
+  // Both colour schemes and both widths are among the last two.
+  test.each(sized(looks, looks.slice(1)))(
+    'in $name, and axe-core finds nothing wrong with it',
+    async ({ name, colorScheme, width }) => {
+      const address = await serveFourMinutes()
+      const page = await open(address)
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 900 })
+      await page.locator('.opener').nth(1).click()
+      await nextFrames(page, 2)
+      await picture(page, `${screenshots}${name}.png`)
+      for (const summary of await page.locator('summary').all()) await summary.click()
+      await nextFrames(page, 2)
+      expect(await accessibilityFaults(page)).toEqual([])
+    },
+  )
 
   test('at every width from a phone to a large screen: nothing sticks out', async () => {
     const address = await serveFourMinutes()
@@ -268,7 +275,7 @@ describe('of the command, without sessions to see,', () => {
     await two.stop()
     await page.locator('[data-server=two][data-health=silent]').waitFor()
     await expect.poll(() => page.getByRole('status').textContent()).toBe('Server two is silent.')
-    await page.screenshot({ path: `${screenshots}servers.png`, fullPage: true })
+    await picture(page, `${screenshots}servers.png`)
   })
 })
 
