@@ -16,8 +16,9 @@ export default defineConfig({
     // Half of what the tests do is wait for servers, browsers and programs; vitest alone would leave a core idle.
     maxWorkers: '100%',
     // Real servers and browsers on a busy machine. A test that needs to be fast says so itself.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 30_000 } },
     slowTestThreshold: 10_000,
     coverage: {
       provider: 'v8',

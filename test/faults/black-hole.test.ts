@@ -1,8 +1,9 @@
 import { isFieldwiseError } from 'fieldwise'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { type Memcached, textCommand } from '../support/memcached.js'
 import { count, measured } from '../support/promise.js'
 import { scaled } from '../support/scale.js'
+import { until } from '../support/until.js'
 import { patient, protocols, Stage, type TestSession, type TestSessions } from './stage.js'
 
 const stages: Stage[] = []
@@ -34,7 +35,7 @@ describe.each(protocols)('over the %s protocol', (protocol) => {
       })
       const clean = stage.sessions(server.address)
       const load = await Load.begin(sessions, clean, 24)
-      await vi.waitUntil(() => load.answered > 100, { timeout: 10_000 })
+      await until(() => load.answered > 100)
       const during = await connectionsOf(server)
       proxy.cutOff('black-hole')
       const failedBefore = load.failed
@@ -42,11 +43,11 @@ describe.each(protocols)('over the %s protocol', (protocol) => {
       const lost = load.failed - failedBefore
       proxy.heal()
       const answeredBefore = load.answered
-      await vi.waitUntil(() => load.answered > answeredBefore + 100, { timeout: 10_000 })
+      await until(() => load.answered > answeredBefore + 100)
       await load.end()
-      await vi.waitUntil(async () => (await connectionsOf(server)) === during, { timeout: 5_000, interval: 20 })
+      await until(async () => (await connectionsOf(server)) === during)
       await Promise.all([sessions.close(), clean.close()])
-      await vi.waitUntil(async () => (await connectionsOf(server)) === before, { timeout: 5_000, interval: 20 })
+      await until(async () => (await connectionsOf(server)) === before)
       const slowest = Math.max(...load.overrun)
       measured(
         context,

@@ -1,7 +1,8 @@
 import { connect, createServer, type Socket } from 'node:net'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { FaultProxy, type FaultProxyOptions, type Link } from '../support/fault-proxy.js'
 import { Memcached } from '../support/memcached.js'
+import { until } from '../support/until.js'
 
 const ends: AsyncDisposable[] = []
 afterEach(async () => {
@@ -25,7 +26,7 @@ async function scene(options: Partial<FaultProxyOptions> = {}) {
   const proxy = await FaultProxy.start({ target: `127.0.0.1:${port}`, ...options })
   ends.push(proxy)
   const client = connectTo(proxy)
-  await vi.waitUntil(() => proxy.links.length === 1)
+  await until(() => proxy.links.length === 1)
   return { proxy, client, link: proxy.link, seen: () => seen.join('') }
 }
 
@@ -58,7 +59,7 @@ describe('the fault proxy', () => {
   test('passes on both directions as they are', async () => {
     const { client } = await scene()
     client.socket.write('hello')
-    await vi.waitUntil(() => client.received === 'HELLO')
+    await until(() => client.received === 'HELLO')
   })
 
   test.each(['cut', 'reset'] as const)('%s: after so many bytes of either direction, not one more', async (act) => {
@@ -66,7 +67,7 @@ describe('the fault proxy', () => {
       const { client, link, seen } = await scene()
       link.trap(direction, 3, act)
       client.socket.write('hello')
-      await vi.waitUntil(() => client.how !== 'open')
+      await until(() => client.how !== 'open')
       // Some kernels hand over what came before a reset and then tell of an end.
       if (act === 'cut') expect(client.how).toBe('ended')
       if (direction === 'replies') expect([seen(), client.received]).toEqual(['hello', act === 'cut' ? 'HEL' : client.received])
@@ -78,7 +79,7 @@ describe('the fault proxy', () => {
     const { client, link, seen } = await scene()
     link.trap('requests', 0, 'reset')
     client.socket.write('hello')
-    await vi.waitUntil(() => client.how !== 'open')
+    await until(() => client.how !== 'open')
     expect([seen(), client.received]).toEqual(['', ''])
   })
 
@@ -86,29 +87,29 @@ describe('the fault proxy', () => {
     const { client, link, seen } = await scene()
     link.trap('replies', 2, 'half-close')
     client.socket.write('one')
-    await vi.waitUntil(() => client.how === 'ended')
+    await until(() => client.how === 'ended')
     expect(client.received).toBe('ON')
     client.socket.write('two')
-    await vi.waitUntil(() => seen() === 'onetwo')
+    await until(() => seen() === 'onetwo')
   })
 
   test('stall: what is held passes when it is released, even if the client has gone', async () => {
     const { client, link, seen } = await scene()
     link.trap('requests', 2, 'stall')
     client.socket.write('late')
-    await vi.waitUntil(() => client.received === 'LA')
+    await until(() => client.received === 'LA')
     client.socket.destroy()
-    await vi.waitUntil(() => link.isLeft)
+    await until(() => link.isLeft)
     expect(seen()).toBe('la')
     link.release()
-    await vi.waitUntil(() => seen() === 'late')
+    await until(() => seen() === 'late')
   })
 
   test('slices: bytes pass one by one, in order', async () => {
     const { client, link } = await scene()
     link.replies.singly = 4
     client.socket.write('hello')
-    await vi.waitUntil(() => client.received === 'HELLO')
+    await until(() => client.received === 'HELLO')
     expect(client.chunks.length).toBeGreaterThan(1)
   })
 
@@ -119,7 +120,7 @@ describe('the fault proxy', () => {
     client.socket.write('one')
     await new Promise((resolve) => setImmediate(resolve))
     client.socket.write('two')
-    await vi.waitUntil(() => client.received === 'ONETWO')
+    await until(() => client.received === 'ONETWO')
     expect(delays).toEqual([])
   })
 
@@ -129,20 +130,20 @@ describe('the fault proxy', () => {
     client.socket.write('hello')
     const second = connectTo(proxy)
     second.socket.write('hello')
-    await vi.waitUntil(() => proxy.links.length === 2)
+    await until(() => proxy.links.length === 2)
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
     expect([seen(), client.how, second.how, client.received]).toEqual(['', 'open', 'open', ''])
     proxy.heal()
-    await vi.waitUntil(() => client.how !== 'open' && second.how !== 'open')
+    await until(() => client.how !== 'open' && second.how !== 'open')
     const third = connectTo(proxy)
     third.socket.write('hello')
-    await vi.waitUntil(() => third.received === 'HELLO')
+    await until(() => third.received === 'HELLO')
   })
 
   test('the end of either side is passed on, behind the bytes before it', async () => {
     const { client, seen } = await scene()
     client.socket.end('bye')
-    await vi.waitUntil(() => client.how === 'ended')
+    await until(() => client.how === 'ended')
     expect([seen(), client.received]).toEqual(['bye', 'BYE'])
   })
 
@@ -151,7 +152,7 @@ describe('the fault proxy', () => {
     const plan = (link: Link) => planned.push(link.index)
     const { proxy } = await scene({ plan })
     connectTo(proxy)
-    await vi.waitUntil(() => planned.length === 2)
+    await until(() => planned.length === 2)
     expect(planned).toEqual([0, 1])
   })
 })
@@ -182,7 +183,7 @@ describe.each(['binary', 'meta'] as const)('the fault proxy follows requests of 
     const { client, proxy } = await talk(({ key }) => (key === 'b' ? 'swallow' : 'pass'))
     client.socket.write(Buffer.concat(['a', 'b', 'c'].map(request)))
     const length = protocol === 'binary' ? 2 * 33 : 2 * 4
-    await vi.waitUntil(() => client.received.length >= length)
+    await until(() => client.received.length >= length)
     expect(client.received).toHaveLength(length)
     expect(proxy.faults).toHaveLength(1)
   })
@@ -191,19 +192,19 @@ describe.each(['binary', 'meta'] as const)('the fault proxy follows requests of 
     for (const fate of ['lose', 'swallow and reset'] as const) {
       const { client } = await talk(({ key }) => (key === 'b' ? fate : 'pass'))
       client.socket.write(request('a'))
-      await vi.waitUntil(() => client.received.length > 0)
+      await until(() => client.received.length > 0)
       expect(client.received).toMatch(answer)
       client.socket.write(request('b'))
-      await vi.waitUntil(() => client.how !== 'open')
+      await until(() => client.how !== 'open')
     }
   })
 
   test('and delivers one late', async () => {
     const { client, proxy } = await talk(({ key }) => (key === 'b' ? 'hold' : 'pass'))
     client.socket.write(Buffer.concat(['a', 'b'].map(request)))
-    await vi.waitUntil(() => client.received.length > 0)
+    await until(() => client.received.length > 0)
     const before = client.received.length
     proxy.release()
-    await vi.waitUntil(() => client.received.length === 2 * before)
+    await until(() => client.received.length === 2 * before)
   })
 })

@@ -1,8 +1,9 @@
 import { isFieldwiseError } from 'fieldwise'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import type { CutOff, FaultProxy } from '../support/fault-proxy.js'
 import { count, measured } from '../support/promise.js'
 import { Chance, scaled } from '../support/scale.js'
+import { until } from '../support/until.js'
 import { patient, protocols, Stage, type TestSessions } from './stage.js'
 
 const stages: Stage[] = []
@@ -185,7 +186,7 @@ async function playRound(fleet: Fleet, residents: readonly Resident[], chance: C
   await placeElsewhere(fleet, victim)
   const loggedOut = await Promise.all([...early, ...late])
   fleet.proxies[victim].heal()
-  await vi.waitUntil(() => isBack(fleet, victim, residents), { timeout: 10_000, interval: 10 })
+  await until(() => isBack(fleet, victim, residents))
   isOver = true
   await Promise.all(running)
   for (const [index, isOut] of loggedOut.entries()) {

@@ -1,8 +1,9 @@
 import { isFieldwiseError } from 'fieldwise'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import type { Fate, FaultProxy, Link } from '../support/fault-proxy.js'
 import { count, measured } from '../support/promise.js'
 import { Chance, scaled } from '../support/scale.js'
+import { until } from '../support/until.js'
 import { patient, protocols, Stage, type TestSession, type TestSessions } from './stage.js'
 
 const stages: Stage[] = []
@@ -118,7 +119,7 @@ test.for(protocols)(
       const setting = outcomeOf(round % 2 === 0 ? session.set('tag', 'first') : session.delete('tag'))
       const link = await answered
       const rival = (await clean.open(token as string)) as TestSession
-      await vi.waitUntil(async () => (await rival.get('tag')) !== 'before')
+      await until(async () => (await rival.get('tag')) !== 'before')
       await rival.set('tag', 'second')
       link.reset()
       outcomes[(await setting).outcome]++

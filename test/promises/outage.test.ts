@@ -9,6 +9,7 @@ import { timed } from '../support/event-loop-lag.js'
 import { Memcached } from '../support/memcached.js'
 import { count, measured } from '../support/promise.js'
 import { scaled } from '../support/scale.js'
+import { until } from '../support/until.js'
 
 const schema = z.object({ username: z.string(), visits: z.int().default(0) })
 const protocols = ['binary', 'meta'] as const
@@ -199,10 +200,6 @@ describe('close', () => {
     expect(performance.now() - closedAt).toBeLessThan(2_000)
   })
 })
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2))
-}
 
 async function untilWorking<T>(call: () => Promise<T>): Promise<T> {
   for (;;) {

@@ -119,7 +119,7 @@ describe.each(stores)('an answer of an app on $name', ({ newStore }) => {
         soFar = data
       },
     })
-    await vi.waitFor(() => expect([save.mock.calls.length, soFar]).toEqual([1, 'hell']))
+    await vi.waitFor(() => expect([save.mock.calls.length, soFar]).toEqual([1, 'hell']), 60_000)
     open()
     expect((await answer).body).toBe('hello')
     expect((await guest.get('/look')).body).toBe('1')

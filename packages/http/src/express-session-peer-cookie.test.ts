@@ -287,7 +287,7 @@ describe.each(stores)('the cookie of an app on $name', ({ newStore }) => {
       const { visitor, errors } = await serve(use, { options: { cookie: { expires: new Date(Number.NaN) } } })
       const answer = await visitor().get('/')
       expect([answer.status, answer.setCookies]).toEqual([200, []])
-      await vi.waitFor(() => expect(errors).toHaveLength(1))
+      await vi.waitFor(() => expect(errors).toHaveLength(1), 60_000)
     })
   })
 

@@ -245,7 +245,7 @@ describe.each(stores)('an app on $name', ({ newStore }) => {
         return 'complete'
       })
       expect(await guest.get('/later')).toMatchObject({ status: 200, body: 'complete' })
-      await vi.waitFor(() => expect(errors).toHaveLength(1))
+      await vi.waitFor(() => expect(errors).toHaveLength(1), 60_000)
     })
 
     test.each(['save', 'reload', 'regenerate', 'destroy'] as const)('when the handler asks to %s and waits', async (method) => {

@@ -11,6 +11,7 @@ import {
   type ScriptedRequest,
   ScriptedServer,
 } from '../../../../../test/support/scripted-server.js'
+import { until } from '../../../../../test/support/until.js'
 import { memcachedStore } from '../../index.js'
 
 const protocols: readonly Protocol[] = ['binary', 'meta']
@@ -379,7 +380,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     const { session, server } = await scene((_request, peer) => void peer.socket.pause())
     await session.fly([])
     const begun = [session.fly([session.add('a', Buffer.alloc(1_000_000))])]
-    await vi.waitUntil(() => server.peers[0] !== undefined)
+    await until(() => server.peers[0] !== undefined)
     server.peers[0]?.socket.pause()
     for (let round = 0; round < 40; round++) {
       begun.push(session.fly([session.add(`b${round}`, Buffer.alloc(1_000_000))]))
@@ -395,7 +396,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     const { session, store, server } = await scene(() => {})
     await session.fly([])
     const sent = session.fly([session.get('a'), session.get('b')])
-    await vi.waitUntil(() => server.requests.length === 2)
+    await until(() => server.requests.length === 2)
     const waiting = session.fly([session.get('c')])
     await store.close()
     expect((await sent).answers.map(told)).toEqual(['unanswered CLOSED', 'unanswered CLOSED'])

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Store } from 'fieldwise/store-contract'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { complaint, Flyer, told } from '../../../../../test/support/flights.js'
 import { host } from '../../../../../test/support/host.js'
 import { Memcached } from '../../../../../test/support/memcached.js'
+import { until } from '../../../../../test/support/until.js'
 import { type MemcachedOptions, memcachedStore, type Servers } from '../../index.js'
 
 const ends: AsyncDisposable[] = []
@@ -114,7 +115,7 @@ describe('a fleet', () => {
     }
     await b.start()
     // Nothing but new sessions asks for it.
-    await vi.waitUntil(() => label(store.place(randomUUID())) === 'b', { timeout: 10_000 })
+    await until(() => label(store.place(randomUUID())) === 'b')
     const lost = all.filter(({ sid }) => label(sid) === 'b')
     for (const session of lost) expect(await session.told(session.get('x'))).toEqual(['missing'])
   })

@@ -1,8 +1,9 @@
 import { type AddressInfo, createServer } from 'node:net'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { told } from '../../../../../test/support/flights.js'
 import { host as processOf } from '../../../../../test/support/host.js'
 import { type Peer, replies, type ScriptedRequest, ScriptedServer } from '../../../../../test/support/scripted-server.js'
+import { until } from '../../../../../test/support/until.js'
 import { systemClocks } from '../connection/clocks.js'
 import { dialPlain } from '../connection/dial.js'
 import { MetaProtocol } from '../protocol/meta/protocol.js'
@@ -149,7 +150,7 @@ describe('a server', () => {
     other.world.address.port = world.address.port
     other.world.time += 50
     other.server.tryAgain()
-    await vi.waitUntil(() => other.server.up)
+    await until(() => other.server.up)
     expect(other.world.dials).toBe(2)
   })
 
