@@ -1,5 +1,6 @@
 import { isFieldwiseError } from 'fieldwise'
 import { afterEach, describe, expect, test } from 'vitest'
+import { slack } from '../support/event-loop-lag.js'
 import { type Memcached, textCommand } from '../support/memcached.js'
 import { count, measured } from '../support/promise.js'
 import { scaled } from '../support/scale.js'
@@ -13,8 +14,6 @@ afterEach(async () => {
 
 const timeout = 500
 const patience = 2_000
-/** What a call may take beyond its deadline, in milliseconds. */
-const slack = 50
 /** Longer than any call may take. */
 const seconds = Math.max(3, scaled(3))
 
