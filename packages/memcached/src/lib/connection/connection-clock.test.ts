@@ -131,7 +131,7 @@ describe('the clock of the server, when this process or its machine stood still,
     received('a\n')
     if (what === 'its deadline') await pass(50)
     else socket.emit('close')
-    expect(call.outcome?.fate).toBe('open')
+    expect(call.outcome?.fate).toBe('unanswered')
   })
 
   test('is right after a wall clock was set, whichever way', async () => {

@@ -28,10 +28,10 @@ describe('a deadline', () => {
     await pass(49)
     expect(late.outcome).toBeUndefined()
     await pass(1)
-    expect(late.outcome).toEqual({ fate: 'open', message: 'cache-1 did not answer in time' })
+    expect(late.outcome).toEqual({ fate: 'unanswered', message: 'cache-1 did not answer in time' })
     expect(next.outcome).toBeUndefined()
     received('late\nnext\n')
-    expect([late.outcome?.fate, next.outcome?.settled, ended]).toEqual(['open', true, []])
+    expect([late.outcome?.fate, next.outcome?.settled, ended]).toEqual(['unanswered', true, []])
   })
 
   test('of a call that waits for the connection passes for it alone, unsent', async () => {
@@ -66,7 +66,7 @@ describe('a deadline', () => {
     await send(one, call)
     const set = vi.spyOn(globalThis, 'setTimeout')
     await pass(50)
-    expect(call.outcome?.fate).toBe('open')
+    expect(call.outcome?.fate).toBe('unanswered')
     expect(set.mock.calls.filter(([, delay]) => delay === 0)).toEqual([])
   })
 
@@ -101,7 +101,7 @@ describe('a connection is given up', () => {
     expect(ended).toEqual([])
     await pass(1)
     expect(complaints()).toEqual(['cache-1 did not answer within 400 ms'])
-    expect([a.outcome?.fate, b.outcome?.fate]).toEqual(['open', 'open'])
+    expect([a.outcome?.fate, b.outcome?.fate]).toEqual(['unanswered', 'unanswered'])
   })
 
   test('not when only the deadlines of callers have passed', async () => {
@@ -124,7 +124,7 @@ describe('a connection is given up', () => {
     await turn()
     expect(socket.written).toEqual(['a\n'])
     await pass(timeout / 2 - 1)
-    expect([call.outcome?.fate, ended]).toEqual(['open', []])
+    expect([call.outcome?.fate, ended]).toEqual(['unanswered', []])
     await pass(1)
     expect(complaints()).toEqual(['cache-1 did not answer within 400 ms'])
   })
@@ -156,7 +156,7 @@ describe('a connection is given up', () => {
     expect(complaints()).toEqual([message])
     expect(ended[0]?.cause).toEqual(cause)
     received('a\n')
-    expect(call.outcome?.fate === 'open' || bytes.startsWith('a')).toBe(true)
+    expect(call.outcome?.fate === 'unanswered' || bytes.startsWith('a')).toBe(true)
   })
 
   const trust = (code: string) =>
