@@ -1,4 +1,4 @@
-// pnpm bench: from a bare clone to figures. Arguments name tables: `pnpm bench --quick clients`.
+// npm run bench: from a bare clone to figures. Arguments name tables: `npm run bench -- --quick clients`.
 import './node-version.mjs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'

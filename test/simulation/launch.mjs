@@ -1,7 +1,7 @@
 // Transpiles the core and the simulation into a folder of their own and runs one of the simulation's programs from there:
-//   node test/simulation/launch.mjs torture [histories of each scenario] [scenario …]
-//   node test/simulation/launch.mjs rules   [rule …]
-//   node test/simulation/launch.mjs replay  <scenario> <seed> [rule]
+//   npm run simulation -- [histories of each scenario] [scenario …]
+//   npm run rules -- [rule …]
+//   npm run replay -- <scenario> <seed> [rule]
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'

@@ -94,9 +94,10 @@ function firstOf(failure: Failure): string {
 function table(rows: readonly Row[], runSeed: number): string {
   return `# Each rule of the protocol left out once
 
-Written by \`FIELDWISE_SEED=${runSeed} node test/simulation/launch.mjs rules\`: the core is built without the rule, as \`mutants.ts\` says,
-and histories are played until one notices. \`pnpm replay <scenario> <seed> <rule>\` plays that history without the rule, and without the last
-argument with it.
+Written by \`FIELDWISE_SEED=${runSeed} npm run rules\`.
+For each row, the core is built without the rule, as \`mutants.ts\` says, and histories are played until one notices.
+\`npm run replay -- <scenario> <seed> <rule>\` plays that history without the rule;
+leave the last argument out to play it with the rule.
 
 | rule | what was left out | noticed by | seed | histories until then | as |
 |---|---|---|---|---|---|

@@ -88,6 +88,6 @@ export function describeFailure(failure: Failure): string {
   return [
     `${scenario}, seed ${seed} (history ${history}):`,
     ...violations.map((violation) => `  ${violation}`),
-    `  replay: node test/simulation/launch.mjs replay ${scenario} ${seed}`,
+    `  replay: npm run replay -- ${scenario} ${seed}`,
   ].join('\n')
 }

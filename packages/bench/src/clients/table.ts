@@ -53,12 +53,24 @@ export const clientsTable: Table = {
   },
 }
 
-const text = `One Node process for each candidate, one memcached and one redis-server. Each operation in flight is on another of 1,024 values or sessions. The text is of 102 bytes, the object of six properties
-is 104 bytes of JSON, the number counts. A bare client gives what is stored, and the application parses it where it is no text. To update, it reads the value with its version, changes it and stores it if the version is
-still the same, and else begins again (memjs by frames built by hand, since it has no such call; Redis by \`WATCH\`/\`MULTI\`, with a connection for each update in flight). Fieldwise reads the session's header with
-the value, checks that the session lives, validates the value with zod and returns it; \`update\` does the same and stores by compare-and-swap, under an id that tells what became of it if the answer is lost. "Each a new
-request" is \`sessions.resume(token)\` before each operation, with the check of its secret. The raw socket is the limit: a pipelined loop on memcached's meta protocol that checks nothing. The base is
-the bare \`get\` of a text by memjs as it is installed, in the same rounds.`
+const text = `Each candidate runs in one Node process, against one memcached and one redis-server.
+Each operation in flight is on another of 1,024 values or sessions.
+The text has 102 bytes, the object of six properties is 104 bytes of JSON, and the number counts.
+
+A bare client returns what is stored, and the application parses it unless it is text.
+To update, it reads the value with its version, changes it and stores it if the version is still the same.
+Otherwise it starts over.
+memjs has no such call, so its frames are built by hand.
+Redis uses \`WATCH\`/\`MULTI\`, with a connection for each update in flight.
+
+Fieldwise reads the session's header with the value, checks that the session lives,
+validates the value with zod and returns it.
+\`update\` does the same and stores by compare-and-swap,
+under an id that tells what became of the write if the answer is lost.
+"Each a new request" calls \`sessions.resume(token)\` before each operation and checks its secret.
+
+The raw socket is the limit: a pipelined loop on memcached's meta protocol that checks nothing.
+The base is the bare \`get\` of a text by memjs as it is installed, in the same rounds.`
 
 type ClientResults = ReadonlyMap<string, readonly Sample[]>
 

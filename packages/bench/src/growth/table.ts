@@ -39,8 +39,11 @@ export const growthTable: Table = {
   },
 }
 
-const text = `\`sessions.resume(token).get(field)\` of sessions chosen at random among all, 64 in flight, meta protocol, texts of 40 bytes: each the first of a request, with the check of its secret. At each step a memcached (or as many as the
-step says) and a process of their own, all measured by turns. A process remembers the headers of some thousand sessions; beyond that it takes each header apart anew.`
+const text = `\`sessions.resume(token).get(field)\` on sessions chosen at random among all,
+64 in flight, meta protocol, texts of 40 bytes.
+Each call is the first of a request and checks its secret.
+Each step has a memcached (or as many as the step says) and a process of its own, and all are measured by turns.
+A process remembers the headers of some thousand sessions; beyond that it parses each header again.`
 
 type GrowthResults = ReadonlyMap<string, readonly Sample[]>
 

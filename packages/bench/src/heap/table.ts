@@ -36,8 +36,11 @@ export const heapTable: Table = {
   },
 }
 
-const text = `What is in use after a full garbage collection, buffers outside of V8's heap included; each line from a process of its own. An open session is one whose token was verified and of which a field was read, as a
-request holds it until it ends; what Fieldwise remembers of sessions without their being held (headers read last) is there before and not counted. The operations follow on a fifth as many that do not count.`
+const text = `What is in use after a full garbage collection, buffers outside of V8's heap included.
+Each line comes from a process of its own.
+An open session is one whose token was verified and one of whose fields was read; a request holds it until it ends.
+What Fieldwise remembers without a session being held (the headers read last) is there before and not counted.
+The operations follow a fifth as many that do not count.`
 
 interface Order {
   readonly storeName: HeapStore

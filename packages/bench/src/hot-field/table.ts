@@ -57,10 +57,18 @@ export const hotFieldTable: Table = {
   },
 }
 
-const text = `64 updaters add one to the same value as fast as they are answered, by an update function, in one process and in four. "Kept" compares what is stored afterwards with what was acknowledged.
-The naive loop reads, changes and stores if the version is the same, and begins again at once if it is not: once on the raw socket and once with memjs. The lock is the one of PHP's Redis session
-handler (\`SET NX\`, asked for again after 20 ms, its default). The base is the naive loop on the raw socket. A conflict is an attempt that came second; a wait for the lock counts as one. Fieldwise keeps
-its conflicts to itself. Refused are updates that ended with an error.`
+const text = `64 updaters add one to the same value with an update function, as fast as they are answered,
+in one process and in four.
+"Kept" compares what is stored afterwards with what was acknowledged.
+
+The naive loop reads, changes and stores if the version is the same, and starts over at once if it is not.
+It runs once on the raw socket and once with memjs.
+The lock is that of PHP's Redis session handler (\`SET NX\`, tried again after 20 ms, its default).
+The base is the naive loop on the raw socket.
+
+A conflict is an attempt that came second; a wait for the lock counts as one.
+Fieldwise does not report its conflicts here.
+Refused are updates that ended with an error.`
 
 /** All processes of a candidate together, in one repeat. */
 interface Together {

@@ -38,8 +38,10 @@ export const leanTable: Table = {
   },
 }
 
-const text = `What an operation of the table "clients" takes besides time, 64 in flight, the one or two promises of the benchmark's own loop included. Promises are counted by \`async_hooks\`, bytes by V8's sampling heap profiler,
-collected ones included. On a busy machine both are nearly the same.`
+const text = `What an operation of the table "clients" takes besides time, 64 in flight.
+The one or two promises of the benchmark's own loop are included.
+Promises are counted by \`async_hooks\`, bytes by V8's sampling heap profiler, including those already collected.
+On a busy machine both are nearly the same.`
 
 function grid(caption: string, footprints: ReadonlyMap<ClientName, Footprint[]>, figure: (one: Footprint) => string) {
   return {

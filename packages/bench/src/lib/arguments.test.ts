@@ -14,6 +14,6 @@ test('files are written when that is asked for', () => {
     tables: [lean],
     isQuick: true,
     writes: true,
-    command: 'pnpm bench --write --quick lean',
+    command: 'npm run bench -- --write --quick lean',
   })
 })

@@ -16,7 +16,7 @@ export function parseArguments(words: readonly string[], all: readonly Table[]):
   const unknown = names.find((name) => !known.includes(name))
   if (unknown !== undefined) {
     process.stderr.write(
-      `There is no table '${unknown}'.\nUsage: pnpm bench [--quick] [--write] [table…]\nTables: ${known.join(', ')}\n`,
+      `There is no table '${unknown}'.\nUsage: npm run bench -- [--quick] [--write] [table…]\nTables: ${known.join(', ')}\n`,
     )
     process.exit(2)
   }
@@ -24,6 +24,6 @@ export function parseArguments(words: readonly string[], all: readonly Table[]):
     tables: names.length === 0 ? all : all.filter(({ name }) => names.includes(name)),
     isQuick: words.includes('--quick'),
     writes: words.includes('--write'),
-    command: ['pnpm bench', ...words].join(' '),
+    command: ['npm run bench', ...(words.length === 0 ? [] : ['--', ...words])].join(' '),
   }
 }

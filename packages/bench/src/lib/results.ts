@@ -9,9 +9,13 @@ const file = `${folder}/RESULTS.md`
 
 const introduction = `# Results
 
-Written by \`npm run bench -- --write\`; what each section says about its run is all that holds for its figures. In a run all candidates have their turn in each repeat, and each
-begins one. A figure is the median of the repeats, ± is half the distance between the least and the greatest. A ratio is the median of the ratios within the
-repeats. CPU time is that of the process that is measured, without the server behind it: other work on the machine disturbs it less than it does the clock.`
+Written by \`npm run bench -- --write\`. Figures hold only for the run that their section describes.
+
+In a run, all candidates have their turn in each repeat, and each repeat begins with another one.
+A figure is the median of the repeats, and ± is half the distance between the least and the greatest.
+A ratio is the median of the ratios within the repeats.
+CPU time is that of the measured process, without the server behind it:
+other work on the machine disturbs it less than it does the clock.`
 
 /** Puts a table's section in the place of its last one, and leaves those of other tables as they are. */
 export function writeSection(tables: readonly Table[], table: Table, section: Section, stamp: string): void {

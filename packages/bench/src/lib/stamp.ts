@@ -6,18 +6,8 @@ import { dirname, join } from 'node:path'
 import type { Scale } from './table.js'
 
 const require = createRequire(import.meta.url)
-const measured = [
-  'memjs',
-  'memcached',
-  'memcache-client',
-  'ioredis',
-  'redis',
-  'express',
-  'express-session',
-  'connect-memcached',
-  'connect-redis',
-  'zod',
-]
+const clients = ['memjs', 'memcached', 'memcache-client', 'ioredis', 'redis']
+const libraries = ['express', 'express-session', 'connect-memcached', 'connect-redis', 'zod']
 
 /** What one has to know to judge figures: how, when and where they came about. */
 export function stamp(command: string, scale: Scale, seconds: number): string {
@@ -25,7 +15,7 @@ export function stamp(command: string, scale: Scale, seconds: number): string {
   return [
     `\`${command}\`, ${scale.repeats} repeats, ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, ${Math.round(seconds)} s.${quick}`,
     `${machine()}.`,
-    `${versions()}.`,
+    versions(),
   ].join('\n')
 }
 
@@ -39,7 +29,9 @@ function machine(): string {
 
 function versions(): string {
   const programs = [`memcached ${versionOf('memcached', '-V')}`, `redis-server ${versionOf('redis-server', '--version')}`]
-  return [`Fieldwise at ${commit()}`, ...programs, ...measured.map((name) => `${name} ${manifestOf(name).version}`)].join(', ')
+  const packages = (names: readonly string[]) => names.map((name) => `${name} ${manifestOf(name).version}`)
+  const lines = [[`Fieldwise at ${commit()}`, ...programs], packages(clients), packages(libraries)]
+  return `${lines.map((line) => line.join(', ')).join(',\n')}.`
 }
 
 function versionOf(program: string, flag: string): string {

@@ -11,7 +11,7 @@ export interface Scale {
   readonly screen: Screen
 }
 
-/** One of the tables that `pnpm bench` makes. */
+/** One of the tables that `npm run bench` makes. */
 export interface Table {
   readonly name: string
   readonly title: string

@@ -68,9 +68,13 @@ export const memoryTable: Table = {
   },
 }
 
-const text = `The same fields, texts of 40 characters under names of 12, kept by Fieldwise as one item a field and a header, and by the stores of express-session as one blob. For memcached it is what it counts as the bytes
-of its items, their headers (56 bytes), keys and framing included; slabs round each item up to the next of their sizes, by up to a quarter. For Redis it is the growth of \`used_memory\`. A field takes an item,
-and an entry in the manifest, which is in the header.`
+const text = `The same fields, texts of 40 characters under names of 12:
+Fieldwise keeps them as one item per field and a header, the stores of express-session as one blob.
+For memcached, the figure is what it counts as the bytes of its items,
+including their headers (56 bytes), keys and framing.
+Slabs round each item up to the next of their sizes, by up to a quarter.
+For Redis, it is the growth of \`used_memory\`.
+A field takes an item, and an entry in the manifest, which is in the header.`
 
 interface Sizes {
   readonly fields: number

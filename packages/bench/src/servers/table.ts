@@ -56,10 +56,17 @@ export const serversTable: Table = {
   },
 }
 
-const text = `The same small application on Express 5, once without sessions and then with each way of keeping them, each server a process of its own with \`NODE_ENV=production\`. The reading route answers with an object of
-six properties from the session, the writing route adds one to a count (\`req.session.visits++\`, or \`increment\`). ${connections} keep-alive connections, the next request when the last one is answered, from a process of
-its own that does no more with an answer than to find its end. express-session with \`resave: false, saveUninitialized: false\`. "Kept" compares the increments that are stored with those that were answered with 200.
-With one visitor all connections share a session; with ${connections} each has its own. CPU is that of the server process.`
+const text = `The same small application on Express 5, once without sessions and then with each session library.
+Each server is a process of its own with \`NODE_ENV=production\`.
+The reading route answers with an object of six properties from the session.
+The writing route adds one to a count (\`req.session.visits++\`, or \`increment\`).
+Requests come over ${connections} keep-alive connections, the next when the last one is answered.
+They come from a process of its own that only looks for the end of each answer.
+express-session has \`resave: false, saveUninitialized: false\`.
+
+"Kept" compares the increments that are stored with those that were answered with 200.
+With one visitor all connections share a session; with ${connections} visitors each has its own.
+CPU is that of the server process.`
 
 interface ServerResult extends ServedCount {
   readonly serverCpuSeconds: number

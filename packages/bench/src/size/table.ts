@@ -44,8 +44,12 @@ export const sizeTable: Table = {
   },
 }
 
-const text = `A session of ${fieldCount} texts, ${kilobytes.join(', ')} KB all together: one has 40 characters, the others share the rest. One of them is read, or changed; the others have the session in one item, load all of it, and
-to change a field save all of it. One operation at a time. Bytes are those that the server received and sent, by its own count. Ratios of bytes are to ${base}.`
+const text = `A session of ${fieldCount} texts, ${kilobytes.join(', ')} KB altogether: one has 40 characters, the others share the rest.
+One of them is read or changed.
+The other libraries keep the session in one item: they load all of it, and to change a field they save all of it.
+One operation runs at a time.
+Bytes are those that the server received and sent, by its own count.
+Ratios of bytes are to ${base}.`
 
 interface SizeCase {
   readonly kind: (typeof kinds)[number]

@@ -59,8 +59,10 @@ export const typesTable: Table = {
   },
 }
 
-const text = `A program of one file whose schema has texts, numbers, lists and objects by turns, checked by TypeScript 6: the schema with \`z.infer\`, and then \`createSessions\` with the calls of an application on ten of the fields.
-The counts are the same on every machine; the seconds are the median of the repeats, checking alone.`
+const text = `A program of one file whose schema has texts, numbers, lists and objects by turns, checked by TypeScript 6:
+first the schema with \`z.infer\`, then \`createSessions\` with the calls of an application on ten of the fields.
+The counts are the same on every machine.
+The seconds are the median of the repeats, checking alone.`
 
 function compileRepeatedly(program: string, scale: Scale): Compiled {
   compile(program)
