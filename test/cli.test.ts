@@ -118,7 +118,7 @@ describe('the race', () => {
       stop()
     }
     const { code, said } = await fieldwise(args, { whileRunning: interrupt })
-    expect({ code, said }).toEqual({ code: 3, said: 'error: Interrupted. What the race had stored is deleted.\n' })
+    expect({ code, said }).toEqual({ code: 3, said: 'error: Interrupted. Everything that the race stored is deleted.\n' })
     expect(await itemsLeft()).toBe(0)
   })
 
@@ -138,7 +138,7 @@ describe('the program', () => {
     const session = await sessions.create({ username: 'ada' })
     const env = { FIELDWISE_KEYS: key }
     const inspected = await fieldwise(['inspect', server.address, '-', '--values'], { input: `${session.token}\n`, env })
-    expect(inspected).toMatchObject({ code: 0, said: '', output: expect.stringMatching(/the right one[\s\S]*"ada"/) })
+    expect(inspected).toMatchObject({ code: 0, said: '', output: expect.stringMatching(/the current one[\s\S]*"ada"/) })
     const revoked = await fieldwise(['revoke', server.address, '-'], { input: `${session.id}\n`, env })
     expect(revoked).toMatchObject({ code: 0, said: '', output: `${session.id} has ended.\n` })
   })

@@ -247,7 +247,7 @@ const noId = ''
 const mostIds = 20
 
 function assertSession(session: unknown): void {
-  if (typeof session !== 'object' || session === null) throw new BadArgumentError('A session is an object of properties')
+  if (typeof session !== 'object' || session === null) throw new BadArgumentError('A session must be an object')
 }
 
 /** A session that was destroyed or replaced before it was ever stored is not stored any more. */
@@ -275,7 +275,7 @@ function answer<T>(sessions: object, work: Promise<T>, callback: StoreCallback<T
 
 function unknownId(): BadArgumentError {
   return new BadArgumentError(
-    "There is no session of this id. Requests begin sessions; a store cannot tell a new one from one that has ended. For callers with ids of their own there is { creates: 'any' }",
+    "There is no session with this id, and only a request of express-session can begin one. For callers with ids of their own, use { creates: 'any' }",
   )
 }
 
@@ -285,7 +285,7 @@ function mergesOf(merge: object): Map<string, Merge> {
 }
 
 function checkedMerge(name: string, merge: unknown): Merge {
-  if (typeof merge !== 'function') throw new BadConfigError(`merge.${name} is a function: (base, mine, stored) => value`)
+  if (typeof merge !== 'function') throw new BadConfigError(`merge.${name} must be a function: (base, mine, stored) => value`)
   if (fieldName(name) === name) return merge as Merge
   // Such a field keeps its name beside its value.
   const valueIn = (pair: unknown) => (pair as [string, unknown] | undefined)?.[1]
@@ -295,7 +295,7 @@ function checkedMerge(name: string, merge: unknown): Merge {
 function assertOptions({ creates, ...options }: { readonly creates?: unknown }): void {
   const unknown = Object.keys(options).find((name) => name !== 'merge' && name !== 'readThrough')
   if (unknown !== undefined) throw new BadConfigError(`Store has no option '${unknown}'; it has merge, readThrough and creates`)
-  if (creates !== undefined && creates !== 'own' && creates !== 'any') throw new BadConfigError("creates is 'own' or 'any'")
+  if (creates !== undefined && creates !== 'own' && creates !== 'any') throw new BadConfigError("creates must be 'own' or 'any'")
 }
 
 function assertCookieField({ sessions }: SessionSource): void {
@@ -303,7 +303,7 @@ function assertCookieField({ sessions }: SessionSource): void {
     valueOfJson(sessions, 'cookie', plainCookie)
   } catch (error) {
     throw new BadConfigError(
-      'express-session keeps its cookie in the session: the schema needs a field for it, such as cookie: z.json(), or .catchall(z.json()) for all that an app may set',
+      'express-session keeps its cookie in the session: add a field to the schema, such as cookie: z.json(), or .catchall(z.json()) for everything that the app may set',
       { cause: error },
     )
   }

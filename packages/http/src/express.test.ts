@@ -111,7 +111,7 @@ test('a session that is replaced is a TypeError that names destroy()', async () 
   app.get('/', (req) => void Object.assign(req, { session: null }))
   app.use(((error, _, res, __) => void res.send(`${error.name}: ${error.message}`)) as express.ErrorRequestHandler)
   expect((await visitor.get('/')).body).toBe(
-    'TypeError: req.session cannot be replaced: await req.session.destroy() ends the session',
+    'TypeError: req.session cannot be replaced; to end the session, await req.session.destroy()',
   )
 })
 

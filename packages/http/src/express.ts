@@ -57,7 +57,7 @@ export function expressSession<F extends object, D extends keyof F>(
 
 /** `req.session = null` ends a session elsewhere; here it would end nothing. */
 function refuse(): never {
-  throw new TypeError('req.session cannot be replaced: await req.session.destroy() ends the session')
+  throw new TypeError('req.session cannot be replaced; to end the session, await req.session.destroy()')
 }
 
 function expressPort(req: SessionRequest, res: ServerResponse): FrameworkPort {

@@ -58,7 +58,7 @@ function decorate<F extends object, D extends keyof F>(app: FastifyInstance, ses
 
 /** `request.session = null` ends a session elsewhere; here it would end nothing. */
 function refuse(): never {
-  throw new TypeError('request.session cannot be replaced: await request.session.destroy() ends the session')
+  throw new TypeError('request.session cannot be replaced; to end the session, await request.session.destroy()')
 }
 
 /** What `fastify-plugin` does: the hooks reach the app that registers the plugin, not the plugin alone. */

@@ -38,9 +38,9 @@ describe('what is not understood ends with 2 and says so:', () => {
     ['a protocol that is none', ['doctor', '--protocol', 'udp'], /Allowed choices are binary, meta/],
     ['a duration that is none', ['doctor', '--timeout', '5'], /A duration is a number and a unit/],
     ['an idle time that is none', ['doctor', '--idle', 'long'], /A duration is a number and a unit/],
-    ['a number that is none', ['race', '--workers', '0'], /whole number from 1 on/],
-    ['a file that is not there', ['doctor', '--ca', '/nowhere/ca.pem'], /--ca cannot be read \(ENOENT\)/],
-    ['a name for one server only', ['doctor', 'a=10.0.0.1,10.0.0.2'], /all servers have a name .* or none has/],
+    ['a number that is none', ['race', '--workers', '0'], /whole number, 1 or more/],
+    ['a file that is not there', ['doctor', '--ca', '/nowhere/ca.pem'], /Cannot read the file of --ca \(ENOENT\)/],
+    ['a name for one server only', ['doctor', 'a=10.0.0.1,10.0.0.2'], /Name all servers .* or none/],
     ['a password without a username', ['doctor', '--password', 'hunter2'], /go together/],
   ])('%s', async (_, args, what) => {
     const { code, output, said } = await fieldwise(args)

@@ -23,10 +23,10 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 
 function programOf(terminal: Terminal, end: (code: ExitCode) => void): Command {
   const program = new Command('fieldwise')
-    .description('Checks memcached servers, looks into sessions, shows the race, makes keys.')
+    .description('Check memcached servers, look into sessions, show the lost update, make keys.')
     .version(version())
     .helpCommand(false)
-    .showHelpAfterError('Run the command with --help to see what it takes.')
+    .showHelpAfterError('Run the command with --help to see its options.')
     .exitOverride()
     .configureOutput({
       writeOut: terminal.write,

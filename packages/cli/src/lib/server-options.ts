@@ -18,7 +18,7 @@ export interface ServerOptions {
 }
 
 export const serversHelp =
-  "'host:port', '[::1]:11211' or '/path/to.sock', several with commas; 'name=host:port' where the app names them " +
+  "'host:port', '[::1]:11211' or '/path/to.sock', separated by commas; 'name=host:port' if the app names them " +
   '(default: MEMCACHE_SERVERS, or 127.0.0.1:11211)'
 
 /** Adds the options by which a command reaches servers. */
@@ -26,11 +26,9 @@ export function addServerOptions(command: Command): Command {
   return command
     .addOption(new Option('--username <name>', 'for servers that ask for a password').env('FIELDWISE_USERNAME'))
     .addOption(
-      new Option('--password <password>', 'better in the environment, where no list of processes shows it').env(
-        'FIELDWISE_PASSWORD',
-      ),
+      new Option('--password <password>', 'better in the environment, where no process list shows it').env('FIELDWISE_PASSWORD'),
     )
-    .option('--tls', 'connect by TLS, with the server verified')
+    .option('--tls', 'connect over TLS and verify the server')
     .option('--ca <file>', 'PEM file of the authority that signed its certificate; implies --tls')
     .addOption(new Option('--protocol <protocol>', 'the protocol that the app uses').choices(['binary', 'meta']))
     .option('--timeout <duration>', 'how long one answer may take, as in the app', '500ms')
@@ -43,7 +41,7 @@ export function parseServersArgument(text: string | undefined): Servers | undefi
   const parts = text.split(',').map((part) => /^\s*([A-Za-z0-9_-]{1,32})=(.+)$/.exec(part))
   if (parts.every((part) => part === null)) return text
   if (parts.some((part) => part === null)) {
-    throw new CommandError('Either all servers have a name (name=host:port) or none has', { code: exitCode.usage })
+    throw new CommandError('Name all servers (name=host:port) or none', { code: exitCode.usage })
   }
   return Object.fromEntries(parts.map((part) => [part?.[1], part?.[2]]))
 }
@@ -72,6 +70,6 @@ function readCertificate(path: string): Buffer {
     return readFileSync(path)
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code
-    throw new CommandError(`The file of --ca cannot be read (${reason})`, { code: exitCode.usage, cause: error })
+    throw new CommandError(`Cannot read the file of --ca (${reason})`, { code: exitCode.usage, cause: error })
   }
 }

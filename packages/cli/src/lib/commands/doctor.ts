@@ -25,7 +25,7 @@ interface DoctorOptions extends ServerOptions {
 /** `fieldwise doctor`: what is wrong with the servers, before it hurts. */
 export const addDoctor: AddCommand = (program, { terminal, end }) => {
   addServerOptions(program.command('doctor').argument('[servers]', serversHelp))
-    .description('check memcached servers for what loses sessions, or shows them to others')
+    .description('check memcached servers for what loses sessions or exposes them')
     .option('--idle <duration>', "the app's lifetime.idle, against which evictions are judged", '30m')
     .option('--cookie-domain <domain>', "the app's cookie.domain, checked against each --host")
     .option('--host <name>', 'a host name under which browsers see the app; may be repeated', collect)

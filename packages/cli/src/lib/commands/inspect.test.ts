@@ -71,10 +71,10 @@ test('--json prints all of it', async () => {
 
 test('a token is told what it opens, and its secret is never printed', async () => {
   const { output } = await inspect(token)
-  expect(output).toMatch(/secret +the right one/)
+  expect(output).toMatch(/secret +the current one/)
   expect(output).not.toContain(token.slice(sid.length))
   const forged = await inspect(`${sid}.${randomBytes(32).toString('base64url')}`)
-  expect(forged.output).toMatch(/secret +another one: this token opens nothing/)
+  expect(forged.output).toMatch(/secret +an unknown one: this token opens nothing/)
 })
 
 test('over the binary protocol lives are not told', async () => {
@@ -140,7 +140,7 @@ test('what is no session is refused without being repeated', async () => {
   for (const text of ['canary', `${sid}.canary`, `${token}x`, randomUUID()]) {
     const { code, said } = await inspect(text)
     expect(code).toBe(2)
-    expect(said).toMatch(/^error: (That is neither|The id names no memcached server)/)
+    expect(said).toMatch(/^error: (This is neither|The id names no memcached server)/)
     expect(said).not.toContain(text)
   }
 })

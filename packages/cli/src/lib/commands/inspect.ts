@@ -15,7 +15,7 @@ interface InspectOptions extends ServerOptions {
 /** `fieldwise inspect`: what is stored of one session. Nothing is written. */
 export const addInspect: AddCommand = (program, { terminal, end }) => {
   addServerOptions(program.command('inspect').argument('<servers>', serversHelp).argument('<session>', sessionHelp))
-    .description('show what is stored of a session: header, fields, sizes, lives, writes')
+    .description('show what is stored for a session: header, fields, sizes, lifetimes, writes')
     .option('--prefix <prefix>', "the app's prefix")
     .option('--values', 'show the values too')
     .addHelpText('after', help)
@@ -40,9 +40,9 @@ function codeFor({ state, fields }: SessionInspection): ExitCode {
 }
 
 const help = `
-FIELDWISE_KEYS in the environment opens what is sealed: the app's sealing.keys, with commas between them.
+To open what is sealed, put the app's sealing.keys into FIELDWISE_KEYS, separated by commas.
 
-Exit codes: 0 a living session, 1 none, or one with a field that is gone or broken, 2 wrong usage, 3 no answer, or no key for what is sealed.
+Exit codes: 0 a whole session, 1 no session, or one with a field that is missing or broken, 2 wrong usage, 3 no answer, or no key for what is sealed.
 
 Examples:
   $ fieldwise inspect 127.0.0.1:11211 "$SID"

@@ -15,7 +15,7 @@ afterAll(() => memcached[Symbol.asyncDispose]())
 describe('fieldwise inspector', () => {
   test('shows the page with the servers until Ctrl-C', async () => {
     const { url, said, end } = await start(['--port', '0', `a=${memcached.address}`])
-    expect(said).toContain('not the sessions of your app')
+    expect(said).toContain('mount the inspector in the app')
     expect(url).toMatch(/^http:\/\/localhost:\d+\/$/)
     expect(await (await fetch(url)).text()).toContain('<title>Fieldwise inspector</title>')
     const frame = await frameWith(url, ({ fleet }) => fleet.servers[0]?.health === 'answers')
@@ -33,7 +33,7 @@ describe('fieldwise inspector', () => {
 
   test('--demo shows visitors of its own, and leaves nothing of them behind', async () => {
     const { url, said, end } = await start(['--port', '0', '--demo', memcached.address])
-    expect(said).toContain('demonstration traffic')
+    expect(said).toContain('demo traffic')
     const frame = await frameWith(url, ({ totals }) => totals.writes > 20)
     expect(frame.source.kind).toBe('demo')
     expect(frame.totals.sessions).toBeGreaterThan(3)

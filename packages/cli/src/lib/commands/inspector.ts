@@ -15,7 +15,7 @@ interface InspectorFlags extends ServerOptions {
 /** `fieldwise inspector`: a local page with the servers, and with `--demo` with traffic to look at. */
 export const addInspector: AddCommand = (program, { terminal }) => {
   addPageOptions(addServerOptions(program.command('inspector').argument('[servers]', serversHelp)))
-    .description('show the servers on a local page, live')
+    .description('show the servers live on a local page')
     .addHelpText('after', help)
     .action(async (servers: string | undefined, options: InspectorFlags) => {
       await using served = await serve(servers, options)
@@ -27,15 +27,11 @@ export const addInspector: AddCommand = (program, { terminal }) => {
 
 function addPageOptions(command: Command): Command {
   return command
-    .option('--demo', 'run visitors of its own against these servers, so that there is something to see')
+    .option('--demo', 'run demo visitors against these servers, so that there is something to see')
     .option('--port <port>', 'the port of the page; 0 takes a free one', parsePort, 4280)
-    .option(
-      '--listen <address>',
-      'the address to listen on; with another than a loopback address others can look too',
-      '127.0.0.1',
-    )
-    .option('--allow-host <name>', 'a further name that the page may be asked for by; may be repeated', collect, [])
-    .option('--production', 'run with NODE_ENV=production, where it is refused otherwise')
+    .option('--listen <address>', 'the address to listen on; if others can reach it, they can look too', '127.0.0.1')
+    .option('--allow-host <name>', 'another name under which the page may be requested; may be repeated', collect, [])
+    .option('--production', 'run even with NODE_ENV=production')
 }
 
 async function serve(servers: string | undefined, options: InspectorFlags): Promise<Served> {
@@ -45,8 +41,8 @@ async function serve(servers: string | undefined, options: InspectorFlags): Prom
 }
 
 function said({ demo }: InspectorFlags): string {
-  if (demo) return 'It shows demonstration traffic, not the sessions of your app.\n'
-  return 'It shows the servers, not the sessions of your app: for those, mount the inspector in the app.\n'
+  if (demo) return 'It shows demo traffic, not the sessions of your app.\n'
+  return 'It shows the servers. To see the sessions of your app, mount the inspector in the app.\n'
 }
 
 function untilInterrupted(): Promise<void> {
@@ -61,7 +57,7 @@ function untilInterrupted(): Promise<void> {
 
 function parsePort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
-  throw new InvalidArgumentError('A port is a whole number from 0 to 65535.')
+  throw new InvalidArgumentError('A port must be a whole number from 0 to 65535.')
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {
@@ -69,8 +65,8 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 }
 
 const help = `
-It is a process of its own, so it sees no other process's sessions: it asks the servers for their statistics. To watch the sessions of your app,
-mount it there: app.use(inspector(sessions).middleware), from @fieldwise/cli/inspector.
+This process cannot see the sessions of your app; it shows the statistics of the servers. To watch your app's sessions, mount the inspector
+in the app: app.use(inspector(sessions).middleware), from @fieldwise/cli/inspector.
 
 Exit codes: 0 ended by Ctrl-C, 2 wrong usage, 3 it could not listen.
 

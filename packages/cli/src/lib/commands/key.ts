@@ -5,7 +5,7 @@ import type { AddCommand } from '../command.js'
 export const addKey: AddCommand = (program, { terminal }) => {
   program
     .command('key')
-    .description('make a key that seals what is stored')
+    .description('make a key for sealing.keys')
     .option('--json', 'print JSON')
     .addHelpText('after', help)
     .action(({ json }: { json?: boolean }) => {

@@ -19,7 +19,7 @@ interface RaceCommandOptions extends ServerOptions {
 /** `fieldwise race`: the lost update, on the user's own memcached, and Fieldwise beside it. */
 export const addRace: AddCommand = (program, { terminal, end }) => {
   addServerOptions(program.command('race').argument('[servers]', serversHelp))
-    .description('let web servers count one visitor up, whole sessions against Fieldwise, on your memcached')
+    .description('let web servers count in one session on your memcached, whole sessions against Fieldwise')
     .option('--workers <number>', 'how many web servers take part', wholeNumber, 4)
     .option('--increments <number>', 'how many requests each side gets', wholeNumber, 4_000)
     .option('--in-flight <number>', 'how many requests each web server works on at once', wholeNumber, 8)
@@ -43,7 +43,7 @@ async function raceWatched(servers: string | undefined, options: RaceCommandOpti
     return await race(parseServersArgument(servers), resolved, { ...options, signal: stop.signal, onProgress })
   } catch (error) {
     if (!stop.signal.aborted) throw error
-    throw new CommandError('Interrupted. What the race had stored is deleted.', { code: exitCode.failed, cause: error })
+    throw new CommandError('Interrupted. Everything that the race stored is deleted.', { code: exitCode.failed, cause: error })
   } finally {
     bars.get('naive')?.clear()
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
@@ -76,12 +76,12 @@ function row({ side, sent, kept, lost, failed, milliseconds }: Outcome): string[
 function wholeNumber(text: string): number {
   const number = Number(text)
   if (/^\d{1,7}$/.test(text) && number >= 1) return number
-  throw new InvalidArgumentError('It is a whole number from 1 on.')
+  throw new InvalidArgumentError('It must be a whole number, 1 or more.')
 }
 
 const help = `
 "whole session" reads the session, changes it and writes it back, as most session libraries do. What it stores has the prefix
-"fieldwise-race-" and is deleted in the end.
+"fieldwise-race-" and is deleted at the end.
 
 Exit codes: 0 Fieldwise lost nothing, 1 it lost an update, 2 wrong usage, 3 memcached did not answer.
 

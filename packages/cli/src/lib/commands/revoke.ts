@@ -21,7 +21,7 @@ export const addRevoke: AddCommand = (program, { terminal }) => {
       const { sid } = await readSession(session, process.stdin)
       const ended = await revoke(sid, servers, options, sealingFrom(terminal.env))
       if (options.json) terminal.write(`${JSON.stringify({ sid, ended })}\n`)
-      else terminal.write(ended ? `${sid} has ended.\n` : `${sid} was not there.\n`)
+      else terminal.write(ended ? `${sid} has ended.\n` : `${sid} did not exist.\n`)
     })
 }
 
@@ -40,10 +40,10 @@ interface Sealing {
 }
 
 const help = `
-It ends for every web server at once. What is sealed is ended too; with FIELDWISE_KEYS in the environment its fields are deleted as well,
-and without they stay until their time is over, unreachable.
+The session ends for every web server at once, sealed or not. With FIELDWISE_KEYS in the environment, the fields of a sealed session are
+deleted too; otherwise they stay, unreachable, until their time is over.
 
-Exit codes: 0 it has ended, or was not there, 2 wrong usage, 3 it could not be ended.
+Exit codes: 0 it has ended, or did not exist, 2 wrong usage, 3 it could not be ended.
 
 Examples:
   $ fieldwise revoke 10.0.0.1:11211,10.0.0.2:11211 "$SID"

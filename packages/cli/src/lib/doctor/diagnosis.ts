@@ -50,7 +50,7 @@ export function findingsOf(examination: Examination, intentions: Intentions): Fi
   return [danger('refused', `memcachedStore cannot use it: it ${refusal}.`, refusedRemedy), ...findings]
 }
 
-const refusedRemedy = 'Change what is named there. Until then every call to it fails with STORE_UNAVAILABLE.'
+const refusedRemedy = 'Change what the message names. Until then, every call to it fails with STORE_UNAVAILABLE.'
 
 function factsOf(examination: Examination): Facts {
   const { general, settings, speaks, version, roundTrip, clockAhead } = examination

@@ -26,9 +26,9 @@ export function printInspection(inspection: SessionInspection, server: string, t
 function secretLines({ secret }: SessionInspection): string[][] {
   if (secret === undefined) return []
   const means = {
-    current: 'the right one: this token opens the session',
+    current: 'the current one: this token opens the session',
     superseded: 'an older one: a newer token was issued less than a minute ago',
-    unknown: 'another one: this token opens nothing',
+    unknown: 'an unknown one: this token opens nothing',
   }
   return [['secret', means[secret]]]
 }

@@ -69,13 +69,13 @@ const optionNames = ['path', 'servers', 'memcached', 'hosts', 'remote', 'product
 function assertPlace(production: boolean): void {
   if (process.env.NODE_ENV !== 'production' || production) return
   throw new BadConfigError(
-    'The inspector shows ids of sessions and is for development; in production (NODE_ENV) it has to be asked for: { production: true }',
+    'The inspector shows session ids and is for development. To run it with NODE_ENV=production, pass { production: true }',
   )
 }
 
 function baseOf(path: string): string {
   if (/^\/[^?#\s]*$/.test(path)) return path.replace(/\/+$/, '')
-  throw new BadConfigError(`inspector: the path begins with a slash, as in '/fieldwise', unlike '${path}'`)
+  throw new BadConfigError(`inspector: the path must begin with a slash, as in '/fieldwise', but is '${path}'`)
 }
 
 async function answerRequest(site: Site, request: Request): Promise<Response> {

@@ -32,23 +32,23 @@ export interface Denial {
 
 /** Undefined for whoever may look. */
 export function refusalOf(asker: Asker, { hosts, remote }: Guard): Denial | undefined {
-  if (asker.method !== 'GET' && asker.method !== 'HEAD') return { status: 405, says: 'There is nothing to change here.' }
+  if (asker.method !== 'GET' && asker.method !== 'HEAD') return { status: 405, says: 'This page only shows; use GET.' }
   if (!remote && !isFromHere(asker)) {
     return {
       status: 403,
-      says: 'The inspector answers to this machine only, and through no proxy; the option remote opens it to others.',
+      says: 'The inspector answers only this machine, and not through a proxy. To open it to others, use the option remote.',
     }
   }
   // A page of another site can give its own name the address 127.0.0.1 and would then be the same origin (DNS rebinding). It cannot
   // choose what the browser writes into the Host header.
   const isKnown = (name: string | undefined) => name !== undefined && (isLocalName(name) || hosts.includes(name))
   if (!isKnown(nameOf(asker.host))) {
-    return { status: 403, says: 'The inspector is not known by the name that was asked for; the option hosts adds names.' }
+    return { status: 403, says: 'The inspector does not answer under this host name. To allow it, use the option hosts.' }
   }
   // A proxy that writes a name of this machine into Host leaves the name that the browser knows in these.
   const isFromElsewhere = asker.from !== undefined && !isKnown(nameOf(hostIn(asker.from)))
   if ((asker.site === 'cross-site' || isFromElsewhere) && asker.mode !== 'navigate') {
-    return { status: 403, says: 'The inspector answers to no other site.' }
+    return { status: 403, says: 'The inspector does not answer other sites.' }
   }
   return undefined
 }

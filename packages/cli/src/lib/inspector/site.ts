@@ -35,7 +35,7 @@ export class Site {
     const { base, guard } = this.#parts
     const refusal = refusalOf(asker, guard)
     if (refusal !== undefined) return plain(refusal.status, refusal.says, refusal.status === 405 ? { Allow: 'GET, HEAD' } : {})
-    if (pathname === base && base !== '') return plain(308, 'The page ends in a slash.', { Location: `${base}/` })
+    if (pathname === base && base !== '') return plain(308, 'The address ends with a slash.', { Location: `${base}/` })
     const response = await this.#get(pathname.slice(base.length + 1), asker.method)
     return asker.method === 'HEAD' ? new Response(null, response) : response
   }

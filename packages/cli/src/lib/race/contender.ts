@@ -52,7 +52,7 @@ export async function startNaive(store: Store, { sid, key }: Course['naive']): P
 
 export async function readNaive(store: Store, { sid, key }: Course['naive']): Promise<{ visits: number }> {
   const answer = await send(store, sid, { op: 'get', key })
-  if (answer.result !== 'found') throw new Error('The whole session is gone: memcached was restarted, or has evicted it')
+  if (answer.result !== 'found') throw new Error('The whole session is gone: memcached was restarted or evicted it')
   return JSON.parse(answer.value.toString()) as { visits: number }
 }
 

@@ -43,7 +43,7 @@ export class Runner {
         signal.removeEventListener('abort', stop)
         if (signal.aborted) reject(signal.reason)
         else if (code === 0) resolve()
-        else reject(new Error(`A worker of the race has ended with ${code}`))
+        else reject(new Error(`A worker of the race ended with code ${code}`))
       })
     })
   }

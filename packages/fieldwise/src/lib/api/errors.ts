@@ -92,7 +92,9 @@ export class UpdateConflictError extends FieldwiseError {
   readonly field: string
 
   constructor(field: string, attempts: number) {
-    super(`Field '${field}' was changed by others during each of ${attempts} attempts; nothing of this call was stored`)
+    super(
+      `Field '${field}' was changed by others in each of ${attempts} attempts; nothing was stored. Split the field, or raise retry.deadline`,
+    )
     this.field = field
   }
 }
@@ -102,7 +104,7 @@ export class OutcomeUnknownError extends FieldwiseError {
   readonly code = 'OUTCOME_UNKNOWN'
 
   constructor(what: string, cause?: unknown) {
-    super(`It cannot be told whether ${what} was applied: its answer was lost`, withCause(cause))
+    super(`It is unknown whether ${what} was applied: the answer was lost. Read before you try again`, withCause(cause))
   }
 }
 
@@ -124,7 +126,9 @@ export class ValueTooLargeError extends FieldwiseError {
   readonly limit: number
 
   constructor(field: string, size: number, limit: number) {
-    super(`'${field}' takes ${size} bytes; the store holds at most ${limit} bytes an item`)
+    super(
+      `'${field}' takes ${size} bytes, and an item of the store holds at most ${limit}; nothing was stored. Store less, or split the field`,
+    )
     this.field = field
     this.size = size
     this.limit = limit
@@ -159,7 +163,7 @@ export class HeadersSentError extends FieldwiseError {
 
   constructor() {
     super(
-      "The response's headers were already sent, so the session's cookie cannot be set any more; nothing was stored. Write to the session before you write the response",
+      "The response's headers were already sent, so the session's cookie cannot be set; nothing was stored. Write to the session before you answer",
     )
   }
 }
@@ -209,7 +213,7 @@ function goneMessage(reason: GoneReason, field: string | undefined): string {
     case 'lost':
       return `This session has ended because its ${field === 'header' ? field : `field '${field}'`} is no longer in the store`
     case 'superseded':
-      return 'This session has a newer token; the one of this request is no longer good'
+      return 'This session has a newer token; the token of this request is no longer valid'
   }
 }
 

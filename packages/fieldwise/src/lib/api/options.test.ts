@@ -50,7 +50,7 @@ describe.each(calls)('the options of %s', (name, known, call) => {
   test.each([5, {}, null, 'abort', new AbortController()])('have no signal that is none: %s', async (signal) => {
     await expect(call(newSessions(), { signal } as never)).rejects.toMatchObject({
       code: 'BAD_ARGUMENT',
-      message: `${name}: signal is an AbortSignal`,
+      message: `${name}: signal must be an AbortSignal`,
     })
   })
 

@@ -25,7 +25,7 @@ export function assertOptions(owner: string, value: unknown, names: readonly str
 export function assertCallOptions(operation: OperationName, options: OperationOptions): void {
   assertOptions(operation, options, optionsOf[operation] ?? ['signal'], BadArgumentError)
   const { signal } = options
-  if (signal !== undefined && !isSignal(signal)) throw new BadArgumentError(`${operation}: signal is an AbortSignal`)
+  if (signal !== undefined && !isSignal(signal)) throw new BadArgumentError(`${operation}: signal must be an AbortSignal`)
 }
 
 const optionsOf: { readonly [K in OperationName]?: readonly string[] } = {

@@ -129,27 +129,27 @@ function plainHttp(name: string): string {
 
 function foreignCookie(name: string): string {
   return (
-    `Cookies named '${name}' come that these sessions did not make. Another app on this host has the same cookie, maybe on another ` +
-    'port: ports do not part cookies, and so each logs out the visitors of the other. Give each a cookie.name of its own'
+    `Requests carry cookies named '${name}' that these sessions did not make. Another app on this host sets the same cookie, maybe on ` +
+    'another port: ports do not separate cookies, so each app logs out the visitors of the other. Give each app its own cookie.name'
   )
 }
 
 function notAwaited(method: string): string {
   return (
-    `session.${method}() was still under way when the response was sent. Await it first: the visitor was told of a write ` +
-    'that may fail, and the cookie of a new session is lost'
+    `session.${method}() was still under way when the response was sent. Await it first: the write may fail after the ` +
+    'visitor got the answer, and the cookie of a new session is lost'
   )
 }
 
 function rotateFirst(method: string): string {
   return (
-    `session.${method}() came before session.regenerate() in one request. What is written before the rotation is written for whoever ` +
-    'knows the old token, who may have planted it: at a login rotate first, then write'
+    `session.${method}() came before session.regenerate() in one request. Whoever knows the old token, and may have planted it, can see ` +
+    'what is written before the rotation. At a login, rotate first, then write'
   )
 }
 
 const cookieLost =
-  "A handler of withSession threw what is no Response after the session's cookie had changed, so whoever answers cannot send the cookie, " +
-  "and the visitor's old one is no longer good. Return a response, or give withSession { setCookie } to hand the cookie to your framework"
+  "A handler of withSession threw something other than a Response after the session's cookie had changed, so the new cookie cannot be sent " +
+  "and the visitor's old one is no longer valid. Return a response, or give withSession { setCookie } to pass the cookie to your framework"
 
 function ignore(): void {}

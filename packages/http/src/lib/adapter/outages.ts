@@ -32,5 +32,5 @@ export function createOutages(now: () => number = () => performance.now()): Outa
 const quiet = 60_000
 
 function told({ code, message }: FieldwiseError): string {
-  return `The store of the sessions fails: ${code}: ${message}. Requests that need it are answered with 503; this is told once an outage`
+  return `The session store fails: ${code}: ${message}. Requests that need it get a 503. This warning appears once per outage`
 }

@@ -59,7 +59,9 @@ export function sessionOf<F extends object, D extends keyof F>(request: object, 
 }
 
 function noSession(): never {
-  throw new BadArgumentError('This request has no session from these sessions: mount their adapter before what calls sessionOf')
+  throw new BadArgumentError(
+    'This request has no session of these sessions: mount their adapter before the code that calls sessionOf',
+  )
 }
 
 /** Whether this process runs in production: what `NODE_ENV` says, as for Express. */
@@ -98,7 +100,7 @@ function remember(request: object, mounted: Mounted): void {
   }
   if (others.some((other) => other.cookieName === mounted.cookieName)) {
     throw new BadConfigError(
-      `Two kinds of sessions on one request cannot share the cookie name ${mounted.cookieName}; set cookie.name of one`,
+      `Two kinds of sessions cannot share the cookie name ${mounted.cookieName}; give one of them another cookie.name`,
     )
   }
   others.push(mounted)

@@ -37,7 +37,7 @@ export function serviceUnavailable(): Response {
 /** In seconds. A memcached server that was lost is tried again after one. */
 export const retryAfter = '1'
 
-const message = 'The session is not available at the moment'
+const message = 'The session is temporarily unavailable'
 
 function stackOf({ stack = '', message: hidden }: Error): string {
   return stack.replace(hidden, message)

@@ -59,7 +59,7 @@ export const writes: ReadonlySet<string> = new Set(['set', 'update', 'increment'
 /** What express-session's `req.session` has and this one does not need. */
 const strangers: ReadonlyMap<string | symbol, string> = new Map([
   ['save', 'what was awaited is stored, so there is nothing to save'],
-  ['reload', 'each get() reads anew'],
+  ['reload', 'each get() reads the store'],
   ['touch', 'each use keeps it alive'],
   ['resetMaxAge', 'each use keeps it alive'],
 ])
@@ -67,7 +67,7 @@ const strangers: ReadonlyMap<string | symbol, string> = new Map([
 function strangersMember(name: string | symbol): unknown {
   if (name === 'cookie') {
     throw new TypeError(
-      "session.cookie does not exist: its attributes are the adapter's option, its life is `regenerate({ persist: true })`",
+      "session.cookie does not exist: set its attributes with the adapter's cookie option, and keep it with `regenerate({ persist: true })`",
     )
   }
   const instead = strangers.get(name)
@@ -101,4 +101,4 @@ function refuse(error: BadArgumentError, callback: NodeCallback): Promise<never>
   return refused
 }
 
-const forPassport = '. For the login sessions of passport there is passportSession() of @fieldwise/http/passport'
+const forPassport = '. For the login sessions of passport, use passportSession() of @fieldwise/http/passport'

@@ -99,7 +99,7 @@ function sharing(hosts: readonly string[], domain: string | undefined): CookieHo
   const list = hosts.join(' and ')
   if (domain === undefined) {
     const message =
-      `${list} have no domain in common, so each has a cookie jar of its own and no cookie reaches both. ` +
+      `${list} have no domain in common, so no cookie can reach all of them. ` +
       'Serve them at names below one domain of yours (below localhost any name works) and set cookie.domain to it'
     return [{ code: 'no-common-domain', hosts, message }]
   }

@@ -112,22 +112,22 @@ const optionHints: Readonly<Record<string, string>> = {
 function assertName({ name, domain, path, secure }: CookieOptions): void {
   if (name === undefined) return
   if (typeof name !== 'string' || !namePattern.test(name))
-    throw new BadConfigError('cookie.name has a character that no cookie name may have')
+    throw new BadConfigError('cookie.name has a character that is not allowed in a cookie name')
   const prefix = prefixPattern.exec(name)?.[0]
   if (prefix === undefined) return
-  if (prefix.length === name.length) throw new BadConfigError(`cookie.name is nothing but the prefix ${prefix}`)
+  if (prefix.length === name.length) throw new BadConfigError(`cookie.name is only the prefix ${prefix}; add a name to it`)
   if (secure === false)
     throw new BadConfigError(`Browsers refuse a cookie named ${prefix}… without Secure; leave out \`secure: false\``)
   if (!/^__host-/i.test(prefix)) return
   if (domain !== undefined)
     throw new BadConfigError(`Browsers refuse a cookie named ${prefix}… with a Domain; name it __Secure-…`)
   if (path !== undefined && path !== '/')
-    throw new BadConfigError(`Browsers refuse a cookie named ${prefix}… with a Path other than /`)
+    throw new BadConfigError(`Browsers refuse a cookie named ${prefix}… with a Path other than /; leave out cookie.path`)
 }
 
 function assertDomain(domain: string | undefined): void {
   if (domain === undefined) return
-  if (typeof domain !== 'string') throw new BadConfigError('cookie.domain is a host name such as example.com')
+  if (typeof domain !== 'string') throw new BadConfigError('cookie.domain must be a host name such as example.com')
   const name = canonicalDomain(domain)
   if (isIP(name) !== 0) throw new BadConfigError('cookie.domain is an IP address, which covers no other host; leave it out')
   if (!isHostName(name))
@@ -146,7 +146,7 @@ export function isHostName(name: string): boolean {
 function assertPath(path: string | undefined): void {
   if (path === undefined) return
   if (typeof path !== 'string' || !isCookiePath(path)) {
-    throw new BadConfigError('cookie.path begins with / and holds neither semicolons nor control characters')
+    throw new BadConfigError('cookie.path must begin with / and contain no semicolons or control characters')
   }
 }
 
@@ -155,12 +155,12 @@ export function isCookiePath(path: string): boolean {
 }
 
 function assertBoolean(name: string, value: boolean | undefined): void {
-  if (value !== undefined && typeof value !== 'boolean') throw new BadConfigError(`cookie.${name} is true or false`)
+  if (value !== undefined && typeof value !== 'boolean') throw new BadConfigError(`cookie.${name} must be true or false`)
 }
 
 function assertSameSite({ sameSite, secure }: CookieOptions): void {
   if (sameSite === undefined) return
-  if (!['strict', 'lax', 'none'].includes(sameSite)) throw new BadConfigError("cookie.sameSite is 'strict', 'lax' or 'none'")
+  if (!['strict', 'lax', 'none'].includes(sameSite)) throw new BadConfigError("cookie.sameSite must be 'strict', 'lax' or 'none'")
   if (sameSite === 'none' && secure === false) {
     throw new BadConfigError('Browsers refuse SameSite=None without Secure; leave out `secure: false`')
   }
@@ -179,7 +179,10 @@ function assertPartitioned({ partitioned, sameSite, secure }: CookieOptions): vo
 function assertSize(options: CookieOptions): void {
   const longest = createCookie(options, true).set('x'.repeat(longestToken), Number.MAX_SAFE_INTEGER)
   const size = Buffer.byteLength(stringifySetCookie(longest))
-  if (size > largestCookie) throw new BadConfigError(`The cookie would take ${size} bytes, and browsers keep ${largestCookie}`)
+  if (size > largestCookie)
+    throw new BadConfigError(
+      `The cookie would take ${size} bytes, and browsers accept at most ${largestCookie}; shorten cookie.name or cookie.path`,
+    )
 }
 
 function createCookie(options: CookieOptions, secure: boolean): SessionCookie {

@@ -169,7 +169,8 @@ export class SessionCopy {
     const decoded = (text: string) => valueOfJson(sessions, field, text)
     await session.update(field, (stored) => {
       const merged = merge(base === undefined ? undefined : decoded(base), decoded(json), stored)
-      if (merged === undefined) throw new BadArgumentError(`The merge function of '${field}' returned nothing`)
+      if (merged === undefined)
+        throw new BadArgumentError(`The merge function of '${field}' returned nothing; it must return the value to store`)
       return merged
     })
   }
@@ -224,21 +225,21 @@ function lifetimeOf(fields: JsonFields) {
 
 function idTwice(): never {
   throw new BadConfigError(
-    'genid gave the id of a session that exists: it has to give another one, that nobody can guess, each time',
+    'genid returned the id of an existing session: it must return a new id each time, one that nobody can guess',
   )
 }
 
 /** An error of its own for each save, since adapters and apps write onto the errors that they get. */
 function notTriedAgain(failure: unknown): Error {
   const message =
-    'This session could not be stored, and is not tried again under its id: req.session.regenerate begins one under another'
+    'This session could not be stored, and is not tried again under its id; req.session.regenerate begins one under a new id'
   return isStoreFailure(failure) ? new StoreUnavailableError(message, failure) : new BadArgumentError(message, { cause: failure })
 }
 
 function refuseLifetime(error: unknown): never {
   if (!isFieldwiseError(error, 'BAD_CONFIG')) throw error
   throw new BadConfigError(
-    "The cookie's maxAge is longer than any session lives: give createSessions a lifetime.absolute of at least as much, or shorten the maxAge",
+    "The cookie's maxAge is longer than lifetime.absolute: raise that option of createSessions, or shorten maxAge",
     { cause: error },
   )
 }

@@ -7,7 +7,7 @@ export const checkAddresses: Check = ({ addresses }) => {
   const listed = addresses.map(({ address }) => address).join(', ')
   return danger(
     'several-addresses',
-    `Its host name stands for several addresses (${listed}): each process takes one of them, and does not find the sessions that are on the others.`,
+    `Its host name resolves to several addresses (${listed}). Each process uses one of them and does not find the sessions on the others.`,
     "Give each server a name of its own: memcachedStore({ a: 'cache-0.cache:11211', b: 'cache-1.cache:11211' }).",
   )
 }

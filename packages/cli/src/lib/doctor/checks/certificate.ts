@@ -9,7 +9,7 @@ export const checkCertificate: Check = ({ certificateEnds }) => {
   if (left > soon) return undefined
   return warning(
     'certificate-ends',
-    `Its TLS certificate ends in ${time(left)}. From then on no web server connects any more.`,
-    'Renew it (-o ssl_chain_cert), and have memcached read it again: the command refresh_certs, or a restart.',
+    `Its TLS certificate expires in ${time(left)}. After that no web server can connect.`,
+    'Renew it (-o ssl_chain_cert), and have memcached read it again (the command refresh_certs, or a restart).',
   )
 }

@@ -10,6 +10,6 @@ export const checkClock: Check = ({ clockAhead }) => {
     'clock',
     `Its clock is ${time(clockAhead)} ${clockAhead > 0 ? 'ahead of' : 'behind'} this machine's. Sessions live by the server's clock, so they ` +
       'end when they should, but createdAt and expiresAt differ from what web servers write elsewhere.',
-    'Keep both clocks right by NTP (chrony, systemd-timesyncd), and then restart memcached: it reads the clock only when it starts.',
+    'Set both clocks by NTP (chrony, systemd-timesyncd), then restart memcached: it reads the clock only when it starts.',
   )
 }

@@ -10,14 +10,14 @@ export const checkEvictions: Check = ({ general, items }, { idle }) => {
   const age = youngestEvicted(items)
   const limit = figure(general, 'limit_maxbytes')
   const now = limit === undefined ? '' : `, now ${bytes(limit)}`
-  const remedy = `Give it more memory (memcached -m${now}), another server beside it, or nothing but sessions to keep.`
+  const remedy = `Give it more memory (memcached -m${now}), another server beside it, or only sessions to keep.`
   if (age === undefined || age >= idle) {
-    const since = age === undefined ? '' : `, at ${time(age)} after their last use at the earliest`
-    return warning('evictions', `It ran out of memory and has thrown out ${count(evictions)} items${since}.`, remedy)
+    const since = age === undefined ? '' : `, the youngest ${time(age)} after its last use`
+    return warning('evictions', `It ran out of memory and evicted ${count(evictions)} items${since}.`, remedy)
   }
   return danger(
     'evictions',
-    `It has thrown out ${count(evictions)} items for lack of memory, the youngest ${time(age)} after its last use, ` +
+    `It evicted ${count(evictions)} items for lack of memory, the youngest ${time(age)} after its last use, ` +
       `which is within the idle time of ${time(idle)}: living sessions are lost.`,
     remedy,
   )

@@ -10,7 +10,7 @@ export const checkExposure: Check = (examination) => {
   if (isGuarded(examination)) return isOn(examination.settings, 'ssl_enabled') ? undefined : readable(where, examination)
   return danger(
     'exposed',
-    `It listens on ${where} and asks nobody who they are: whoever reaches it can read, change and end every session.`,
+    `It listens on ${where} without a password: whoever reaches it can read, change and end every session.`,
     `Listen on a private address (memcached -l 127.0.0.1, or -l with the one that your web servers use), let a firewall drop the rest (${firewall(examination)}), ` +
       'and where others share the network ask for a password: memcached -Y <file> with TLS (-Z), or -S.',
   )
@@ -23,7 +23,7 @@ function firewall({ settings }: Examination): string {
 function readable(where: string, examination: Examination): Finding {
   return warning(
     'readable',
-    `It listens on ${where} without TLS: passwords and sessions can be read on their way.`,
+    `It listens on ${where} without TLS: passwords and sessions can be read on the network.`,
     `Start it with TLS (memcached -Z -o ssl_chain_cert=…,ssl_key=…) and use { protocol: 'meta', tls: true }, seal what is stored, or listen on a private address (-l). Firewall: ${firewall(examination)}.`,
   )
 }

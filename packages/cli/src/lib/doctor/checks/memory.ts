@@ -13,9 +13,9 @@ export const checkMemory: Check = (examination) => {
   if (refused > 0) {
     const of = limit === undefined ? '' : ` (${bytes(limit)})`
     const message = `It has refused ${count(refused)} writes for lack of memory${of}.`
-    return danger('memory', message, `${remedy} Without -M it throws out the items that were unused for longest instead.`)
+    return danger('memory', message, `${remedy} Without -M it evicts the items that were unused for longest instead.`)
   }
   if (limit === undefined || used === undefined || used < nearlyFull * limit || hasEvicted(examination)) return undefined
-  const message = `${percent(used / limit)} of its ${bytes(limit)} are used. When it is full, it throws out items and so ends sessions.`
+  const message = `${percent(used / limit)} of its ${bytes(limit)} is used. When it is full, it evicts items and so ends sessions.`
   return warning('memory', message, remedy)
 }

@@ -5,7 +5,7 @@ export const checkNoEvictions: Check = ({ settings }) => {
   if (!settings.has('evictions') || isOn(settings, 'evictions')) return undefined
   return danger(
     'evictions-off',
-    'When it is full it refuses new items instead of throwing out the oldest: then nobody can log in any more.',
-    'Start memcached without -M, and with memory enough (-m) that it throws out nothing.',
+    'When it is full, it refuses new items instead of evicting the oldest, so nobody can log in any more.',
+    'Start memcached without -M, and with enough memory (-m) that it evicts nothing.',
   )
 }

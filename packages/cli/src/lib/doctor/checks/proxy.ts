@@ -6,7 +6,7 @@ export const checkProxy: Check = ({ general, settings }) => {
   if (!tellsOfProxy && !isOn(settings, 'proxy_enabled')) return undefined
   return danger(
     'proxy',
-    'It is memcached as a proxy. It keeps no order between the keys of different servers and hides their restarts, so no version holds. Fieldwise refuses it.',
+    'It is memcached as a proxy. It keeps no order between the keys of different servers and hides their restarts, so no version can be trusted. Fieldwise refuses it.',
     'Give memcachedStore the servers behind it: it spreads sessions over them itself.',
   )
 }

@@ -6,7 +6,7 @@ export const checkUdp: Check = ({ settings }) => {
   if (port === undefined || port === 0) return undefined
   return danger(
     'udp',
-    `It answers UDP on port ${port}, where a sender can be forged: strangers can make it flood others (CVE-2018-1000115). Fieldwise never uses UDP.`,
+    `It answers UDP on port ${port}, where senders can be forged, so anyone can make it flood others (CVE-2018-1000115). Fieldwise never uses UDP.`,
     `Start memcached with -U 0, and let a firewall drop it: nft add rule inet filter input udp dport ${port} drop.`,
   )
 }

@@ -11,7 +11,7 @@ export const checkVersion: Check = ({ version }) => {
   if (!isBefore(version, [1, 6, 0])) return undefined
   return warning(
     'version',
-    `memcached ${version} is from before 1.6 and gets no more fixes. Fieldwise is tested with 1.6.`,
+    `memcached ${version} is older than 1.6 and gets no more fixes. Fieldwise is tested with 1.6.`,
     'Update memcached to 1.6.18 or later.',
   )
 }

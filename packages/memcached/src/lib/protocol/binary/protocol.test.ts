@@ -225,7 +225,9 @@ describe('what a binary reply means', () => {
     const { exchange: command, bytes, answers } = flight([add])
     command.read(replyTo(bytes, 0, { status: 3 }), 0)
     command.settle(now)
-    expect(complaint((await answers).answers[0])).toBe("'k' takes 5 bytes; the store holds at most 4 bytes an item")
+    expect(complaint((await answers).answers[0])).toBe(
+      "'k' takes 5 bytes, and an item of the store holds at most 4; nothing was stored. Store less, or split the field",
+    )
   })
 
   test.each<[string, StoreRequest, (bytes: Buffer) => Buffer, RegExp]>([

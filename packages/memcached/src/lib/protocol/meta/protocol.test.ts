@@ -256,7 +256,9 @@ describe('what a meta reply means', () => {
 
   test('a value that the server has no room for is too large by a byte at least', async () => {
     const answer = await answerTo(add, 'SERVER_ERROR object too large for cache\r\n')
-    expect(complaint(answer)).toBe("'k' takes 5 bytes; the store holds at most 4 bytes an item")
+    expect(complaint(answer)).toBe(
+      "'k' takes 5 bytes, and an item of the store holds at most 4; nothing was stored. Store less, or split the field",
+    )
   })
 
   test('a remaining life is told in milliseconds, none as endless', async () => {
