@@ -387,7 +387,9 @@ describe('the doctor finds nothing wrong with', () => {
     writeFileSync(file, ca)
     // The certificate of this test is good for two days, of which a finding warns.
     const { findings } = await doctor((await memcached({ flags })).address, '--ca', file)
-    expect(findings).toMatchObject([{ code: 'certificate-ends', severity: 'warning', message: expect.stringMatching(/expires in/) }])
+    expect(findings).toMatchObject([
+      { code: 'certificate-ends', severity: 'warning', message: expect.stringMatching(/expires in/) },
+    ])
     const guarded = [...flags, ...credentials.passwordFile('app', 'right').flags, '-l', '0.0.0.0']
     const open = await doctor(
       (await memcached({ flags: guarded })).address,
