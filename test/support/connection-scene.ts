@@ -26,17 +26,20 @@ export let protocol: TestWire
 export let ended: FieldwiseError[]
 export let ready: ServerFacts[]
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
-  start = Date.now()
-  ended = []
-  ready = []
-})
+/** Each test gets a scene of its own. Called once by each file: a module that files share would set it up for the first of them alone. */
+export function eachInItsScene(): void {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
+    start = Date.now()
+    ended = []
+    ready = []
+  })
 
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.useRealTimers()
-})
+  afterEach(() => {
+    vi.restoreAllMocks()
+    vi.useRealTimers()
+  })
+}
 
 export const now = () => Date.now() - start
 /** Time passes for all clocks alike, and who has waited is woken when the sockets were read. */

@@ -20,6 +20,8 @@ import {
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { ProtocolError } from './protocol.js'
 
+eachInItsScene()
+
 describe('the clock of the server', () => {
   const read = facts.time * 1_000
 

@@ -5,6 +5,7 @@ import {
   complaints,
   connection,
   connectTimeout,
+  eachInItsScene,
   ended,
   facts,
   now,
@@ -19,6 +20,8 @@ import {
   timeout,
 } from '../../../../../test/support/connection-scene.js'
 import { turn } from '../../../../../test/support/virtual-time.js'
+
+eachInItsScene()
 
 describe('a deadline', () => {
   test('of a call that was sent passes for it alone, and its late reply is for nobody', async () => {

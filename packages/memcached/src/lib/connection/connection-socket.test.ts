@@ -5,6 +5,7 @@ import {
   complaints,
   connection,
   connectTimeout,
+  eachInItsScene,
   ended,
   facts,
   opened,
@@ -20,6 +21,8 @@ import {
 } from '../../../../../test/support/connection-scene.js'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { ProtocolError } from './protocol.js'
+
+eachInItsScene()
 
 describe('while it connects, a connection', () => {
   test.each([
