@@ -4,6 +4,7 @@ import {
   clocks,
   complaints,
   connection,
+  eachInItsScene,
   ended,
   facts,
   now,
