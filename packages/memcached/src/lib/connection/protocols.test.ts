@@ -26,8 +26,9 @@ const words: Readonly<Record<WireName, Readonly<Record<string, string>>>> = {
 const anyRequest: fc.Arbitrary<StoreRequest> = fc
   .constantFrom<StoreRequest['op']>('get', 'get', 'add', 'replace', 'delete', 'touch', 'getAndTouch')
   .map((op) => {
+    const ttl = op === 'get' || op === 'delete' ? {} : { ttl: 1_000 }
     const value = op === 'add' || op === 'replace' ? { value: Buffer.from('value') } : {}
-    return { op, key: 'key', ttl: 1_000, ...value } as StoreRequest
+    return { op, key: 'key', ...ttl, ...value } as StoreRequest
   })
 
 const anyFlight = fc.array(fc.tuple(anyRequest, fc.nat(2), fc.uint8Array({ maxLength: 300 })), { minLength: 1, maxLength: 4 })
