@@ -7,6 +7,7 @@ import { Fifo } from './fifo.js'
 import { Inbox } from './inbox.js'
 import { defaultItemSizeMax } from './item-size.js'
 import { type Bytes, Outbox } from './outbox.js'
+import { again, closedBy, overloaded, silentFor, tooLate } from './peer-errors.js'
 import {
   type Command,
   explainForeign,
@@ -92,7 +93,8 @@ export class Connection implements ProtocolHost {
   /** Sends `command` with all others of this turn of the event loop, in one write. */
   send(command: Command): void {
     if (this.#ended !== undefined) return command.fail('unsent', this.#ended())
-    if (this.#waiting.length + this.#sent.size >= longestQueue) return command.fail('unsent', this.#overload())
+    if (this.#waiting.length + this.#sent.size >= longestQueue)
+      return command.fail('unsent', overloaded(this.#options.peer, longestQueue))
     if (this.#idle) this.#socket.ref()
     command.calledAt = this.#clocks.running()
     command.deadline = Math.min(command.deadline, command.calledAt + this.#options.timeout)
@@ -214,7 +216,7 @@ export class Connection implements ProtocolHost {
 
   #encode(command: Command, now: number, out: Outbox): void {
     if (command.settled) return
-    if (command.deadline <= now) return command.fail('unsent', this.#tooLate())
+    if (command.deadline <= now) return command.fail('unsent', tooLate(this.#options.peer))
     command.encode(out)
     if (command.complete) this.#settle(command, this.#date())
     else this.#push(command, now)
@@ -289,7 +291,8 @@ export class Connection implements ProtocolHost {
     // One with an earlier deadline has come since; it has its own waking.
     if (this.#wakeAt !== wokenAt) return
     const now = this.#clocks.running()
-    if (!this.#ready && this.#connectBy <= now) return this.#fail(this.#silent())
+    if (!this.#ready && this.#connectBy <= now)
+      return this.#fail(silentFor(this.#options.connectTimeout, this.#socket.connecting, this.protocol.silenceHint))
     const head = this.#sent.first
     if (head !== undefined && this.#stuckAt(head) <= now) return this.#fail(`did not answer within ${this.#options.timeout} ms`)
     this.#waiting = this.#waiting.filter((command) => !this.#failIfLate(command, 'unsent', now))
@@ -309,7 +312,7 @@ export class Connection implements ProtocolHost {
 
   #failIfLate(command: Command, fate: 'unsent' | 'unanswered', now: number): boolean {
     if (command.settled || command.deadline > now) return command.settled
-    command.fail(fate, this.#tooLate())
+    command.fail(fate, tooLate(this.#options.peer))
     return true
   }
 
@@ -328,7 +331,7 @@ export class Connection implements ProtocolHost {
   #hangUp(cause?: unknown): void {
     if (this.#ended !== undefined) return
     this.isUnspoken = !this.#ready
-    this.#fail(this.#closedBy(), cause)
+    this.#fail(closedBy(this.#ready, this.protocol.silenceHint), cause)
   }
 
   #fail(what: string, cause?: unknown): void {
@@ -336,31 +339,9 @@ export class Connection implements ProtocolHost {
     const why = cause instanceof ProtocolError ? undefined : cause
     this.end(() => new StoreUnavailableError(`${this.#options.peer} ${what}`, why))
   }
-
-  #closedBy(): string {
-    return this.#ready ? 'closed the connection' : `closes connections before it says what it is: ${this.protocol.silenceHint}`
-  }
-
-  #silent(): string {
-    const within = `within ${this.#options.connectTimeout} ms`
-    if (this.#socket.connecting) return `could not be reached ${within}`
-    return `takes connections but did not say what it is ${within}: is it overloaded? And ${this.protocol.silenceHint}`
-  }
-
-  #tooLate(): FieldwiseError {
-    return new StoreUnavailableError(`${this.#options.peer} did not answer in time`)
-  }
-
-  #overload(): FieldwiseError {
-    return new StoreUnavailableError(`${this.#options.peer} is overloaded: ${longestQueue} requests wait for an answer`)
-  }
 }
 
 const longestQueue = 10_000
 const keepAliveDelay = 30_000
 /** A microtask, which no test's timers hold back as they do `process.nextTick`. */
 const endOfTick = Promise.resolve()
-
-function again({ message, cause }: Error): FieldwiseError {
-  return new StoreUnavailableError(message, cause)
-}
