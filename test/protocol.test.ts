@@ -22,6 +22,13 @@ test('no rule has two entries', () => {
   expect(rules).toEqual([...new Set(rules)])
 })
 
+test('every file that ARCHITECTURE.md names is there', () => {
+  const sources = tracked('packages/*/src/**/*.ts', 'test/**/*.ts')
+  const named = [...read('packages/fieldwise/ARCHITECTURE.md').matchAll(/[\w/-]+\.ts\b/g)].map(([name]) => name)
+  expect(named.length).toBeGreaterThan(20)
+  expect(named.filter((name) => !sources.some((path) => path.endsWith(`/${name}`)))).toEqual([])
+})
+
 /** `(W8)`, `R4, L5`, `T1 to T5`, `rule: 'W1'`; a letter behind it names one of several ways to leave the rule out. */
 function citationsIn(path: string): { readonly id: string; readonly path: string }[] {
   const citation = new RegExp(`(?<![\\w#.\`/-])([${families}](?:[1-9]|1\\d))[a-h]?(?![\\w.-])`, 'g')
