@@ -52,57 +52,81 @@ export function passportSession<F extends object, D extends keyof F, Field exten
   passport: Authenticator,
   { field }: PassportOptions<Field>,
 ): PassportMiddleware {
-  const users = usersOf(passport)
-
-  /** The user whom the session remembers; one who is no longer there is forgotten. */
-  async function find(req: VisitedRequest): Promise<unknown> {
-    const session = sessionOf(req, sessions)
-    const id: unknown = await session.get(field)
-    if (id === undefined || id === null) return undefined
-    const user = await users.find(id, req)
-    if (user === false || user === null) await session.delete(field)
-    return user || undefined
-  }
-
-  async function remember(req: VisitedRequest, user: unknown): Promise<void> {
-    const id = await users.idOf(user, req)
-    const session = sessionOf(req, sessions)
-    // A new secret before a new right: who knew the old one has nothing.
-    await session.regenerate()
-    // What passport's serializer gives is of any type; the schema validates it.
-    await (session as unknown as Session<Record<string, unknown>>).set<string>(field, id)
-  }
-
-  async function forget(session: Session<F, D>, keepsInfo: boolean): Promise<void> {
-    if (!keepsInfo) return session.destroy()
-    await session.regenerate()
-    await session.delete(field)
-  }
-
+  const remembered = new RememberedUser(sessions, usersOf(passport), field)
   return function fieldwisePassport(request, _res, next) {
     const req: VisitedRequest = request
-    req.login = req.logIn = (user, ...given) => {
-      const { options, done } = parse('login', given)
-      req.user = user
-      if (options.session === false) return done()
-      callbackify(remember)(req, user, (error) => {
-        if (error) req.user = null
-        done(error)
-      })
-    }
-    req.logout = req.logOut = (...given) => {
-      const { options, done } = parse('logout', given)
-      req.user = null
-      callbackify(forget)(sessionOf(req, sessions), options.keepSessionInfo === true, done)
-    }
-    req.isAuthenticated = () => Boolean(req.user)
-    req.isUnauthenticated = () => !req.user
-    callbackify(find)(req, (error, user) => {
+    addMethods(req, remembered)
+    callbackify(() => remembered.find(req))((error, user) => {
       if (error) return next(error)
       if (user !== undefined) req.user = user
       next()
     })
   }
+}
+
+/** What the methods of a request do to its session. */
+interface Remembering {
+  remember(req: VisitedRequest, user: unknown): Promise<void>
+  forget(req: VisitedRequest, keepsInfo: boolean): Promise<void>
+}
+
+/** Who is logged in, as the session of a request remembers it. */
+class RememberedUser<F extends object, D extends keyof F, Field extends keyof F & string> implements Remembering {
+  readonly #sessions: Sessions<F, D>
+  readonly #users: Users
+  readonly #field: Field
+
+  constructor(sessions: Sessions<F, D>, users: Users, field: Field) {
+    this.#sessions = sessions
+    this.#users = users
+    this.#field = field
+  }
+
+  /** The user whom the session remembers; one who is no longer there is forgotten. */
+  async find(req: VisitedRequest): Promise<unknown> {
+    const session = sessionOf(req, this.#sessions)
+    const id: unknown = await session.get(this.#field)
+    if (id === undefined || id === null) return undefined
+    const user = await this.#users.find(id, req)
+    if (user === false || user === null) await session.delete(this.#field)
+    return user || undefined
+  }
+
+  async remember(req: VisitedRequest, user: unknown): Promise<void> {
+    const id = await this.#users.idOf(user, req)
+    const session = sessionOf(req, this.#sessions)
+    // A new secret before a new right: who knew the old one has nothing.
+    await session.regenerate()
+    // What passport's serializer gives is of any type; the schema validates it.
+    await (session as unknown as Session<Record<string, unknown>>).set<string>(this.#field, id)
+  }
+
+  async forget(req: VisitedRequest, keepsInfo: boolean): Promise<void> {
+    const session = sessionOf(req, this.#sessions)
+    if (!keepsInfo) return session.destroy()
+    await session.regenerate()
+    await session.delete(this.#field)
+  }
+}
+
+/** What passport itself adds to a request that goes through its own session support. */
+function addMethods(req: VisitedRequest, remembered: Remembering): void {
+  req.login = req.logIn = (user, ...given) => {
+    const { options, done } = parse('login', given)
+    req.user = user
+    if (options.session === false) return done()
+    callbackify(() => remembered.remember(req, user))((error) => {
+      if (error) req.user = null
+      done(error)
+    })
+  }
+  req.logout = req.logOut = (...given) => {
+    const { options, done } = parse('logout', given)
+    req.user = null
+    callbackify(() => remembered.forget(req, options.keepSessionInfo === true))(done)
+  }
+  req.isAuthenticated = () => Boolean(req.user)
+  req.isUnauthenticated = () => !req.user
 }
 
 /** What passport adds to a request. */
@@ -129,6 +153,8 @@ function parse(caller: string, given: Given): { options: LoginOptions; done: Log
   if (typeof done !== 'function') throw new TypeError(`req.${caller}() needs a callback`)
   return { options, done }
 }
+
+type Users = ReturnType<typeof usersOf>
 
 /** What the app told passport of its users, as promises. */
 function usersOf(passport: Authenticator) {
