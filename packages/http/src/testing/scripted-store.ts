@@ -69,9 +69,11 @@ export class ScriptedStore implements Store {
 
   /** How many requests changed something or could have. */
   get writes(): number {
-    return this.flights.flat().filter((op) => op !== 'get').length
+    return this.flights.flat().filter((op) => !reading.includes(op)).length
   }
 }
+
+const reading = ['get', 'compare']
 
 /** What no visitor is to see. */
 export const serverAddress = '10.1.2.3:11211'
