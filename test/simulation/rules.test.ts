@@ -1,11 +1,20 @@
 import { pathToFileURL } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { check, compile, discard } from './launch.mjs'
-import { mutants } from './mutants.js'
+import { labelOf, mutants } from './mutants.js'
+import { main } from './rules.js'
 import { playOnThread } from './torture.js'
 
 test.each(mutants)('the core keeps to $rule where it could do otherwise: $what', ({ replacements }) => {
   expect(check(replacements)).toEqual([])
+})
+
+test('a rule that is not there is refused, with those that are', async () => {
+  using error = vi.spyOn(console, 'error').mockImplementation(() => {})
+  expect(await main(['W4', 'NOPE'], { check, compile, discard, root: '' })).toBe(1)
+  const [message] = error.mock.calls[0] as [string]
+  expect(message).toMatch(/^There is no rule 'NOPE'; there are /)
+  for (const mutant of mutants) expect(message).toContain(labelOf(mutant))
 })
 
 // A run of all rules has every one of them; these are noticed at once.

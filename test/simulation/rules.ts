@@ -13,7 +13,12 @@ const enoughToCount = 10_000
 
 /** Leaves out each rule of the protocol once, shows which history notices, and writes the table. Arguments choose rules. */
 export async function main(rules: string[], launcher: Launcher): Promise<number> {
-  const chosen = mutants.filter((mutant) => rules.length === 0 || rules.includes(mutant.rule) || rules.includes(labelOf(mutant)))
+  const unknown = rules.find((rule) => !mutants.some((mutant) => isNamed(mutant, rule)))
+  if (unknown !== undefined) {
+    console.error(`There is no rule '${unknown}'; there are ${mutants.map(labelOf).join(', ')}`)
+    return 1
+  }
+  const chosen = mutants.filter((mutant) => rules.length === 0 || rules.some((rule) => isNamed(mutant, rule)))
   const stale = chosen.flatMap((mutant) => launcher.check(mutant.replacements).map((what) => `${labelOf(mutant)}: ${what}`))
   if (stale.length > 0) {
     console.error(stale.join('\n\n'))
@@ -23,6 +28,11 @@ export async function main(rules: string[], launcher: Launcher): Promise<number>
   const rows = await judgeAll(chosen, runSeed, launcher)
   if (rules.length === 0) writeFileSync(join(launcher.root, 'test/simulation/RULES.md'), table(rows, runSeed))
   return rows.every((row) => row.failure || row.mutant.harmless || row.mutant.heldBy) ? 0 : 1
+}
+
+/** `W4` names all mutants of the rule, `W4a` one of them. */
+function isNamed(mutant: Mutant, rule: string): boolean {
+  return rule === mutant.rule || rule === labelOf(mutant)
 }
 
 /** Several at a time; the rows are in the order of the mutants. */
