@@ -92,6 +92,16 @@ describe('causes', () => {
   })
 })
 
+describe('VALUE_TOO_LARGE says what to change', () => {
+  test('for a field: the field', () => {
+    expect(new ValueTooLargeError('cart', 2, 1).message).toMatch(/'cart' takes 2 bytes.* Store less, or split the field$/)
+  })
+
+  test('for the header, which lists the fields: how many there are', () => {
+    expect(new ValueTooLargeError('header', 2, 1).message).toMatch(/header takes 2 bytes.* Use fewer fields, or shorter names$/)
+  })
+})
+
 test('FIELD_INVALID says where and what was expected, without the value', () => {
   const error = new FieldInvalidError('cart', [
     { code: 'invalid_type', path: [0, 'sku'], expected: 'string' },

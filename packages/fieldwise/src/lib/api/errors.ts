@@ -126,9 +126,7 @@ export class ValueTooLargeError extends FieldwiseError {
   readonly limit: number
 
   constructor(field: string, size: number, limit: number) {
-    super(
-      `'${field}' takes ${size} bytes, and an item of the store holds at most ${limit}; nothing was stored. Store less, or split the field`,
-    )
+    super(tooLargeMessage(field, size, limit))
     this.field = field
     this.size = size
     this.limit = limit
@@ -215,6 +213,14 @@ function goneMessage(reason: GoneReason, field: string | undefined): string {
     case 'superseded':
       return 'This session has a newer token; the token of this request is no longer valid'
   }
+}
+
+function tooLargeMessage(field: string, size: number, limit: number): string {
+  const [what, remedy] =
+    field === 'header'
+      ? ["The session's header", 'Use fewer fields, or shorter names']
+      : [`'${field}'`, 'Store less, or split the field']
+  return `${what} takes ${size} bytes, and an item of the store holds at most ${limit}; nothing was stored. ${remedy}`
 }
 
 function describeIssue(issue: FieldIssue): string {
