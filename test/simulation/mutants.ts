@@ -217,7 +217,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     rule: 'R5',
-    what: 'an open add of a field that may be absent is sent again when the field is missing',
+    what: 'an unanswered add of a field that may be absent is sent again when the field is missing',
     replacements: [
       { file: 'engine/lost-answer.ts', from: 'item === undefined && !attempt.mayBeAbsent', to: 'item === undefined' },
     ],
@@ -381,7 +381,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     rule: 'W5',
-    what: 'an error after an open attempt stays what it is',
+    what: 'an error after an unanswered attempt stays what it is',
     replacements: [
       {
         file: 'engine/field-write.ts',

@@ -43,12 +43,12 @@ describe('the simulated network', () => {
     expect(stored.length).toBeGreaterThan(5)
   })
 
-  test('loses packets: nobody is told, and the call is open when its deadline comes', async () => {
+  test('loses packets: nobody is told, and the call is unanswered when its deadline comes', async () => {
     const lost = await outcomes(10, { ...calm, lose: 1 }, lateAdd)
     expect(lost.every((one) => one.answer === 'unanswered' && !one.stored)).toBe(true)
   })
 
-  test('resets connections before and after a packet was delivered, and the call is open', async () => {
+  test('resets connections before and after a packet was delivered, and the call is unanswered', async () => {
     const reset = await outcomes(40, { ...calm, reset: 1 }, lateAdd)
     expect(reset.every((one) => one.answer === 'unanswered')).toBe(true)
     expect(new Set(reset.map((one) => one.stored))).toEqual(new Set([true, false]))

@@ -38,7 +38,7 @@ interface Scene {
   readonly requests: Request[]
   /** The rotations that were acknowledged, in order. */
   readonly rotations: Rotation[]
-  /** Rotations of open outcome that were asked for again, and found another secret. */
+  /** Rotations of unknown outcome that were called again, and found another secret. */
   readonly refused: (readonly [first: Operation, last: Operation])[]
   /** How long the secret before works on after a login, in whole seconds. */
   readonly grace: number

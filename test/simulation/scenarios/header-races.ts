@@ -33,7 +33,7 @@ interface Race {
   readonly sid: string
   /** The newest token that anybody knows; rotations change it. */
   token: string
-  /** A rotation's outcome is open: perhaps nobody knows the present secret. */
+  /** A rotation's outcome is unknown: perhaps nobody knows the current secret. */
   isTokenUnknown: boolean
   readonly hosts: readonly Host[]
   readonly systems: readonly SimulatedSessions[]

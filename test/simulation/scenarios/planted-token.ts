@@ -90,7 +90,7 @@ function request(world: World, history: History, { hosts, systems, planted }: Sc
   return { visitor: new Visitor(host, history, (systems[index] as SimulatedSessions).resume(planted)), host }
 }
 
-/** What the attacker holds, continued where its outcome was open, opens nothing that a login has written to. */
+/** What the attacker holds, continued where its outcome was unknown, opens nothing that a login has written to. */
 async function lookAtTheEnd(world: World, history: History, scene: Scene): Promise<string[]> {
   const host = world.host()
   const sessions = sessionsOn(host)

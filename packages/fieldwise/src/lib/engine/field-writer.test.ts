@@ -1103,7 +1103,7 @@ describe("a field that is declared 'absent' (R5)", () => {
     expect(await one.getAll()).toMatchObject({ cart: ['coffee'], note: 'first' })
   })
 
-  test('whose first write is open and missing afterwards is OUTCOME_UNKNOWN: it could have been stored and evicted', async () => {
+  test('whose first write is unanswered, with nothing there afterwards, is OUTCOME_UNKNOWN: it could have been stored and evicted', async () => {
     const shop = world.process(schema, { lost })
     const one = await opened(shop)
     shop.store.holding = true
@@ -1116,7 +1116,7 @@ describe("a field that is declared 'absent' (R5)", () => {
     await expect(world.time.run(write)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
   })
 
-  test('whose update is open and missing afterwards is OUTCOME_UNKNOWN', async () => {
+  test('whose update is unanswered, with nothing there afterwards, is OUTCOME_UNKNOWN', async () => {
     const shop = world.process(schema, { lost })
     const one = await opened(shop)
     await one.set('cart', ['tea'])

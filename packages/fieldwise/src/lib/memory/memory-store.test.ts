@@ -296,7 +296,7 @@ describe('abandoned sessions', () => {
     const program = `
       import { memoryStore } from ${JSON.stringify(new URL('../../../dist/index.js', import.meta.url).href)}
       const store = memoryStore()
-      await store.flight('s', [{ op: 'add', key: 's:a', value: Buffer.from('x'), life: 60000 }], 0)
+      await store.flight('s', [{ op: 'add', key: 's:a', value: Buffer.from('x'), ttl: 60000 }], 0)
       console.log('done')`
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 10_000 })
     expect(stdout).toBe('done\n')

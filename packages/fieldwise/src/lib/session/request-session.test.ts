@@ -296,7 +296,7 @@ describe('a rotation whose answer was lost (T3)', () => {
   })
 
   test.each([true, false])(
-    'and stays open (made: %s) is OUTCOME_UNKNOWN; asked again it is continued with the same secret',
+    'and stays unanswered (made: %s) is OUTCOME_UNKNOWN; asked again it is continued with the same secret',
     async (isMade) => {
       const swap = await world.next(web, 'replace @')
       if (isMade) await swap.loseAnswer()

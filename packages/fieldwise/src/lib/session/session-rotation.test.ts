@@ -109,7 +109,7 @@ describe('a regenerate that finds the secret of another one (T1)', () => {
     expect(await session.get('username')).toBe('ada')
   })
 
-  test('whose outcome is open fails what was asked for behind it too', async () => {
+  test('whose outcome is unknown fails what was asked for behind it too', async () => {
     const login = await verified()
     web.store.outage = 'refused'
     const asked = [login.regenerate(), login.set('username', 'victim')]

@@ -11,7 +11,7 @@ import { type Secret, sameHash, type Token } from '../format/token.js'
  * is no good any more (T5).
  */
 export class Verified {
-  /** The secret of a rotation whose outcome is open: asking again continues it (T3). A header that has it is our own. */
+  /** The secret of a rotation whose outcome is unknown: calling `regenerate` again continues with it (T3). A header with this hash is ours. */
   pending: Secret | undefined
   readonly #context: Context
   #token: Token

@@ -376,7 +376,7 @@ describe.each(protocols)('a %s connection', (protocol) => {
     expect([...outcomes].sort()).toEqual(['unsent CLOSED', 'unsent STORE_UNAVAILABLE'])
   })
 
-  test('what waits behind a connection that takes no more bytes is unsent, and what was written is open', async () => {
+  test('what waits behind a connection that takes no more bytes is unsent, and what was written is unanswered', async () => {
     const { session, server } = await scene((_request, peer) => void peer.socket.pause())
     await session.fly([])
     const begun = [session.fly([session.add('a', Buffer.alloc(1_000_000))])]

@@ -61,7 +61,7 @@ export const results: readonly SceneCase[] = [
     },
   },
   {
-    title: 'renew gets the item as it is',
+    title: 'getAndTouch gets the item as it is',
     requirement: 'getAndTouch: gets an item and sets its time to live. Changes neither its value nor its version.',
     async run(scene) {
       const [nothing, , renewed] = await scene.answers(
