@@ -12,9 +12,9 @@ export type { MemcachedOptions } from './lib/fleet/options.js'
 export type { ServerConfig, Servers } from './lib/fleet/servers.js'
 
 /**
- * The servers that `memcachedStore` makes of the same arguments, with their labels. Never tries the network.
+ * The servers that `memcachedStore` would use for the same arguments, with their labels. Does not connect.
  *
- * @throws {BadConfigError} (`BAD_CONFIG`) for what cannot work, saying what to write instead.
+ * @throws {BadConfigError} (`BAD_CONFIG`) for arguments that cannot work, saying what to write instead.
  *
  * @example
  * serversOf('10.0.0.1:11211, 10.0.0.2:11211').map(({ label }) => label) // ['i5jj', 'd2b9']

@@ -1,15 +1,15 @@
-/** Why a session that this request was using is not there any more. */
+/** Why the session of a `SESSION_GONE` has ended. */
 export type GoneReason =
   /** `destroy` or `revoke` ended it, here or on another server, or memcached evicted its header. */
   | 'destroyed'
   /** Its idle time or its absolute deadline has passed. */
   | 'expired'
-  /** memcached evicted one of its fields, or deleted an item that it had no memory to replace: a session comes back whole or not at all. */
+  /** memcached evicted one of its fields, or deleted an item that it had no memory to replace. A session comes back whole or not at all. */
   | 'lost'
-  /** A newer secret was issued for it; this request still carries the one before. */
+  /** `regenerate` issued a newer token; this request still carries the old one. The session itself lives on. */
   | 'superseded'
 
-/** Every `code` that an error of Fieldwise can have. Codes are stable; messages are for people and may change. */
+/** Every `code` of a `FieldwiseError`. Codes are stable; messages are for people and may change. */
 export type ErrorCode =
   | 'SESSION_GONE'
   | 'FIELD_INVALID'
@@ -40,7 +40,7 @@ const brand = Symbol.for('fieldwise.error')
 export abstract class FieldwiseError extends Error {
   abstract readonly code: ErrorCode
 
-  /** By this an error is known to every copy of this package in one program, as bundlers and linked folders make them. */
+  /** By this brand, `isFieldwiseError` knows the errors of every copy of this package in one program, where `instanceof` fails. */
   get [brand](): true {
     return true
   }
@@ -51,7 +51,10 @@ export abstract class FieldwiseError extends Error {
   }
 }
 
-/** The session ended while this request was using it. `reason` says how, `field` what was lost: a field's name, or `header`. */
+/**
+ * The session ended while this request was using it. `reason` says why. Where it is `'lost'`, `field` says what was lost: a field's name, or
+ * `header`; otherwise it is undefined.
+ */
 export class SessionGoneError extends FieldwiseError {
   readonly code = 'SESSION_GONE'
   readonly reason: GoneReason
@@ -64,16 +67,17 @@ export class SessionGoneError extends FieldwiseError {
   }
 }
 
-/** What is wrong at one place of a value: the issue's code and the path to it, without the value. */
+/** What is wrong in one place of a value, without the value itself. */
 export interface FieldIssue {
+  /** The code of zod's issue, such as `'invalid_type'`; `'not_json'` for what JSON cannot carry. */
   readonly code: string
-  /** For `invalid_type`: the type that the schema has there, such as `'string'`. */
+  /** For `invalid_type`, the type that the schema expects, such as `'string'`. */
   readonly expected?: string | undefined
-  /** Property names and array indexes from the field's value inwards; keys of records read `*`, since they are data. */
+  /** Where in the field's value: property names and array indexes. Keys of records are data, and are shown as `*`. */
   readonly path: readonly (string | number)[]
 }
 
-/** A value does not fit the schema. On a write nothing was stored; on a read the stored bytes were left as they are. */
+/** A value does not fit the schema. If it was being written, nothing was stored; if it was being read, what is stored was left as it is. */
 export class FieldInvalidError extends FieldwiseError {
   readonly code = 'FIELD_INVALID'
   readonly field: string
@@ -86,7 +90,7 @@ export class FieldInvalidError extends FieldwiseError {
   }
 }
 
-/** `update` used up its attempts or its deadline against other writers. Nothing of this call was stored. */
+/** Other writers were first in every attempt of this call, until `retry.attempts` or `retry.deadline` was used up. Nothing of it was stored. */
 export class UpdateConflictError extends FieldwiseError {
   readonly code = 'UPDATE_CONFLICT'
   readonly field: string
@@ -99,7 +103,7 @@ export class UpdateConflictError extends FieldwiseError {
   }
 }
 
-/** The store went away and it cannot be told whether the write was applied. Read before deciding what to do. */
+/** The answer to a write was lost, and it cannot be found out whether it was applied. Read the field before deciding what to do. */
 export class OutcomeUnknownError extends FieldwiseError {
   readonly code = 'OUTCOME_UNKNOWN'
 
@@ -108,7 +112,7 @@ export class OutcomeUnknownError extends FieldwiseError {
   }
 }
 
-/** The store did not answer in time, or is known to be down. Nothing of this call was stored. */
+/** The store did not answer in time, or is known to be down. Nothing of this call was stored. Adapters answer it with a 503. */
 export class StoreUnavailableError extends FieldwiseError {
   readonly code = 'STORE_UNAVAILABLE'
 
@@ -117,12 +121,14 @@ export class StoreUnavailableError extends FieldwiseError {
   }
 }
 
-/** Refused before anything was sent; the old value is intact. Sizes are in bytes. */
+/** A value is too large for an item of the store. It was not stored, and the old value is intact. */
 export class ValueTooLargeError extends FieldwiseError {
   readonly code = 'VALUE_TOO_LARGE'
   /** What was too large: a field's name, or `header`. */
   readonly field: string
+  /** The size of the item that would have been stored, in bytes. */
   readonly size: number
+  /** The largest size that the store takes, in bytes. */
   readonly limit: number
 
   constructor(field: string, size: number, limit: number) {
@@ -133,7 +139,7 @@ export class ValueTooLargeError extends FieldwiseError {
   }
 }
 
-/** A stored value was changed, moved, or sealed with a key that is not among `sealing.keys`. */
+/** A stored value was changed or moved by somebody else, or was sealed with a key that is not among `sealing.keys`. */
 export class SealBrokenError extends FieldwiseError {
   readonly code = 'SEAL_BROKEN'
   /** The field whose value it was, or `header`. */
@@ -145,17 +151,17 @@ export class SealBrokenError extends FieldwiseError {
   }
 }
 
-/** An option contradicts another or cannot work. The message says what to write instead. */
+/** An option is wrong, or contradicts another one. The message says what to write instead. */
 export class BadConfigError extends FieldwiseError {
   readonly code = 'BAD_CONFIG'
 }
 
-/** A call that cannot mean anything: the caller's mistake, found before anything was sent. */
+/** An argument of a call is wrong. Nothing was sent. The message says what to pass instead. */
 export class BadArgumentError extends FieldwiseError {
   readonly code = 'BAD_ARGUMENT'
 }
 
-/** A first write, a rotation or an end came after the response's headers were sent. Nothing was stored. */
+/** A session was to be created, rotated or ended after the response's headers were sent. Nothing was stored. */
 export class HeadersSentError extends FieldwiseError {
   readonly code = 'HEADERS_SENT'
 
@@ -166,7 +172,7 @@ export class HeadersSentError extends FieldwiseError {
   }
 }
 
-/** Used after `close()`. */
+/** A session or store was used after `close()`. */
 export class ClosedError extends FieldwiseError {
   readonly code = 'CLOSED'
 
@@ -191,8 +197,8 @@ export interface ErrorsByCode {
 }
 
 /**
- * Whether `error` came from Fieldwise, and, with a code, whether it is that one. Works across two copies of this
- * package in one program, where `instanceof` would not.
+ * Whether `error` is a `FieldwiseError`; with `code`, whether it is one with that code. Works across two copies of this package in one
+ * program, where `instanceof` would not.
  *
  * @example
  * if (isFieldwiseError(error, 'SESSION_GONE')) console.log(error.reason)

@@ -2,8 +2,8 @@ import { type Channel, channel } from 'node:diagnostics_channel'
 import type { ErrorCode } from './errors.js'
 
 /**
- * What Fieldwise tells on `node:diagnostics_channel`, by the name of the channel. No event holds a token, a secret or a value. A message
- * is made only while its channel has a subscriber.
+ * The messages that Fieldwise publishes on `node:diagnostics_channel`, by the name of their channel. No message holds a token, a secret
+ * or a value. A message is built only while its channel has a subscriber.
  *
  * @example
  * import { subscribe } from 'node:diagnostics_channel'
@@ -15,30 +15,30 @@ import type { ErrorCode } from './errors.js'
  * })
  */
 export interface FieldwiseEvents {
-  /** A call has ended, well or not. Told in the async context of its caller. */
+  /** A call has ended, successfully or not. Published in the async context of its caller. */
   'fieldwise:operation': OperationEvent
-  /** A flight has returned. */
+  /** A round trip to the store has returned. */
   'fieldwise:flight': FlightEvent
-  /** A field was stored or deleted; `combined` says how many waiting calls this one compare-and-swap served. */
+  /** A field was stored or deleted. */
   'fieldwise:write': WriteEvent
-  /** A compare-and-swap found that somebody else was first; the call tries again. */
+  /** A compare-and-swap failed because another write came first. The call tries again. */
   'fieldwise:conflict': FieldEvent
   /** A session was stored for the first time. */
   'fieldwise:created': SessionEvent
-  /** A session has a new secret. */
+  /** A session was given a new secret. */
   'fieldwise:rotated': SessionEvent
   /** A session was ended by `destroy` or `revoke`. */
   'fieldwise:ended': SessionEvent
-  /** An item that a session lists is gone, evicted for example, and the session was ended. */
+  /** An item that a session lists is gone, for example evicted, and the session was ended. */
   'fieldwise:lost': FieldEvent
-  /** Somebody came with the id of a living session and a secret that is not its own. */
+  /** A token had the id of a living session and a wrong secret. */
   'fieldwise:forged': SessionEvent
   /**
-   * Somebody came with a token whose server is none of this store's: its session is not found here. Where that is not one from an attacker,
-   * processes have different lists of servers, or write one in different ways.
+   * A token names a server that is not in the list of this store, so its session is not found. Unless an attacker made it up, the
+   * processes have different lists of servers, or write the address of one in different ways.
    */
   'fieldwise:misrouted': SessionEvent
-  /** Somebody came with the secret from before a rotation that happened less than 60 s ago, or was cut off by one that somebody else made. */
+  /** A token was from before a rotation less than 60 s ago, or a rotation cut off a request or socket that was verified before it. */
   'fieldwise:superseded': SessionEvent
   /** A call ended in `STORE_UNAVAILABLE`. */
   'fieldwise:unavailable': SessionEvent
@@ -46,51 +46,61 @@ export interface FieldwiseEvents {
   'fieldwise:unknown': SessionEvent
 }
 
-/** What all events of one `createSessions` carry. */
+/** What every event says. */
 export interface SessionEvent {
   /** The kind of store: `memory`, `memcached`. */
   readonly store: string
   /** The `prefix` that `createSessions` was given. */
   readonly prefix: string
-  /** The public id; undefined while there is none. */
+  /** The public id of the session; undefined for a call that ended before it had one. */
   readonly sid: string | undefined
-  /** The label of the memcached server that holds the session. */
+  /** The label of the memcached server that holds the session; undefined in stores without labels. */
   readonly server: string | undefined
 }
 
+/** An event of one field. */
 export interface FieldEvent extends SessionEvent {
+  /** The field's name; `header` for the session's header. */
   readonly field: string
 }
 
+/** The end of one call. */
 export interface OperationEvent extends SessionEvent {
   readonly operation: OperationName
-  /** What was asked for by name; empty for `getAll` and for calls about the whole session. */
+  /** The fields that the call named; empty for `getAll` and for calls about the whole session. */
   readonly fields: readonly string[]
-  /** When the call began, in milliseconds on `performance.now()`. */
+  /** When the call began, in milliseconds on the clock of `performance.now()`. */
   readonly started: number
-  /** In milliseconds. */
+  /** How long it took, in milliseconds. */
   readonly duration: number
-  /** The code of the error that it ended with; `'OTHER'` for what is not Fieldwise's own, such as an abort or what an update function threw. */
+  /**
+   * The code of the error that it rejected with; undefined if it succeeded. `'OTHER'` for an error that is not Fieldwise's own, such as the
+   * reason of an abort, or what an update function threw.
+   */
   readonly error: ErrorCode | 'OTHER' | undefined
 }
 
+/** One round trip to the store. */
 export interface FlightEvent extends SessionEvent {
-  /** How many items were asked for, written, deleted or touched. */
+  /** How many items were read, written, deleted or touched. */
   readonly requests: number
-  /** In milliseconds. */
+  /** How long it took, in milliseconds. */
   readonly duration: number
-  /** Whether every request was answered. */
+  /** Whether every request was answered in time. */
   readonly answered: boolean
 }
 
+/** One write of a field. */
 export interface WriteEvent extends FieldEvent {
-  /** Of the stored item, in bytes, without its key. */
+  /** The size of the stored item in bytes, without its key. */
   readonly bytes: number
+  /** Whether the field was removed, so that a tombstone was stored. */
   readonly deleted: boolean
+  /** How many calls this one compare-and-swap served. */
   readonly combined: number
 }
 
-/** The calls of `Sessions` and `Session` that can end in a `fieldwise:operation`. */
+/** The operations that `fieldwise:operation` names: methods of `Sessions` and `Session`, and two functions of `fieldwise/adapter`. */
 export type OperationName =
   | 'create'
   | 'open'
@@ -111,7 +121,7 @@ export type OperationName =
   | 'storedJson'
 
 /**
- * One for each event. Ask `hasSubscribers` before a message is made.
+ * The channel of each event. Check `hasSubscribers` before building a message.
  *
  * @internal
  */

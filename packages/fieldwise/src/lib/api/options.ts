@@ -2,13 +2,14 @@ import { BadArgumentError, BadConfigError } from './errors.js'
 import type { OperationName } from './events.js'
 import type { OperationOptions } from './session.js'
 
-/** What refuses an option: as an argument of one call, or as configuration. */
+/** The error class for a bad option: of one call (`BAD_ARGUMENT`), or of the configuration (`BAD_CONFIG`). */
 export type Refusal = typeof BadConfigError | typeof BadArgumentError
 
 /**
- * For functions that take options. A misspelt one would silently mean its default.
+ * Checks that `value` is an object with no properties but `names`, since a misspelt option would silently mean its default. `owner` names
+ * the function in the message.
  *
- * @throws `BAD_CONFIG`, or what is given as `Refusal`, for what is no object and for an option that is not among `names`.
+ * @throws `BAD_CONFIG`, or the error class given as `Refusal`, for what is not an object and for an option that is not among `names`.
  *
  * @example
  * assertOptions('visitorCounter', { limit: 5 }, ['limit', 'window'])
@@ -21,7 +22,7 @@ export function assertOptions(owner: string, value: unknown, names: readonly str
   if (unknown !== undefined) throw new Refusal(`${owner} has no option '${unknown.slice(0, 40)}'; it has ${names.join(', ')}`)
 }
 
-/** What each call of the public surface takes last. @throws {BadArgumentError} */
+/** Checks the options that every public method takes last. @throws {BadArgumentError} */
 export function assertCallOptions(operation: OperationName, options: OperationOptions): void {
   assertOptions(operation, options, optionsOf[operation] ?? ['signal'], BadArgumentError)
   const { signal } = options
@@ -34,7 +35,7 @@ const optionsOf: { readonly [K in OperationName]?: readonly string[] } = {
   regenerate: ['lifetime', 'persist', 'grace', 'signal'],
 }
 
-/** Also one of another realm or of a polyfill. */
+/** Not `instanceof`: the signal may be of another realm or of a polyfill. */
 function isSignal(value: unknown): value is AbortSignal {
   const signal = value as Partial<AbortSignal> | null
   return typeof signal?.throwIfAborted === 'function' && typeof signal.addEventListener === 'function'

@@ -1,12 +1,12 @@
 import { type FieldwiseError, isFieldwiseError } from './errors.js'
 
-/** A function that users call. */
+/** A function of the public surface, which users call. */
 // biome-ignore lint/complexity/noBannedTypes: as `Error.captureStackTrace` takes it
 export type PublicFunction = Function
 
 /**
- * Runs the work of a public function. The stack of an error of ours that it throws begins where `entry` was called: on the caller's line, and
- * not so many frames further in that Node cuts the caller off.
+ * Runs the work of a public function, and returns its result. If it throws an error of Fieldwise, the error's stack begins at the line that
+ * called `entry`. Otherwise the frames of the library could fill the ten that Node keeps, and the user's line would be missing.
  *
  * @example
  * function resumeVisitor(token: string) {
@@ -21,21 +21,21 @@ export function fromCaller<T>(entry: PublicFunction, work: () => T): T {
   }
 }
 
-/** Gives `error` back; if it is one of ours, with the stack of whoever called `entry`, which is running. */
+/** Returns `error`. The stack of an error of Fieldwise is made to begin at the caller of `entry`, which must be running. */
 export function calledAt<E>(error: E, entry: PublicFunction): E {
   if (isFieldwiseError(error)) beginBelow(error, entry)
   return error
 }
 
-/** Both ends of a promise that a public method has returned. */
+/** The functions that settle a promise which a public method has returned. */
 export interface PromiseEnds {
   resolve(outcome: PromiseLike<never>): void
   reject(error: unknown): void
 }
 
 /**
- * Rejects the promise that `entry` has returned, or is about to. The stack of an error of ours begins where `entry` was called, while that
- * is on the stack, and later where the promise is awaited.
+ * Rejects the promise that `entry` returns. The stack of an error of Fieldwise begins where `entry` was called if that call is still
+ * running, and otherwise where the promise is awaited.
  */
 export function rejectAtCaller(error: unknown, entry: PublicFunction, outcome: PromiseEnds): void {
   if (!isFieldwiseError(error) || beginBelow(error, entry)) outcome.reject(error)
@@ -43,8 +43,8 @@ export function rejectAtCaller(error: unknown, entry: PublicFunction, outcome: P
 }
 
 /**
- * V8 finds who awaits a promise from a reaction that leads to that promise. One is made here, when the call has failed: nothing needs to
- * be noted for it while a call is under way, and one that succeeds pays nothing.
+ * V8 can tell who awaits a promise only from within a reaction that the promise depends on. Such a reaction is made here, after the call has
+ * failed, so that calls that succeed pay nothing.
  */
 function rejectWhereAwaited(error: FieldwiseError, { resolve }: PromiseEnds): void {
   let begin: () => void = () => {}
@@ -55,12 +55,12 @@ function rejectWhereAwaited(error: FieldwiseError, { resolve }: PromiseEnds): vo
     beginBelow(error, reaction)
     throw error
   })
-  // The way from `failing` to the promise comes first, then the reaction that looks along it.
+  // `resolve` makes the promise depend on `failing`, so it comes before the reaction runs.
   resolve(failing)
   begin()
 }
 
-/** False where nobody is found below `entry`: the stack stays that of the place where the error was made. */
+/** Makes the stack of `error` begin below `entry`. False where no caller is on the stack: then it is left as it is. */
 function beginBelow(error: FieldwiseError, entry: PublicFunction): boolean {
   const probe = { stack: '' }
   Error.captureStackTrace(probe, entry)

@@ -1,29 +1,29 @@
-/** What one `createSessions` has done since it was made. Counts only grow; a difference of two is a rate. */
+/** What one `createSessions` has done since it was called. Counts only grow, so the difference between two readings is a rate. */
 export interface SessionsStats {
-  /** Calls that have ended, well or not. */
+  /** Calls that have ended, successfully or not. */
   readonly operations: number
   /** Round trips to the store. */
   readonly flights: number
-  /** Reads that cost no request of their own: served from what `open` had preloaded, or by another call's flight. */
+  /** Reads that needed no request of their own: `open` had preloaded them, or another call's round trip brought the same fields. */
   readonly hits: number
-  /** Times a compare-and-swap found that somebody else was first. */
+  /** Times that a compare-and-swap failed because another write came first. */
   readonly conflicts: number
   /** Attempts of a write after its first, for whatever reason. */
   readonly retries: number
-  /** Waiting updates that went out with another one's compare-and-swap. */
+  /** Updates that were stored by another update's compare-and-swap. */
   readonly combined: number
   /** Sessions that ended because an item that they list is gone. */
   readonly lost: number
   /** Calls that ended in `OUTCOME_UNKNOWN`. */
   readonly unknown: number
-  /** Renewals that the store did not confirm in time. The next use of the session tries again; many in a row will end it. */
+  /** Renewals of a session's time to live that the store did not confirm. The next use of the session tries again; without any, it ends. */
   readonly failedRenewals: number
-  /** How long calls took, in milliseconds, to within a tenth; all 0 before the first call. */
+  /** How long calls took, in milliseconds, accurate to a tenth of the value. All are 0 before the first call. */
   readonly latency: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number }
 }
 
 /**
- * Durations by their logarithm, eight steps to a doubling, so that any number of them takes the same room.
+ * A histogram of durations with eight buckets to a doubling, so that any number of them takes the same memory.
  *
  * @internal
  */
@@ -55,7 +55,7 @@ export class Latencies {
 
 const steps = 240
 
-/** The first eight steps are whole microseconds; from there on each doubling has eight. */
+/** The first eight steps are single microseconds; after that, each doubling has eight steps. */
 function stepOf(duration: number): number {
   const microseconds = Math.min(duration * 1000, 0x7fff_ffff) | 0
   if (microseconds < 8) return Math.max(0, microseconds)

@@ -1,107 +1,108 @@
 import type { FieldwiseError } from './errors.js'
 
 /**
- * Where the items of sessions live. A store reads, writes under a condition, deletes and touches single items; it knows nothing of
- * sessions beyond their ids. All items of one session live in one place and go over one ordered connection.
+ * Where the items of sessions live. A store reads single items, writes them conditionally, deletes and touches them. It knows nothing of
+ * sessions but their ids. All items of one session live on one server and are reached over one ordered connection.
  *
- * "Not there" is a result. An outage is an error, carried in the answer of each request that it hit. A flight never rejects.
+ * That an item is not there is a result. An outage is an error, and each request that it hit carries it in its answer: a flight never
+ * rejects.
  *
- * A store proves itself with the cases of `fieldwise/store-contract`.
+ * Run the cases of `fieldwise/store-contract` to show that a store keeps this contract.
  */
 export interface Store {
-  /** Names the kind of store in messages and tools: `memory`, `memcached`. */
+  /** The kind of store, for messages and events: `memory`, `memcached`. */
   readonly name: string
   /** What this store can and cannot do. */
   readonly traits: StoreTraits
 
-  /** Called once by each `createSessions` that uses this store, before anything else. */
+  /** Called by each `createSessions` that uses this store, before it calls anything else. */
   start?(host: StoreHost): void
 
   /**
-   * The id of a session that is about to be created: `uuid` as it is, or with the label of the server that will hold it
-   * (`uuid~label`).
+   * The id for a session that is about to be created: `uuid` as it is, or with the label of the server that will hold it (`uuid~label`).
    *
    * @throws {StoreUnavailableError} when no server can take a new session.
    */
   place(uuid: string): string
 
   /**
-   * The id of a session that is found by `uuid` alone, because its label is kept nowhere: the same in every process with the same servers,
-   * whichever of them answer. A store without it gives the same id by `place` always.
+   * The id for a session that has to be found by `uuid` alone, because nobody keeps its label. It is the same in every process with the
+   * same list of servers, whichever of them answer. A store whose `place` always does that may leave this method out.
    */
   placeById?(uuid: string): string
 
-  /** Whether a session of this id could live here: its label names a server of this store. Costs no I/O. */
+  /** Whether a session with this id could live here: its label names a server of this store. No I/O. */
   holds(sid: string): boolean
 
   /**
-   * The largest value in bytes that can be stored under a key of `keyLength` bytes on the server of `sid`, as far as that is known by now.
+   * The size in bytes of the largest value that the server of `sid` takes under a key of `keyLength` bytes, as far as it is known yet.
    */
   largestValue(sid: string, keyLength: number): number
 
   /**
-   * The present time of the server that holds `sid`, in milliseconds since 1970, after connecting to it where that is needed.
+   * The current time of the server that holds `sid`, in milliseconds since 1970. Connects to the server first if necessary.
    *
    * @throws {StoreUnavailableError} when that server cannot be reached by `deadline` (on {@link StoreHost.running}).
    */
   now(sid: string, deadline: number): Promise<number>
 
   /**
-   * Sends requests for items of one session, in order, in one network write, and resolves with their answers in the same order.
-   * The server carries the requests out in the order given. Never rejects: what went wrong is in the answers.
+   * Sends requests for items of one session in one network write, and resolves with their answers in the same order. The server carries
+   * them out in that order. Never rejects: what went wrong is in the answers.
    *
-   * Nothing is ever sent twice. A request that waits for a connection is `unsent` when its deadline passes.
+   * Nothing is ever sent twice. A request that is still waiting for a connection at the deadline (on {@link StoreHost.running}) is
+   * answered `unsent`.
    */
   flight(sid: string, requests: readonly StoreRequest[], deadline: number): Promise<Flight>
 
   /**
-   * Resolves when every server answers, or with `'one'` when one does that takes new sessions.
+   * Resolves when every server answers; with `'one'`, when one answers that takes new sessions.
    *
-   * @throws {StoreUnavailableError} naming those that do not.
+   * @throws {StoreUnavailableError} naming the servers that did not answer by the deadline.
    */
   check(deadline: number, least?: 'all' | 'one'): Promise<void>
 
-  /** Ends all connections. Flights that are under way are answered `unanswered` or `unsent`. Afterwards nothing keeps the process alive. */
+  /** Closes all connections. Requests under way are answered `unanswered` or `unsent`. Afterwards nothing keeps the process alive. */
   close(): Promise<void>
 }
 
-/** What a store can and cannot do, as data: a contract case is left out because of a trait, never because of an `if` in a test. */
+/** What a store can and cannot do. A contract case is left out because of a trait, never because of an `if` in a test. */
 export interface StoreTraits {
-  /** Answers to reads say how long the item lives on. */
+  /** Whether answers to reads give the remaining time to live of the item. */
   readonly reportsTtl: boolean
-  /** Answers `compare`, wherever its server can without sending the item. */
+  /** Whether `compare` is supported. */
   readonly comparesVersions: boolean
-  /** Items survive the end of this process and are seen by other processes. */
+  /** Whether items are seen by other processes, and survive the end of this one. */
   readonly shared: boolean
   /** How long one operation may take, in milliseconds, connecting included. */
   readonly timeout: number
-  /** The smallest step of an item's time to live, in milliseconds: memcached counts whole seconds. */
+  /** The granularity of an item's time to live, in milliseconds: 1,000 with memcached, which counts whole seconds. */
   readonly ttlStep: number
 }
 
-/** What `createSessions` offers to its store. */
+/** What `createSessions` passes to its store. */
 export interface StoreHost {
   /**
-   * Milliseconds that only grow while this process runs. All deadlines are points on it: what a server had no chance to answer in, because
-   * this process was stopped or too busy to listen, is not counted.
+   * The running clock, in milliseconds: it stands still while this process is stopped or too busy to read its sockets, since no server is
+   * slow then (D1). All deadlines are points on this clock.
    */
   running(): number
   /**
-   * Waits until so many milliseconds have passed on that clock, and what had arrived by then was read: a store that gives something up
-   * then gives up nothing that is there. Keeps no process alive.
+   * Resolves when so many milliseconds have passed on the running clock and the sockets were read once more (D2), so that a store which
+   * then gives a request up does not miss an answer that has arrived. Keeps no process alive.
    */
   sleep(milliseconds: number): Promise<void>
-  /** The clock that a store without one of its own goes by. */
+  /** The time in milliseconds since 1970, for a store whose server has no clock of its own. */
   readonly clock: { now(): number }
 }
 
 /**
- * A store's opaque compare-and-swap token for one item, as read over one connection. It says nothing about any other connection:
- * memcached numbers its items anew after a restart.
+ * An opaque compare-and-swap token for one item. It is valid on the connection that read it and on no other, since memcached's version
+ * numbers start again when the server does (W3).
  */
 export type Version = object
 
-/** One request to the server. Keys are whole keys, prefix included. */
+/** One request to the server. Keys are complete, prefix included. */
 export type StoreRequest =
   | GetRequest
   | CompareRequest
@@ -117,14 +118,17 @@ export interface GetRequest {
   readonly key: string
 }
 
-/** Asks whether an item is still the version that the caller has the value of; where it is not, the answer may be the item. For stores that {@link StoreTraits.comparesVersions} alone. */
+/**
+ * A get for a caller that has the value of a known version: if the item is still that version, the answer is `same`, without the value.
+ * Otherwise it is `found` with the item, or `changed` without it. Only for stores with {@link StoreTraits.comparesVersions}.
+ */
 export interface CompareRequest {
   readonly op: 'compare'
   readonly key: string
   readonly knownVersion: Version
 }
 
-/** Gets an item and sets its time to live, in one command. Changes neither its value nor its version. */
+/** Gets an item and sets its time to live in one command. Its value and version stay as they are. */
 export interface GetAndTouchRequest {
   readonly op: 'getAndTouch'
   readonly key: string
@@ -132,7 +136,7 @@ export interface GetAndTouchRequest {
   readonly ttl: number
 }
 
-/** Stores only if nothing is there. */
+/** Stores an item only if there is none under the key. */
 export interface AddRequest {
   readonly op: 'add'
   readonly key: string
@@ -141,7 +145,7 @@ export interface AddRequest {
   readonly ttl: number
 }
 
-/** Stores only if something is there: the very version given, or, without a version, whatever it is. */
+/** Stores an item only over another one: with `version`, only over that version; without, over any. */
 export interface ReplaceRequest {
   readonly op: 'replace'
   readonly key: string
@@ -151,12 +155,13 @@ export interface ReplaceRequest {
   readonly version?: Version | undefined
 }
 
+/** Deletes an item. */
 export interface DeleteRequest {
   readonly op: 'delete'
   readonly key: string
 }
 
-/** Sets the time to live of an item. Changes neither its value nor its version. */
+/** Sets the time to live of an item. Its value and version stay as they are. */
 export interface TouchRequest {
   readonly op: 'touch'
   readonly key: string
@@ -164,7 +169,7 @@ export interface TouchRequest {
   readonly ttl: number
 }
 
-/** What each request can be answered with, besides {@link Unsent} and {@link Unanswered}. */
+/** The answers that each request can have, besides {@link Unsent} and {@link Unanswered}. */
 export interface StoreResults {
   get: Found | Missing
   compare: Found | Same | Changed | Missing
@@ -175,10 +180,10 @@ export interface StoreResults {
   touch: Done | Missing
 }
 
-/** The answer to one request. */
+/** The answer to a request of type `R`. */
 export type AnswerTo<R extends StoreRequest> = StoreResults[R['op']] | Unsent | Unanswered
 
-/** Any answer. */
+/** The answer to any request. */
 export type StoreAnswer = AnswerTo<StoreRequest>
 
 /** The item. */
@@ -186,74 +191,74 @@ export interface Found {
   readonly result: 'found'
   readonly value: Buffer
   readonly version: Version
-  /** How long it lives on, in milliseconds, where the store reports it. */
+  /** Its remaining time to live in milliseconds, if the store reports it ({@link StoreTraits.reportsTtl}). */
   readonly ttl?: number | undefined
 }
 
-/** The item is there, and it is the version that was asked about. */
+/** The item is still the version that was asked about. */
 export interface Same {
   readonly result: 'same'
   /** As {@link Found.ttl}. */
   readonly ttl?: number | undefined
 }
 
-/** The item is there in another version than the one asked about. A `get` tells which. */
+/** The item is another version by now. A `get` brings it. */
 export interface Changed {
   readonly result: 'changed'
 }
 
-/** It is stored. */
+/** The item was stored. */
 export interface Stored {
   readonly result: 'stored'
-  /** That of what was just stored, where the store can tell: it saves the next writer a reading. */
+  /** The version that was just stored, if the store can tell. It saves the next write a read. */
   readonly version?: Version | undefined
 }
 
-/** It is deleted, or touched. */
+/** The item was deleted, or touched. */
 export interface Done {
   readonly result: 'done'
 }
 
-/** Nothing is there. */
+/** There is no item under the key. */
 export interface Missing {
   readonly result: 'missing'
 }
 
-/** To `add`: something is there. To `replace`: the item is another version by now. Nothing has changed. */
+/** To `add`: there is an item already. To `replace`: the item is another version by now. Nothing was changed. */
 export interface Conflict {
   readonly result: 'conflict'
 }
 
-/** To `replace`: the version is one of a connection that is gone, which says nothing about the item any more. Nothing was sent. */
+/** To `replace`: the version was read over a connection that is gone, so it cannot be compared (W3). Nothing was sent; read again. */
 export interface Stale {
   readonly result: 'stale'
 }
 
-/** This request did not reach the server and never will, or the server refused it: nothing has changed. */
+/** The request did not reach the server and never will, or the server refused it. Nothing was changed. */
 export interface Unsent {
   readonly result: 'unsent'
   readonly error: FieldwiseError
 }
 
 /**
- * To `add` and `replace`: the server had no room for it, so that nothing of it is stored, and what was there before is gone. A store that can
- * keep it answers `unsent` instead (W11).
+ * To `add` and `replace`: the server had no memory for the item and has deleted the one that was there. A store that can keep the old item
+ * answers `unsent` instead (W11).
  */
 export interface Lost {
   readonly result: 'lost'
   readonly error: FieldwiseError
 }
 
-/** The answer was lost: the request may have been carried out, or may still be. */
+/** The answer was lost. The request may have been carried out, or may still be. */
 export interface Unanswered {
   readonly result: 'unanswered'
   readonly error: FieldwiseError
 }
 
-/** The answers of one flight; with the types of its requests, each as {@link StoreResults} says. */
+/** The outcome of one flight. `R` is the type of its requests, which gives each answer its type. */
 export interface Flight<R extends readonly StoreRequest[] = readonly StoreRequest[]> {
   /** One answer for each request, in order. */
   readonly answers: { readonly [I in keyof R]: AnswerTo<R[I]> }
-  /** The server's time when the answers had arrived, in milliseconds since 1970; undefined if the server was never reached. */
+  /** The server's time when the answers arrived, in milliseconds since 1970; undefined if the server was never reached. */
   readonly serverTime: number | undefined
 }

@@ -13,8 +13,8 @@ import type { ContractCase } from './harness.js'
 import { inScene } from './scene.js'
 
 /**
- * What every store must do, one case each. They use `node:assert` and no test runner; give each to the runner at hand with
- * {@link runContractCase}. A case whose `needs` gives a reason is left out for that store, and the reason is what to print.
+ * The cases that every store must pass. They need `node:assert` and no test runner: register each with your own runner, and let it call
+ * {@link runContractCase}. If `needs` of a case returns a reason, skip the case for that store and print the reason.
  */
 export const contractCases: readonly ContractCase[] = [
   ...results,

@@ -1,39 +1,39 @@
 import type { Store, StoreTraits } from '../api/store.js'
 
-/** A store as its author presents it to the contract cases: what it can do, told beforehand, and a way to make it. */
+/** A store under test: what the cases may do with it, and how to make one. Written by the store's author. */
 export interface ContractSubject {
   readonly traits: StoreTraits
-  /** Whether {@link ContractHarness.elapse} moves a clock of the test's own. If not, it really waits, and the long cases are left out. */
+  /** Whether {@link ContractHarness.elapse} advances a fake clock. If not, it waits in real time, and the long cases are left out. */
   readonly skipsTime: boolean
-  /** Whether the harnesses have {@link ContractHarness.outages}. */
+  /** Whether {@link ContractHarness.outages} has any. */
   readonly breaks: boolean
   /** Whether the harnesses can {@link ContractHarness.exhaust} the memory of the store's server. */
   readonly exhausts?: boolean | undefined
-  /** A fresh store for one case. Cases share nothing and may run at the same time, if what `make` gives shares nothing either. */
+  /** Makes a fresh store for one case. Cases may run concurrently if the stores that `make` returns share nothing. */
   make(): Promise<ContractHarness>
 }
 
-/** One case's store and the world around it. */
+/** The store of one case, and control over what surrounds it. */
 export interface ContractHarness {
-  /** Started, with nothing of this case in it. It may use a server that holds other items: each case draws sids of its own. */
+  /** The store, already started. Its server may hold other items: each case draws session ids of its own. */
   readonly store: Store
-  /** Another client of the same items, as another process would have it. A store that is not shared gives itself. */
+  /** Another client of the same server, as another process would have it. The same store if it is not shared between processes. */
   another(): Promise<Store>
-  /** Lets time pass, for the store's items too. */
+  /** Lets so many milliseconds pass, for the store's items too. */
   elapse(milliseconds: number): Promise<void>
-  /** The clock of the store's deadlines, as given to `store.start`. */
+  /** The clock of deadlines, as passed to `store.start`, in milliseconds. */
   running(): number
-  /** What time it is for the store's server. */
+  /** The current time of the store's server, in milliseconds since 1970. */
   readonly clock: { now(): number }
-  /** The ways in which this store can be cut off, such as its server stopped, or silent. */
+  /** The ways in which this store can be cut off: for example, its server is stopped, or silent. */
   readonly outages?: readonly Outage[] | undefined
-  /** Uses the memory of the store's server up: from now on it refuses items for lack of it. What it holds, it keeps. */
+  /** Uses up the memory of the store's server, so that it refuses items from now on and keeps those that it holds. */
   exhaust?(): Promise<void>
-  /** Closes all stores that were made, and stops what was started for them. */
+  /** Closes all stores that were made, and stops whatever was started for them. */
   end(): Promise<void>
 }
 
-/** One way to cut a store off. What it held may be lost by it. */
+/** One way to cut a store off. The store may lose its items by it. */
 export interface Outage {
   readonly title: string
   /** From now on the store cannot be reached. */
@@ -42,20 +42,20 @@ export interface Outage {
   end(): Promise<void>
 }
 
-/** One thing that every store does. It fails by rejecting, as any test runner understands it. */
+/** One promise of the contract, as a test that rejects when a store breaks it. */
 export interface ContractCase {
-  /** What is promised, as one sentence. Unique among the cases. */
+  /** The promise, in one sentence. Unique among the cases. */
   readonly title: string
-  /** The words of the contract that this case checks. */
+  /** The words of the contract that the case checks. */
   readonly requirement: string
-  /** Why this case is left out for that store, or `undefined` if it is to be run. */
+  /** Why the case does not apply to a store; `undefined` if it is to be run. */
   needs?(subject: Pick<ContractSubject, 'traits' | 'skipsTime' | 'breaks' | 'exhausts'>): string | undefined
-  /** Rejects where the store does not do it. {@link runContractCase} makes and ends the harness. */
+  /** Rejects if the store breaks the promise. Call it through {@link runContractCase}, which makes and ends the harness. */
   run(harness: ContractHarness): Promise<void>
 }
 
 /**
- * Runs one case on a fresh store and ends the store, whatever happens.
+ * Runs one case on a fresh store, and closes the store whether the case passes or not. Rejects if the store breaks the promise.
  *
  * @example
  * for (const contractCase of contractCases) {

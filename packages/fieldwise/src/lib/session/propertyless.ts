@@ -1,7 +1,7 @@
 /**
- * The base of what has methods, and no properties that anybody may add. Whoever comes from express-session writes `session.user = 'ada'`, which would be
- * there for the rest of the request and gone in the next. It is refused by the end of the prototype chain, where a property comes that
- * nobody has: so it costs nothing that exists, and throws in sloppy code too, where a frozen object says nothing.
+ * The base class of objects to which users cannot add properties. People who come from express-session write `session.user = 'ada'`, which
+ * would last for the rest of the request and be gone in the next. The proxy at the end of the prototype chain refuses it. Only assignments
+ * to properties that do not exist get there, so nothing else becomes slower. Unlike a frozen object, it throws in sloppy mode too.
  *
  * @internal
  */

@@ -28,7 +28,7 @@ type UntypedSession = Session<Record<string, unknown>>
 export class SessionFacade extends Propertyless implements UntypedSession {
   readonly #engine: Engine
   #session: RequestSession
-  /** What `open` has read ahead; the first read of each field, if it is a `get` and soon, is served from it. */
+  /** What `open` has preloaded. The first read of each field is served from it if it is a `get` and comes within {@link longestPreload}. */
   #preloaded: Map<string, Snapshot> | undefined
 
   constructor(engine: Engine, session: RequestSession) {
@@ -75,7 +75,7 @@ export class SessionFacade extends Propertyless implements UntypedSession {
   }
 
   getMany<K extends string>(names: readonly K[], options?: OperationOptions): Promise<Record<K, unknown>> {
-    // The array is the caller's, who may change it before it is read.
+    // A copy, since the caller may change the array while the call is under way.
     const asked = Array.isArray(names) ? [...names] : []
     const operation = this.#reading<Record<K, unknown>>('getMany', asked)
     return operation.run(options, () => {
@@ -99,13 +99,13 @@ export class SessionFacade extends Propertyless implements UntypedSession {
     })
   }
 
-  /** The JSON of every field that is stored. */
+  /** See {@link storedJson}. */
   storedJson(options?: OperationOptions): Promise<ReadonlyMap<string, string>> {
     const operation = this.#operation<ReadonlyMap<string, string>>('storedJson')
     return operation.runAsync(options, () => this.#readStored(operation.started))
   }
 
-  /** How long this session lives unused from now on; in milliseconds, undefined is the default. */
+  /** See {@link keepFor}. `idle` is in milliseconds; undefined is the idle time of `createSessions`. */
   keepFor(idle: number | undefined, options?: OperationOptions): Promise<void> {
     const operation = this.#operation<void>('keepFor')
     const wanted = idle ?? this.#engine.settings.lifetime.idle
@@ -183,7 +183,7 @@ export class SessionFacade extends Propertyless implements UntypedSession {
     return operation.runAsync(options, () => this.#session.destroy(writeDeadline(this.#engine, operation.started)))
   }
 
-  /** What logs and inspectors get: no secret, no token, no value. */
+  /** What `JSON.stringify` and loggers show of a session: no token and no value. */
   toJSON(): { readonly id: string | undefined; readonly state: SessionState } {
     return { id: this.id, state: this.state }
   }
@@ -221,7 +221,7 @@ export class SessionFacade extends Propertyless implements UntypedSession {
     return snapshot && jsonIn(this.#engine, snapshot, name)
   }
 
-  /** Fields of a catchall are known by the manifest alone, so they are read when the header was seen. */
+  /** The names of catchall fields stand in the manifest alone, so they are read in a second step, after the header was seen. */
   async #readStored(started: number): Promise<Map<string, string>> {
     const { names, hasCatchall } = this.#engine.schema
     const stored = new Map<string, string>()
@@ -250,7 +250,7 @@ export class SessionFacade extends Propertyless implements UntypedSession {
     return snapshot
   }
 
-  /** They are read or written anew. */
+  /** Called when the fields are read or written again: what was preloaded is out of date. */
   #forgetPreloaded(fields: readonly string[]): void {
     for (const field of fields) this.#preloaded?.delete(field)
   }
@@ -272,29 +272,34 @@ export class SessionFacade extends Propertyless implements UntypedSession {
   }
 }
 
-/** The methods that are told of under their own names. */
+/** The methods that are operations: events name them. */
 type Method = OperationName & keyof SessionFacade
 
 const none: readonly string[] = []
 
 const nothing = (): undefined => undefined
 
-/** What was read ahead is good for as many milliseconds: a session that has ended meanwhile is not shown for longer. */
+/** How many milliseconds preloaded values are served for: no longer is a session shown that has ended meanwhile. */
 const longestPreload = 1_000
 
 /**
- * The JSON text of every field of a session that is stored, without the defaults of those that are not. Fields of a catchall are read in a
- * second round trip.
+ * The JSON text of every stored field of a session, by name; unset fields and their defaults are left out. Values are not checked against
+ * the schema. Fields of a catchall take a second round trip.
  *
- * @throws as `getAll`, save that nothing is held against the schema.
+ * @throws as `getAll`, except `FIELD_INVALID`.
+ *
+ * @example
+ * const session = await sessions.create({ username: 'ada' })
+ * const json = await storedJson(session)
+ * json.get('username') // '"ada"'
  */
 export function storedJson<F extends object, D extends keyof F>(session: Session<F, D>): Promise<ReadonlyMap<string, string>> {
   return facadeOf(session).storedJson()
 }
 
 /**
- * How long a stored session lives without being used, from now on; left out, as long as the sessions of its `createSessions` do. Costs
- * nothing where it is that long already.
+ * Changes how long a stored session lives without being used. Without `idle`, it becomes the idle time of `createSessions`. No I/O where it
+ * is that already.
  *
  * @throws `BAD_CONFIG` for more than the session's absolute lifetime.
  *

@@ -19,7 +19,7 @@ import { release } from './store-users.js'
 
 type UntypedFields = Record<string, unknown>
 
-/** Known to every copy of this package in one program, as bundlers make them: what is called is the object's own. */
+/** Known to every copy of this package in one program: the copy that gets an object of another one calls that object's own methods. */
 const brand = Symbol.for('fieldwise.sessions')
 
 /** The implementation of `Sessions`. */
@@ -51,7 +51,7 @@ export class SessionsFacade implements Sessions<UntypedFields> {
     const operation = this.#operation<StoredFacade | null>('open', preload, session)
     return operation.runAsync(options, async () => {
       if (!Array.isArray(preload)) throw new BadArgumentError("preload takes an array of names: { preload: ['username'] }")
-      // The array is the caller's, who may change it before it is read.
+      // A copy, since the caller may change the array while the call is under way.
       const ahead = preload.map((field) => this.#engine.schema.field(field).name)
       try {
         const snapshot = await session.reads.snapshot(ahead, readDeadline(this.#engine, operation.started))
@@ -138,7 +138,7 @@ export class SessionsFacade implements Sessions<UntypedFields> {
     return new Operation<T>(this.#engine, { name, entry: this[name] }, fields, subject)
   }
 
-  /** What is undefined before a session is verified is certain by now. */
+  /** The session is stored or verified, so its id, token and times are known. */
   #stored(session: RequestSession): StoredFacade {
     return new SessionFacade(this.#engine, session) as StoredFacade
   }
@@ -161,7 +161,7 @@ type StoredFacade = SessionFacade & {
   readonly expiresAt: Date
 }
 
-/** @throws {BadArgumentError} for what no `createSessions` of any copy of this package has made */
+/** @throws {BadArgumentError} for anything but the result of a `createSessions`, of whichever copy of this package */
 export function sessionsFacadeOf(sessions: object): SessionsFacade {
   if ((sessions as Partial<SessionsFacade> | undefined)?.[brand]) return sessions as SessionsFacade
   throw new BadArgumentError('This needs what createSessions returned')

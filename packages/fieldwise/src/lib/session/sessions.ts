@@ -11,9 +11,10 @@ import { SessionsFacade, sessionsFacadeOf } from './sessions-facade.js'
 import type { SessionsOptions } from './settings.js'
 
 /**
- * Sessions of one schema in one store.
+ * Creates the sessions of an application, from the schema of their fields. Does not connect to the store: the first call does.
  *
- * @throws {BadConfigError} (`BAD_CONFIG`) for options that contradict each other and for a schema that JSON cannot carry.
+ * @throws {BadConfigError} (`BAD_CONFIG`) for options that are wrong or contradict each other, and for a schema whose values cannot be
+ * stored as JSON. The message says what to write instead.
  *
  * @example
  * const sessions = createSessions({
@@ -31,7 +32,7 @@ export function createSessions<S extends z.ZodObject>(
 }
 
 /**
- * {@link createSessions} with the sources of time and chance given.
+ * {@link createSessions} with the sources of time and randomness given, for tests and the simulation.
  *
  * @internal
  */
@@ -43,7 +44,12 @@ export function createSessionsOn<S extends z.ZodObject>(
   return new SessionsFacade(createEngine(createContext(environment, options))) as unknown as ReturnType<typeof createSessions<S>>
 }
 
-/** The session of one request, for adapters: of several tokens the one that opens a session counts, if exactly one does. No I/O. */
+/**
+ * The session of one request, for web adapters. As `resume`, without I/O, but with any number of tokens, and with a sink that hears of
+ * changes of the token. The first operation verifies the tokens: if exactly one opens a session, that is the session; otherwise it is new.
+ *
+ * @throws `CLOSED` after `close()`.
+ */
 export function resumeFor<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   tokens: readonly string[],
@@ -53,11 +59,11 @@ export function resumeFor<F extends object, D extends keyof F>(
 }
 
 /**
- * The token of the session that is kept under an id of the caller's own, such as the one that another library puts into its cookie. Whoever
- * has the id has the session, so ids must be as hard to guess as a token. What is stored leads back to neither.
+ * The token of the session with an external id: an id that another library has made and puts into its cookie. Whoever has the id has the
+ * session, so ids must be as hard to guess as tokens. Neither the id nor the token can be derived from what is stored.
  *
- * With several memcached servers a session is found by its id alone, so its server follows from the id and the list of servers: one
- * more server takes over its share of the ids, and the sessions under those are not found any more.
+ * With several memcached servers, the server follows from the id and the list of servers. Adding a server therefore moves its share of the
+ * ids to it, and the sessions that those ids had are no longer found.
  *
  * @throws `BAD_ARGUMENT` for an id that is not a string, or is empty.
  *
@@ -69,8 +75,8 @@ export function tokenOfExternalId<F extends object, D extends keyof F>(sessions:
 }
 
 /**
- * Stores a new session under an id of the caller's own; `null` where a session has it already, which is left as it is. Call it once
- * for each id, whatever the outcome: a packet of a call that failed may still arrive, and what was ended could come to life again.
+ * Stores a new session under an external id. Resolves with `null` if a session with this id exists; it is left as it is. Call it only once
+ * for an id, even if the call fails: a packet of the failed call may still arrive, and could bring back a session that was ended since.
  *
  * @throws `FIELD_INVALID`, `VALUE_TOO_LARGE`, `STORE_UNAVAILABLE`.
  *
@@ -89,13 +95,13 @@ export function createWithExternalId<F extends object, D extends keyof F>(
   > | null>
 }
 
-/** Whether a session could be created under this id now: nothing is known against the server that would hold it. No I/O. */
+/** Whether a session with this external id could be created now: the server that would hold it is not known to be down. No I/O. */
 export function canCreateWithExternalId<F extends object, D extends keyof F>(sessions: Sessions<F, D>, id: string): boolean {
   return fromCaller(canCreateWithExternalId, () => sessionsFacadeOf(sessions).canCreateWithExternalId(id))
 }
 
 /**
- * The value of a field that a piece of JSON text stands for, as it would be if that were stored.
+ * The value that `get` would return for a field if this JSON text were stored. No I/O.
  *
  * @throws `FIELD_INVALID`; `BAD_ARGUMENT` for a name that is not a field.
  */

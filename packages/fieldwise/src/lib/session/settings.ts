@@ -12,28 +12,28 @@ import type { SealingOptions } from '../format/sealing.js'
 import type { CompiledSchema } from '../schema/schema.js'
 import { assertLifetime, type Terms } from './terms.js'
 
-/** What an evicted field means: the end of its session, or a field that is unset. */
+/** What it means when memcached has evicted a field: `'end'` ends the session, `'absent'` makes the field unset. */
 export type Lost = 'end' | 'absent'
 
 /** The options of `createSessions`. */
 export interface SessionsOptions<S extends z.ZodObject> {
-  /** One property a field. What must change together belongs in one field. */
+  /** A `z.object` with one property for each field. Values that must change together belong in one field. */
   readonly schema: S
   /** Where sessions live. Default: `memoryStore()`. */
   readonly store?: Store | undefined
-  /** Default: 30 minutes idle, 12 hours in all. */
+  /** How long sessions live. Default: `'30m'` without being used, `'12h'` in all. */
   readonly lifetime?: LifetimeOptions | undefined
-  /** A field's own life, from its last write; afterwards it is unset. */
+  /** Fields that become unset some time after their last write: `{ otp: '5m' }`. Default: they last as long as the session. */
   readonly expires?: { readonly [K in keyof Fields<S> & string]?: Duration | undefined } | undefined
-  /** Encrypts what is stored. */
+  /** Encrypts and authenticates everything that is stored. Default: it is stored as plain JSON. */
   readonly sealing?: SealingOptions | undefined
-  /** Stands before every key, so that several applications can share a memcached: `'shop:'`. */
+  /** Put before every key, so that several applications can share a memcached: `'shop:'`. Default: none. */
   readonly prefix?: string | undefined
-  /** The bounds of one writing call: how many attempts, and how long in all. Default: 32 attempts, `'2s'`. */
+  /** How often one writing call tries, and for how long in all. Default: 32 attempts, `'2s'`. */
   readonly retry?: { readonly attempts?: number | undefined; readonly deadline?: Duration | undefined } | undefined
-  /** What an evicted field means, for all fields or for each. Default: `'end'`. */
+  /** What an evicted field means, for all fields or by field: `{ cart: 'absent' }`. Default: `'end'`. */
   readonly lost?: Lost | { readonly [K in keyof Fields<S> & string]?: Lost | undefined } | undefined
-  /** For tests: the clock of a store that has none of its own, such as the memory store. Milliseconds since 1970. */
+  /** For tests: the time in milliseconds since 1970, for a store without a clock of its own, such as the memory store. Default: `Date`. */
   readonly clock?: { now(): number } | undefined
 }
 
@@ -93,7 +93,7 @@ function parseLifetime(options: LifetimeOptions | undefined, Refusal: Refusal): 
   }
 }
 
-/** An option that is an object with certain parts; a misspelt part would silently mean its default. */
+/** An option that is itself an object. Checked, since a misspelt part would silently mean its default. */
 function parts<T extends object>(option: string, value: T | undefined, names: readonly string[], Refusal: Refusal): T {
   if (value === undefined) return {} as T
   assertOptions(option, value, names, Refusal)
@@ -102,7 +102,7 @@ function parts<T extends object>(option: string, value: T | undefined, names: re
 
 function assertStore(store: unknown): void {
   if (typeof store === 'string') {
-    // Anything else than an address may be, or hold, a secret.
+    // A text that is not an address may be or contain a secret, so it is not repeated.
     const address = /^[\w.:[\]-]{1,100}$/.test(store) ? store : '…'
     throw new BadConfigError(`store is a store, not its address: write memcachedStore('${address}'), from @fieldwise/memcached`)
   }
@@ -150,7 +150,7 @@ function parseLost(options: SessionsOptions<z.ZodObject>['lost'], schema: Compil
   return (field) => absent.has(field)
 }
 
-/** What is `undefined` is left out. */
+/** The entries whose value is not `undefined`. */
 function given(options: object): [field: string, value: unknown][] {
   return Object.entries(options).filter(([, value]) => value !== undefined)
 }

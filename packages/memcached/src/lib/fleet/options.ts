@@ -7,32 +7,36 @@ import type { Timeouts } from './servers.js'
 interface CommonOptions {
   /** How long one operation may take at most, connecting included. Default `'500ms'`. */
   readonly timeout?: Duration | undefined
-  /** How long it may take to connect, to log in and to learn what the server is. Default: `timeout`. */
+  /** How long it may take to connect, log in and learn the server's version and settings. Default: `timeout`. */
   readonly connectTimeout?: Duration | undefined
-  /** How long a server that is down is left alone at most before one call tries it again. Default `'1s'`. */
+  /**
+   * The longest pause before a server that is down is tried again. Default `'1s'`. Until then calls for its sessions fail at once; then one
+   * call tries the server, while the others still fail.
+   */
   readonly retryInterval?: Duration | undefined
-  /** For servers that ask for it: SASL PLAIN (over the binary protocol), or the file of `memcached -Y` (over the meta protocol). */
+  /** For servers that ask for a login: SASL PLAIN with the binary protocol, the file of `memcached -Y` with the meta protocol. */
   readonly username?: string | undefined
+  /** Required with `username`. */
   readonly password?: string | undefined
 }
 
-/** memcached's binary protocol through memjs: any memcached since 1.4. */
+/** memcached's binary protocol, through memjs: works with every memcached since 1.4. The default. */
 export interface BinaryOptions extends CommonOptions {
   readonly protocol?: 'binary' | undefined
   /** TLS takes `protocol: 'meta'`: memcached speaks SASL and TLS only apart. */
   readonly tls?: undefined
 }
 
-/** memcached's meta protocol: memcached 1.6 and later. Faster, and the one that memcached recommends. */
+/** memcached's meta protocol, which memcached recommends: faster, and needs memcached 1.6 or newer. */
 export interface MetaOptions extends CommonOptions {
   readonly protocol: 'meta'
-  /** TLS, with the server's certificate verified: `true` for the authorities that Node trusts, or options such as `{ ca }`. */
+  /** Connects with TLS and verifies the server's certificate: `true` trusts the authorities that Node trusts; or options such as `{ ca }`. Default: no TLS. */
   readonly tls?: true | ConnectionOptions | undefined
 }
 
 /**
- * The meta protocol with each server that speaks it, and the binary protocol with each that does not, decided anew for every connection.
- * What is stored is the same. For fleets of old and new servers, and while one becomes the other.
+ * The meta protocol with each server that speaks it, and the binary protocol with the others, decided anew for every connection. Both
+ * store the same items. For fleets of old and new servers, and for the time of an upgrade.
  */
 export interface AutoOptions extends CommonOptions {
   readonly protocol: 'auto'
@@ -45,7 +49,7 @@ export type MemcachedOptions = BinaryOptions | MetaOptions | AutoOptions
 
 export type ProtocolName = 'binary' | 'meta' | 'auto'
 
-/** Options as they were checked. Times are in milliseconds. */
+/** The checked options. Times are in milliseconds. */
 export interface StoreSettings {
   readonly protocol: ProtocolName
   readonly timeouts: Timeouts
@@ -119,5 +123,5 @@ function parseTls({ tls }: MemcachedOptions, protocol: ProtocolName): Connection
     throw new BadConfigError('memcachedStore: `tls` is true or an object of TLS options; leave it out for no TLS')
   }
   if (protocol === 'meta') return wanted === true ? {} : wanted
-  throw new BadConfigError(`memcachedStore: TLS is not to be had with protocol '${protocol}'; write { protocol: 'meta', tls: … }`)
+  throw new BadConfigError(`memcachedStore: TLS does not work with protocol '${protocol}'; write { protocol: 'meta', tls: … }`)
 }
