@@ -8,7 +8,7 @@ import type { CompiledSchema } from '../schema/schema.js'
 import type { Lifetime } from './lifetime.js'
 import type { Telemetry } from './telemetry.js'
 
-/** What every part of one `createSessions` works with. */
+/** What all parts of one `createSessions` share. */
 export interface Context {
   readonly store: Store
   readonly environment: Environment
@@ -26,7 +26,7 @@ export interface Settings {
   readonly attempts: number
   /** How long one writing call may take. */
   readonly retryDeadline: number
-  /** A field's own life from its last write; undefined is as long as the session. */
+  /** How long a field lasts after its last write, in milliseconds; undefined: as long as the session. */
   expires(field: string): number | undefined
   /** Whether an evicted item of this field means "unset" instead of the end of the session. */
   mayBeAbsent(field: string): boolean
@@ -45,14 +45,15 @@ export function writeDeadline(context: Context, started = context.environment.ru
   return started + context.settings.retryDeadline
 }
 
-/** The longest that one call can still be sending: its retry deadline, and the flight in which it ends. */
+/** How long a packet of one call may still be sent after the call began: the retry deadline, and the timeout of its last flight. */
 export function longestCall(context: Context): number {
   return context.settings.retryDeadline + context.store.traits.timeout
 }
 
 /**
- * Sends a flight for a call that ends at `deadline`. The store always has its full timeout, since a flight that it gives up costs a
- * connection that others use too; a call with less time left stops waiting earlier, and its requests are then `unanswered`.
+ * Sends a flight for a call that ends at `deadline`. The store always gets its full timeout, since it closes the connection when it gives a
+ * flight up, and other calls use that connection too. A call with less time left stops waiting earlier, and takes its requests for
+ * `unanswered`.
  */
 export function send<const R extends readonly StoreRequest[]>(
   context: Context,

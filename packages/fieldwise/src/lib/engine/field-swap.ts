@@ -22,24 +22,24 @@ export interface StoredItem {
 
 /** An attempt whose answer was lost. While there is one, the edits do not run again (W8). */
 export interface UnansweredAttempt {
-  /** The header that its time to live follows from. */
+  /** The header from which its time to live was computed. */
   readonly by: Header
   /** The item it was made over; undefined for a first write. */
   readonly base: Item | undefined
   readonly json: string | undefined
-  /** How long the item lives at least if the attempt was applied. */
+  /** Until when, on the server's clock, the item lives at least if the attempt was applied. */
   readonly until: number
   readonly mayBeAbsent: boolean
 }
 
 /**
- * One combined write of one field: its edits, and what is done with them and with the item that they make, whichever way it is stored. One write
- * id serves all attempts (W8).
+ * One combined write of one field: runs its edits, builds the item, lists it and reports to the edits. `FieldWrite` decides how the item is
+ * stored. All attempts have the same write id (W8).
  */
 export abstract class FieldSwap extends Swap<Edit, Snapshot> {
   /** For the next write of the field to try without reading. */
   lastWrite: LastWrite | undefined
-  /** Somebody else was first, at least once. */
+  /** Another process's write came first, at least once. */
   wasBeaten = false
   unanswered: UnansweredAttempt | undefined
   readonly reader: Reader
@@ -97,7 +97,7 @@ export abstract class FieldSwap extends Swap<Edit, Snapshot> {
     return this.reader.settle(snapshot, fields, deadline)
   }
 
-  /** The same where an outage is waited out, since an answer is missing: undefined says "try again". */
+  /** As `read`, but gives undefined during an outage while an attempt is unanswered: the caller tries again, to find out what became of it. */
   async readThroughOutage(): Promise<Snapshot | undefined> {
     try {
       return await this.read()
@@ -111,7 +111,7 @@ export abstract class FieldSwap extends Swap<Edit, Snapshot> {
     return this.#headers.endOver(end)
   }
 
-  /** What is stored now. Bytes that cannot be read are for blind edits to replace, and an error for all others. */
+  /** What is stored now. Blind edits may replace an item whose seal is broken; all others fail with `SEAL_BROKEN`. */
   storedIn(snapshot: Snapshot): StoredItem {
     const version = itemIn(snapshot, this.field)?.version
     try {
@@ -123,7 +123,7 @@ export abstract class FieldSwap extends Swap<Edit, Snapshot> {
     }
   }
 
-  /** Fails the edits of those whose token is no good any more (T5). Not while an attempt is unanswered: what may be stored is theirs too. */
+  /** Fails the edits of sessions that were cut off (T5). Not called while an attempt is unanswered, which may have stored those edits too. */
   dropCutOff(snapshot: Snapshot): void {
     for (const edit of this.waiting) if (!edit.mayFollow(snapshot)) edit.fail(new SessionGoneError('superseded'))
     this.keepUnsettled()
@@ -157,7 +157,7 @@ export abstract class FieldSwap extends Swap<Edit, Snapshot> {
     if (!header.manifest.has(this.field)) this.#headers.assertFits(this.sid, withField(header, this.field, birth))
   }
 
-  /** The item that would be stored next. A broken one counts as the one that the manifest lists. */
+  /** Makes the item to store over `stored`. One whose seal is broken is taken to have the birth that the manifest lists. */
   itemOver(header: Header, stored: StoredItem, at: number): (json: string | undefined) => Item {
     const { ids, settings } = this.context
     const listed = stored.version || this.mayBeAbsent ? header.manifest.get(this.field) : undefined
@@ -179,19 +179,19 @@ export abstract class FieldSwap extends Swap<Edit, Snapshot> {
     this.context.telemetry.wrote(this.sid, this.field, value.length, item.json === undefined, this.waiting.length)
   }
 
-  /** Remembers what is stored for the next write, where its version is known. */
+  /** Remembers what was stored, so that the next write can try without reading. Needs the version. */
   leave({ header, serverTime, readAt, askedAt }: Snapshot, item: Item, version: Version | undefined): void {
     if (header === undefined || version === undefined) return
     this.lastWrite = { field: this.field, key: this.key, item, version, header: header.value, serverTime, readAt, askedAt }
   }
 
-  /** The item is stored; one that is not listed yet is listed before anybody is told (W2). `until` is how long it lives at least. */
+  /** The item is stored. If it is not listed yet, it is listed before the edits succeed (W2). It lives until `until` at least. */
   finish(snapshot: Snapshot, item: Item | undefined, until: number): Verdict | Promise<Verdict> {
     const isListed = item === undefined || snapshot.header?.value.manifest.has(this.field)
     return isListed ? this.succeed(snapshot) : this.list(snapshot, item.birth, until).then((listed) => this.succeed(listed))
   }
 
-  /** The item is stored, as a snapshot has shown. */
+  /** A snapshot has shown that the item is stored. */
   finishFound(snapshot: Snapshot, { item, version }: StoredItem, until: number): Verdict | Promise<Verdict> {
     if (item) this.leave(snapshot, item, version)
     return this.finish(snapshot, item, until)
@@ -225,7 +225,7 @@ export abstract class FieldSwap extends Swap<Edit, Snapshot> {
   }
 
   /**
-   * Where fields are to live longer than the header said that the item was stored by, it is given that time to live (L6).
+   * Touches the item if the header by now asks for fields that live longer than it did when the item was stored (L6).
    *
    * @throws {OutcomeUnknownError} when the store did not confirm it: the item is stored, but nobody can tell for how long.
    */

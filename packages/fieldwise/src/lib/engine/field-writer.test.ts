@@ -192,7 +192,7 @@ describe('the first change of a request', () => {
     web.store.holding = true
     const outcome = expect(web.sessions.resume(session.token as string).increment('visits')).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
-      message: 'This change had to wait for others of its field, and its time ran out before it was sent',
+      message: 'This change had to wait for other changes of its field, and its deadline passed before it was sent',
     })
     const snapshot = await world.next(web, 'get visits')
     await world.time.advance(2_000)

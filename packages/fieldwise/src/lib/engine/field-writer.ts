@@ -7,15 +7,15 @@ import type { Reader } from './reader.js'
 import { waitedTooLong } from './waited-too-long.js'
 import { type WriteQueue, WriteQueues } from './write-queue.js'
 
-/** A field's queue, and how its write that is under way, or the one before, has fared. */
+/** The queue of a field. `previous` is the burst of its latest write. */
 type FieldQueue = WriteQueue<Edit, Burst>
 
 /** Writes of one field that follow one another without a gap. */
 interface Burst {
   readonly write: FieldWrite
-  /** How many more writes read first, since another process writes too. */
+  /** How many of the next writes read first, since another process writes the field too. */
   readonly caution: number
-  /** When others are let in, on the monotonic clock. */
+  /** When to pause for other processes, on the monotonic clock. */
   readonly until: number
 }
 
@@ -75,14 +75,14 @@ export class FieldWriter {
 }
 
 /**
- * After a write that was beaten, as many read first: where others write too, what this process has left there is mostly gone, and trying
- * costs a round trip.
+ * After a write that lost to another process, this many writes of the field read first. Where others write too, the last value of this process
+ * has mostly been replaced, and a try over it would waste a round trip.
  */
 const mostCaution = 8
 
 /**
- * A process whose changes follow one another without a gap is always first: others read, and what they read is old when they store. So after
- * a burst of them it lets a pause pass, for those of other processes. In milliseconds.
+ * A process that writes a field without a pause always wins: by the time another process stores what it read, the value has changed again.
+ * So after `longestBurst` milliseconds of writing it pauses for `yieldPause` milliseconds, in which others get their turn.
  */
 const longestBurst = 10
 const yieldPause = 2

@@ -12,17 +12,17 @@ import { afterUnanswered, type Verdict } from './swap.js'
 
 /** A write that is made without reading first. */
 export interface FirstTry {
-  /** The header that it goes by. */
+  /** The header that it relies on. */
   readonly known: Header
   readonly item: Item
   readonly request: ReplaceRequest
-  /** What is unanswered where its answer is lost. */
+  /** What to find out about if its answer is lost. */
   readonly attempt: UnansweredAttempt
 }
 
 /**
- * What can be written in one round trip, without reading first: a value that does not depend on the one before, or a change of the value that
- * this process has left there. Undefined where neither is possible: then an attempt has to read.
+ * The write that can be made without reading first: of a value that does not depend on the old one, or over the value that this process stored
+ * last. `FieldWrite` asks for it before its first attempt. Undefined where neither is possible, so that the attempt has to read.
  */
 export function firstTryOf(swap: FieldSwap, lastWrite: LastWrite | undefined): FirstTry | undefined {
   if (!swap.dropSettled()) return undefined
@@ -31,7 +31,7 @@ export function firstTryOf(swap: FieldSwap, lastWrite: LastWrite | undefined): F
   return mayBeBlind(swap, known) ? blindly(swap, known) : lastWrite && overLastWrite(swap, lastWrite)
 }
 
-/** What the answer to a first try says. */
+/** Acts on the answer to a first try: `retry` if an attempt with a read has to follow. */
 export function concludeFirst(
   swap: FieldSwap,
   first: FirstTry,
@@ -55,7 +55,7 @@ export function concludeFirst(
   }
 }
 
-/** The header to go by, where all edits may be made without reading it first. */
+/** A header to rely on, if every edit has a fresh one. */
 function knownToAll(swap: FieldSwap): Header | undefined {
   let known: Header | undefined
   for (const edit of swap.waiting) {
@@ -80,12 +80,12 @@ function blindly(swap: FieldSwap, known: Header): FirstTry | undefined {
   return swap.waiting.length > 0 ? firstTry(swap, known, item, undefined, { ...blindAttempt, by: known }) : undefined
 }
 
-/** It does not know what it was made over. */
+/** A blind write does not know what it replaced. */
 const blindAttempt: Omit<UnansweredAttempt, 'by'> = { base: undefined, json: undefined, until: 0, mayBeAbsent: true }
 
 /**
- * Changes the value that this process has last seen. Nothing that is found out over it counts unless it is stored, since only that
- * shows that it was still the value.
+ * A write over the value that this process stored last. That value may be out of date, so an edit that fails over it has not failed yet: it
+ * runs again over what is read.
  */
 function overLastWrite(swap: FieldSwap, lastWrite: LastWrite): FirstTry | undefined {
   const { header, item: base, version } = lastWrite
@@ -99,13 +99,13 @@ function overLastWrite(swap: FieldSwap, lastWrite: LastWrite): FirstTry | undefi
   return first.request.value.length > swap.largest ? undefined : first
 }
 
-/** Whether an item stays what it is until somebody writes it. */
+/** Whether the item cannot change but by a write: it may not be absent, and does not expire by itself. */
 function isSteady(swap: FieldSwap, header: Header, item: Item): boolean {
   if (swap.mayBeAbsent || item.deadline !== 0 || swap.context.settings.expires(swap.field) !== undefined) return false
   return header.manifest.get(swap.field) === item.birth
 }
 
-/** What the edits make of a value that may be an old one; the same value where one of them fails over it. */
+/** What the edits make of a value that may be out of date; the value as it was if one of them throws. */
 function resultOver(swap: FieldSwap, before: string | undefined): string | undefined {
   try {
     let json = before
@@ -143,7 +143,7 @@ function concludeStored(
   return swap.succeed(seen)
 }
 
-/** The item is stored, but the session has changed since its header was seen, or the answer to its read was lost. */
+/** The item is stored, but the header asks for a longer time to live by now, or the answer to its read was lost. */
 async function catchUp(
   swap: FieldSwap,
   first: FirstTry,

@@ -4,9 +4,9 @@ export interface Weighed {
 }
 
 /**
- * Remembers by keys what was used last, within a number of bytes. Two generations: when the young one is full it becomes the old one, and
- * what was not asked for since is forgotten with the one before. No entry is ever moved to keep an order, which would cost more than
- * what is saved as soon as most look-ups are for what is not here.
+ * A cache that is bounded in bytes. It has two generations: when the young one is full it becomes the old one, and the old one is dropped with
+ * whatever was not used since. A list in order of use would have to move an entry at each look-up, which costs more than it saves when
+ * most look-ups miss.
  */
 export class Generations<V extends Weighed> {
   readonly #mostEach: number

@@ -5,7 +5,7 @@ import { Generations } from './generations.js'
 import { headerLife } from './lifetime.js'
 import { copyOfBytes } from './snapshot.js'
 
-/** What this process knows of a session without asking. All of it may have changed since. */
+/** What this process remembers of a session. All of it may be out of date. */
 export interface KnownSession {
   /** The header as it was read last. */
   readonly seen: SeenHeader | undefined
@@ -34,7 +34,7 @@ interface NotedLife {
 /** Asks for a header: whether it is the one that is known, where the store can tell. */
 export type HeaderRequest = GetRequest | CompareRequest
 
-/** What this process knows of the sessions that it has used last, in one table that is bounded in bytes. Nothing in it is ever relied on unseen. */
+/** What this process remembers of the sessions that it used last, in one table that is bounded in bytes. A remembered header counts only once the store has confirmed it. */
 export class KnownSessions {
   readonly #context: Context
   readonly #known = new Generations<KnownSession>(mostRemembered)
@@ -53,7 +53,7 @@ export class KnownSessions {
     const same = before?.seen?.bytes.equals(bytes) === true ? before.seen : undefined
     const { comparesVersions } = this.#context.store.traits
     if (same && !comparesVersions) return same.header
-    // A copy of its own: the bytes are a part of what came from the network together, and a small `Buffer.from` is a part of a pool.
+    // A copy, since `bytes` is a slice of what came from the network and would keep all of it in memory.
     const own = same?.bytes ?? copyOfBytes(bytes)
     const header = same?.header ?? decodeHeader(this.#context.sealer.unseal(sid, headerName, own))
     const known = comparesVersions ? version : undefined

@@ -1,6 +1,6 @@
 /**
- * Says once, in development, that a token names a server that is none of the store's. In production anybody could have it said by making
- * such a token up: there the event is for those who watch.
+ * Warns once, in development, that a token names a server that is not in the store's list. In production anybody could trigger the warning by
+ * making up such a token, so there only the event `fieldwise:misrouted` is published.
  */
 export function warnOfMisrouted(label: string | undefined): void {
   if (isSaid || process.env.NODE_ENV === 'production') return

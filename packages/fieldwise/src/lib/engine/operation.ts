@@ -9,14 +9,14 @@ import type { CallsInFlight } from './calls-in-flight.js'
 import type { Context } from './context.js'
 import { disobey, obey } from './signals.js'
 
-/** The public method that was called, as it is told to those who watch. */
+/** The public method that was called. */
 export interface Called {
   readonly name: OperationName
-  /** The function itself: stacks of errors begin below it. */
+  /** The method itself: the stacks of its errors begin at its caller. */
   readonly entry: PublicFunction
 }
 
-/** Whose session a call is about, as far as that is known when it ends. */
+/** The session that a call is about. Its id is read when the call ends, since it may not be known before. */
 export interface Subject {
   readonly sid: string | undefined
 }
@@ -27,8 +27,8 @@ export interface OperationContext extends Context {
 }
 
 /**
- * One call of the public surface, from its start to its end: its caller's promise, its deadline's start, its abort signal. It is counted, so
- * that `close` waits for it, and measured. Its first end counts.
+ * One call of a public method: owns the caller's promise, the start of the deadline and the abort signal. It is counted, so that `close` waits
+ * for it, and timed. It ends once; later ends are ignored.
  */
 export class Operation<T> {
   readonly fields: readonly string[]
@@ -37,11 +37,11 @@ export class Operation<T> {
   readonly #context: OperationContext
   readonly #called: Called
   readonly #subject: Subject
-  /** On the monotonic clock, for those who watch. */
+  /** On the monotonic clock, for events and statistics. */
   #startedAt = 0
   #resolve!: (value: T | PromiseLike<T>) => void
   #reject!: (error: unknown) => void
-  /** The async context of its caller, where somebody wants to be told in it. */
+  /** The async context of the caller, in which the end is published. Undefined without subscribers. */
   #async: AsyncResource | undefined
   #signal: AbortSignal | undefined
   #isOver = false

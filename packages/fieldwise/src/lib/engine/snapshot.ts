@@ -9,13 +9,13 @@ export interface SeenAt {
   /** The monotonic clock then. */
   readonly readAt: number
   /**
-   * The same clock when it was asked for. How old it is counts from here: a process that was stopped in between hears an answer that was
+   * The monotonic clock when it was asked for. Its age counts from here, since a process that was stopped in between reads an answer that was
    * given long ago.
    */
   readonly askedAt: number
 }
 
-/** The server's time by now, as far as it is known without asking. */
+/** The server's time now, computed from when it was last read. */
 export function serverTimeNow({ serverTime, readAt }: SeenAt, environment: { monotonic(): number }): number {
   return serverTime + (environment.monotonic() - readAt)
 }
@@ -59,13 +59,13 @@ export function headerIn(snapshot: Snapshot): FoundHeader {
   throw snapshot.over ? new EndOfSession(snapshot, new SessionGoneError('expired')) : new SessionGoneError('destroyed')
 }
 
-/** The same snapshot for somebody who keeps it: without holding on to what came from the network with it, which is other visitors' too. */
+/** A copy for keeping. The buffers of a snapshot are slices of what came from the network, and would keep other visitors' bytes in memory. */
 export function copyOf(snapshot: Snapshot): Snapshot {
   const items = snapshot.items.map((item) => item && { ...item, bytes: copyOfBytes(item.bytes), plain: undefined })
   return { ...snapshot, items }
 }
 
-/** Not `Buffer.from`, which cuts small copies from a piece of memory that it shares among all who ask. */
+/** Not `Buffer.from`, whose small buffers are slices of a pool that they would keep in memory. */
 export function copyOfBytes(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length)
   bytes.copy(copy)

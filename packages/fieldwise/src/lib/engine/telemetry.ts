@@ -5,7 +5,7 @@ import { Latencies, type SessionsStats } from '../api/stats.js'
 import type { Flight } from '../api/store.js'
 import { warnOfMisrouted } from './misrouted.js'
 
-/** Counts what one `createSessions` does, and tells it on those channels that somebody listens to. */
+/** Counts what one `createSessions` does, and publishes events on the channels that have subscribers. */
 export class Telemetry {
   readonly #store: string
   readonly #prefix: string
@@ -31,7 +31,7 @@ export class Telemetry {
     return { ...this.#counts, latency: this.#latencies.quantiles() }
   }
 
-  /** Whether somebody listens to how calls end. */
+  /** Whether a channel about the ends of calls has a subscriber. */
   get isWatched(): boolean {
     return channels.operation.hasSubscribers || channels.unknown.hasSubscribers || channels.unavailable.hasSubscribers
   }
@@ -58,7 +58,7 @@ export class Telemetry {
     channels.operation.publish({ ...this.#about(sid), operation, fields, started, duration, error: code })
   }
 
-  /** A flight is leaving; it lands as it is. */
+  /** A flight was sent. Returns it, with its duration published when it has returned. */
   flew(sid: string, requests: number, flight: Promise<Flight>): Promise<Flight> {
     this.#counts.flights++
     return channels.flight.hasSubscribers ? this.#timed(sid, requests, flight) : flight
@@ -73,7 +73,7 @@ export class Telemetry {
     return landed
   }
 
-  /** A read cost no request of its own. */
+  /** A read needed no request of its own. */
   hit(): void {
     this.#counts.hits++
   }

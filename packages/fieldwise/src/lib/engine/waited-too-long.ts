@@ -1,6 +1,8 @@
 import { StoreUnavailableError } from '../api/errors.js'
 
-/** The error of a change whose time ran out before it was its turn (W9): nothing of it was sent. */
+/** The error of a change whose deadline passed while it waited in its queue (W9). Nothing of it was sent. */
 export function waitedTooLong(): StoreUnavailableError {
-  return new StoreUnavailableError('This change had to wait for others of its field, and its time ran out before it was sent')
+  return new StoreUnavailableError(
+    'This change had to wait for other changes of its field, and its deadline passed before it was sent',
+  )
 }

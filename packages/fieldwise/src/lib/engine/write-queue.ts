@@ -25,7 +25,7 @@ export class WriteQueue<T extends Waiting, Write> {
     this.key = key
   }
 
-  /** True where nothing waits. Then it is not busy from this very step on: a change that comes next would wait for nobody. */
+  /** Called after each write. True if nothing waits: the queue is idle from this very step on, so the next change starts a write. */
   rest(): boolean {
     this.isBusy = this.waiting.length > 0
     if (!this.isBusy) this.previous = undefined
@@ -70,8 +70,8 @@ export class WriteQueues<T extends Waiting, Write> {
   }
 
   /**
-   * Those that were used lately are kept: a Map that grows and shrinks with each write leaves tables behind that lead from one to the next, and
-   * whatever was in them outlives several collections.
+   * The queue of a key. Idle queues are kept for a while: a Map to which each write adds a key and from which it removes one leaves old hash
+   * tables behind, which keep their entries alive for several garbage collections.
    */
   of(sid: string, key: string): WriteQueue<T, Write> {
     const known = this.#byKey.get(key)

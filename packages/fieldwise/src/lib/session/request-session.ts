@@ -135,7 +135,7 @@ export class RequestSession {
     const { environment } = this.#engine
     const late = environment.sleep(Math.max(0, deadline - environment.running()), true).then(() => {
       throw new StoreUnavailableError(
-        'This change had to wait for a new secret of its session, and its time ran out before it was sent',
+        'This change had to wait for a new secret of its session, and its deadline passed before it was sent',
       )
     })
     return Promise.race([rotation, late])
