@@ -863,5 +863,6 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     scenarios: ['stalls'],
+    heldBy: 'operation.test.ts, “an operation counts its deadline from the running clock, whatever the time since (D1, D3)”',
   },
 ]

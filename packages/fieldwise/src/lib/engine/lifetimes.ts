@@ -7,7 +7,7 @@ import type { HeaderChange } from './header-swap.js'
 import type { Headers } from './headers.js'
 import { fieldLife, idleOfFields } from './lifetime.js'
 import { type Reader, unavailable } from './reader.js'
-import { headerIn, itemIn, type Snapshot } from './snapshot.js'
+import { EndOfSession, headerIn, itemIn, type Snapshot } from './snapshot.js'
 
 /** Changes headers where the change may promise a longer life (L6). */
 export class Lifetimes {
@@ -62,6 +62,7 @@ export class Lifetimes {
         left = await this.#storeAnew(snapshot, left, header, deadline)
         if (left.length === 0) return until
       } catch (error) {
+        if (error instanceof EndOfSession) throw await this.#headers.endOver(error, deadline)
         if (!isFieldwiseError(error, 'STORE_UNAVAILABLE')) throw error
         failure = error
       }

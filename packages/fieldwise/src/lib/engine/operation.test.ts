@@ -112,3 +112,11 @@ test('a signal is listened to as long as one of its calls is under way, whicheve
   giving.abort('gave up')
   await expect(under[1].call).rejects.toBe('gave up')
 })
+
+test('an operation counts its deadline from the running clock, whatever the time since (D1, D3)', async () => {
+  const environment = { ...systemEnvironment, running: () => 5, monotonic: () => 700 }
+  context = { calls, environment, telemetry } as unknown as OperationContext
+  const call = operation<void>()
+  await call.runAsync(undefined, () => {})
+  expect(call.started).toBe(5)
+})

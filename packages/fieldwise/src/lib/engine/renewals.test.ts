@@ -270,6 +270,7 @@ describe('a renewal of the fields (L3)', () => {
       await world.time.advance(3_000)
       expect(await world.stored(key('@'))).toBeUndefined()
       expect(await web.sessions.open(session.token as string)).toBeNull()
+      expect(web.sessions.stats().failedRenewals).toBe(0)
     },
   )
 })

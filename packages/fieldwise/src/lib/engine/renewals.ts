@@ -105,6 +105,8 @@ export class Renewals {
       } while (left.length > 0 && (await backoff.pause()))
       return left.length === 0
     } catch (error) {
+      // Another call has ended the session: there is nothing to renew any more.
+      if (isFieldwiseError(error, 'SESSION_GONE')) return true
       if (!(error instanceof EndOfSession)) throw error
       const ended = await this.#headers.endOver(error, deadline)
       if (isFieldwiseError(ended, 'SESSION_GONE')) listener.lost(ended)

@@ -15,7 +15,7 @@ export abstract class Swap<T extends Waiting, Seen> {
   readonly context: Context
   /** The changes that have not ended yet. */
   waiting: readonly T[]
-  /** Attempts so far that were beaten. */
+  /** Attempts so far that did not settle it. */
   attempts = 0
 
   constructor(context: Context, waiting: readonly T[]) {

@@ -16,8 +16,9 @@ export interface Terms {
 
 /** What is left out stays as it is, so what is asked for has to fit the session's own lifetime. @throws {BadConfigError} */
 export function assertTerms(header: Header, terms: Terms): void {
-  const idle = terms.lifetime?.idle ?? header.idle
-  assertLifetime({ idle, absolute: terms.lifetime?.absolute ?? header.deadline - header.created })
+  const { idle = header.idle, absolute = header.deadline - header.created } = terms.lifetime ?? {}
+  // What nobody asks for stays, also where two readings of the server's clock have made it contradict itself by a second.
+  if (idle !== header.idle || terms.lifetime?.absolute !== undefined) assertLifetime({ idle, absolute })
   assertGrace(terms.grace, idle)
 }
 
