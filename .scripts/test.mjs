@@ -8,7 +8,7 @@ import { build, install, root } from './workspace.mjs'
 
 await install()
 installPrograms(forTests)
-// What does not compile fails in the tests that need it, and in the `types` check. Here it is only said.
+// Types are checked by `npm run types`. What cannot be built fails in the tests that need it; here it is only said.
 const { code, output } = await build()
 if (code !== 0) console.error(`${output}\nThe build failed. Testing what there is.\n`)
 

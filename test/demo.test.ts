@@ -1,6 +1,7 @@
 import { type ChildProcess, type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -191,23 +192,18 @@ describe('a memcached that was there before', () => {
   })
 })
 
-describe('npm start -- --store memory', () => {
+describe('npm start without memcached', () => {
   it('runs both servers in one process, with one session', async () => {
-    await using demo = await Demo.start(['--store', 'memory'])
+    await using demo = await Demo.start([], { PATH: folder })
     expect(demo.printed).toContain('the embedded memory store, one process')
     await using visitor = await browser.newContext()
     await logIn(await open(visitor, demo.shop), 'Ada')
     expect(await field(await open(visitor, demo.avatar), 'username')).toBe('Ada')
   })
-
-  it('is what happens where memcached is not installed', async () => {
-    await using demo = await Demo.start([], { PATH: folder })
-    expect(demo.printed).toContain('the embedded memory store, one process')
-  })
 })
 
 describe('npm start -- --once', () => {
-  it.each(['memcached', 'memory'])(
+  it.each(sized(['memcached', 'memory'], ['memcached']))(
     'loses nothing with the store %s, shows what express-session lost, and exits with 0',
     async (store) => {
       const { printed, code } = await run(['--once', '--store', store])
@@ -240,7 +236,7 @@ describe('the command line of npm start', () => {
 })
 
 describe('what npm start leaves behind', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('is nothing after %s', async (signal) => {
+  it.each(sized(['SIGINT', 'SIGTERM'] as const, ['SIGINT']))('is nothing after %s', async (signal) => {
     await using demo = await Demo.start()
     const children = demo.children()
     expect(children).toHaveLength(5)
@@ -260,8 +256,10 @@ describe('what npm start leaves behind', () => {
   })
 
   it('is nothing after a port that is taken, and the answer is a sentence', async () => {
-    await using demo = await Demo.start()
-    const { printed, code } = await run(['--port', new URL(demo.shop).port])
+    await using server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const { printed, code } = await run(['--port', String(port)])
     expect(printed).toMatch(/^Port \d+ or \d+ is in use; choose another one with --port\n$/)
     expect(code).toBe(1)
   })

@@ -134,7 +134,7 @@ describe('destroy and revoke end a session for good: 0 revivals', () => {
     let plays = 0
     for (const [index, first] of deeds.entries()) {
       for (const second of deeds.slice(index, scaled(1) > 1 ? deeds.length : index + 2)) {
-        for (const end of ends) {
+        for (const end of sized(ends, ends.slice(0, 1))) {
           plays += await everyChoice((choose) =>
             play({ end, deeds: [first, second] }, (world, stores, work) => interleaveWithFault(world, stores, work, choose, 0)),
           )
@@ -142,6 +142,6 @@ describe('destroy and revoke end a session for good: 0 revivals', () => {
       }
     }
     measured(context, `${count(plays)} orders`, '0 revivals')
-    expect(plays).toBeGreaterThan(1_000)
+    expect(plays).toBeGreaterThan(500)
   })
 })

@@ -1,3 +1,4 @@
+import { Chance, isFull } from './scale.js'
 import type { HeldFlight, SteppingStore } from './stepping-store.js'
 import { turn } from './virtual-time.js'
 import type { World } from './world.js'
@@ -5,26 +6,44 @@ import type { World } from './world.js'
 /** Picks one of so many alternatives. */
 export type Choose = (alternatives: number) => number
 
-/** Plays a scene once for every sequence of choices that it asks for, and returns how often that was. */
-export async function everyChoice(play: (choose: Choose) => Promise<void>): Promise<number> {
-  let path: number[] = []
+type Play = (choose: Choose) => Promise<void>
+
+/** `npm test` plays so many in order and, where there are more, as many again that are drawn by chance. */
+const some = 100
+
+/** Plays a scene once for every sequence of choices that it asks for, below full size for some of them. Returns how often that was. */
+export async function everyChoice(play: Play): Promise<number> {
+  const path: number[] = []
   for (let plays = 1; ; plays++) {
-    const widths: number[] = []
-    const choose = (alternatives: number): number => {
-      const depth = widths.push(alternatives) - 1
-      path[depth] ??= 0
-      return path[depth]
-    }
-    try {
-      await play(choose)
-    } catch (error) {
-      throw new Error(`after the choices ${JSON.stringify(path)}: ${(error as Error).message}`, { cause: error })
-    }
-    path = path.slice(0, widths.length)
+    const widths = await playAlong(path, play, () => 0)
     while (path.length > 0 && (path.at(-1) as number) + 1 >= (widths[path.length - 1] as number)) path.pop()
     if (path.length === 0) return plays
-    path[path.length - 1] = (path.at(-1) as number) + 1
+    if (plays === some && !isFull) return plays + (await choicesByChance(play))
+    path.push((path.pop() as number) + 1)
   }
+}
+
+async function choicesByChance(play: Play): Promise<number> {
+  const chance = new Chance('sequences of choices')
+  for (let plays = 0; plays < some; plays++) await playAlong([], play, (alternatives) => chance.below(alternatives))
+  return some
+}
+
+/** Makes the choices of `path`, and adds those that it makes beyond them. Returns among how many alternatives each was made. */
+async function playAlong(path: number[], play: Play, beyond: Choose): Promise<number[]> {
+  const widths: number[] = []
+  const choose = (alternatives: number): number => {
+    const depth = widths.push(alternatives) - 1
+    path[depth] ??= beyond(alternatives)
+    return path[depth]
+  }
+  try {
+    await play(choose)
+  } catch (error) {
+    throw new Error(`after the choices ${JSON.stringify(path)}: ${(error as Error).message}`, { cause: error })
+  }
+  path.length = widths.length
+  return widths
 }
 
 /**
