@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePorts } from './support/free-port.js'
 import { packAll } from './support/installation.js'
 import { root } from './support/packages.js'
+import { isFull } from './support/scale.js'
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 
@@ -62,23 +63,28 @@ test('pasted as the README prints it, block by block, all of it works and prints
   expect(errors.match(/error TS\d+: .*/g)).toEqual([expect.stringContaining('"user"')])
 })
 
-test('the guide to testing names the setting with which Jest runs tests on Fieldwise', { timeout: 300_000 }, async () => {
-  const guide = readFileSync(join(root, 'packages/fieldwise/guides/testing.md'), 'utf8')
-  const command = /^## Jest\n.*?^```sh\n(.*?)^```/ms.exec(guide)?.[1] as string
-  execFileSync('npm', ['install', '--save-dev', '--prefer-offline', 'jest'], { cwd: shop, stdio: 'pipe' })
-  const body = `const session = await createSessions({ schema: z.object({ visits: z.int().default(0) }) }).create()
+// Installing Jest takes long.
+test.runIf(isFull)(
+  'the guide to testing names the setting with which Jest runs tests on Fieldwise',
+  { timeout: 300_000 },
+  async () => {
+    const guide = readFileSync(join(root, 'packages/fieldwise/guides/testing.md'), 'utf8')
+    const command = /^## Jest\n.*?^```sh\n(.*?)^```/ms.exec(guide)?.[1] as string
+    execFileSync('npm', ['install', '--save-dev', '--prefer-offline', 'jest'], { cwd: shop, stdio: 'pipe' })
+    const body = `const session = await createSessions({ schema: z.object({ visits: z.int().default(0) }) }).create()
     expect(await session.increment('visits')).toBe(1)`
-  const imports = `import { createSessions } from 'fieldwise'\nimport { z } from 'zod'`
-  writeFileSync(join(shop, 'module.test.mjs'), `${imports}\ntest('counts', async () => { ${body} })\n`)
-  const awaited = `const [{ createSessions }, { z }] = [await import('fieldwise'), await import('zod')]`
-  writeFileSync(join(shop, 'script.test.cjs'), `test('counts', async () => { ${awaited}\n${body} })\n`)
+    const imports = `import { createSessions } from 'fieldwise'\nimport { z } from 'zod'`
+    writeFileSync(join(shop, 'module.test.mjs'), `${imports}\ntest('counts', async () => { ${body} })\n`)
+    const awaited = `const [{ createSessions }, { z }] = [await import('fieldwise'), await import('zod')]`
+    writeFileSync(join(shop, 'script.test.cjs'), `test('counts', async () => { ${awaited}\n${body} })\n`)
 
-  const printed = execFileSync('bash', ['-c', `${command.trim()} --testMatch '**/*.test.?js' 2>&1`], {
-    cwd: shop,
-    encoding: 'utf8',
-  })
-  expect(printed).toContain('Tests:       2 passed, 2 total')
-})
+    const printed = execFileSync('bash', ['-c', `${command.trim()} --testMatch '**/*.test.?js' 2>&1`], {
+      cwd: shop,
+      encoding: 'utf8',
+    })
+    expect(printed).toContain('Tests:       2 passed, 2 total')
+  },
+)
 
 /** One shell for all blocks, as the one into which they are pasted. */
 class Terminal {

@@ -89,7 +89,7 @@ describe('a program in TypeScript', () => {
     ['5.9, node20', tsc5, ['--module', 'node20']],
     ['6, nodenext', tsc6, ['--module', 'nodenext']],
   ]
-  test.each(sized(compilers, compilers.slice(0, 1)))(
+  test.each(sized(compilers, []))(
     'that is compiled to CommonJS finds all entries: TypeScript %s',
     { timeout: 180_000 },
     (_name, tsc, resolution) => {

@@ -1,22 +1,29 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { isFull } from './support/scale.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
+/** They see what other files leave in memory. */
+const measuringMemory = ['packages/fieldwise/src/lib/engine/known-sessions.test.ts']
+
 export default defineConfig({
   root,
   resolve: { alias: sourcesOfPackages() },
   test: {
     projects: [
-      { extends: true, test: { name: 'packages', include: ['packages/*/src/**/*.test.ts'] } },
+      { extends: true, test: { name: 'packages', include: ['packages/*/src/**/*.test.ts'], exclude: measuringMemory } },
+      { extends: true, test: { name: 'memory', include: measuringMemory, isolate: true } },
       // Their programs use the built packages.
       { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], globalSetup: ['test/support/build.ts'] } },
     ],
-    // Half of what the tests do is wait for servers, browsers and programs; vitest alone would leave a core idle. At full size each
+    // Loading vitest and the packages anew for each file took half of the time of small tests.
+    isolate: false,
+    // Half of what the tests do is wait for servers, browsers and programs; one worker a core would leave cores idle. At full size each
     // file has the machine to itself: there is time, and what is measured then is what the machine does.
-    maxWorkers: isFull ? 1 : '100%',
+    maxWorkers: isFull ? 1 : availableParallelism() + 1,
     // Real servers and browsers on a busy machine. A test that needs to be fast says so itself.
     testTimeout: 180_000,
     hookTimeout: 180_000,

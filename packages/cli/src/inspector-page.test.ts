@@ -18,7 +18,7 @@ import { fieldEvent, flightEvent, operationEvent, sessionEvent, tell, writeEvent
 import { labels, tellFourMinutes } from './testing/traffic.js'
 
 const screenshots = fileURLToPath(new URL('../screenshots/', import.meta.url))
-const widths = sized([400, 640, 900, 1_280, 1_600], [400, 900, 1_600])
+const widths = sized([400, 640, 900, 1_280, 1_600], [400, 1_600])
 
 let chromium: Browser
 let browser: BrowserContext
