@@ -236,7 +236,7 @@ describe('the command line of npm start', () => {
 })
 
 describe('what npm start leaves behind', () => {
-  it.each(sized(['SIGINT', 'SIGTERM'] as const, ['SIGINT']))('is nothing after %s', async (signal) => {
+  it.each(sized<NodeJS.Signals>(['SIGINT', 'SIGTERM'], ['SIGINT']))('is nothing after %s', async (signal) => {
     await using demo = await Demo.start()
     const children = demo.children()
     expect(children).toHaveLength(5)
