@@ -85,6 +85,29 @@ describe('a request that only reads', () => {
     await web.store.release()
     expect(await session.get('cart')).toEqual(['tea'])
   })
+
+  test.each([
+    { what: 'a touch of the header', comesDue: () => world.time.advance(10 * minute), renewals: ['getAndTouch @'] },
+    { what: 'one and a renewal of the fields', comesDue: untilDue, renewals: ['getAndTouch @', 'touch username'] },
+  ])('counts $what that the store never confirms, and the next use makes up for it', async ({ comesDue, renewals }) => {
+    await comesDue()
+    web.store.holding = true
+    const value = session.get('username')
+    await (await world.next(web, 'get username')).deliver()
+    expect(await value).toBe('ada')
+    await turn()
+    for (const flight of [...web.store.held]) flight.loseRequest()
+    web.store.outage = 'silent'
+    await world.time.advance(5_000)
+    expect(web.sessions.stats().failedRenewals).toBe(renewals.length)
+    web.store.outage = undefined
+    await web.store.release()
+    web.store.takeLog()
+    await session.get('username')
+    await turn()
+    expect(web.store.takeLog()).toEqual(expect.arrayContaining(renewals))
+    expect(web.sessions.stats().failedRenewals).toBe(renewals.length)
+  })
 })
 
 describe('1,000 requests over a day', () => {
