@@ -48,12 +48,27 @@ async function update(session, { name, remembered }, index, calls) {
   const id = `${name}-${index}`
   if (index % 10 === 0) await record(`${id}-get`, 'get', calls, () => session.get('chain'))
   let run = 0
-  return record(id, 'update', calls, () =>
-    session.update('chain', ({ version, recent }) => ({
-      version: version + 1,
-      recent: [...recent, `${id}#${++run}`].slice(-remembered),
-    })),
-  )
+  /** @type {{ write?: number }} */
+  const carrier = {}
+  const call = () =>
+    session.update('chain', ({ version, recent }) => {
+      carrier.write = currentWrite()
+      return { version: version + 1, recent: [...recent, `${id}#${++run}`].slice(-remembered) }
+    })
+  return record(id, 'update', calls, call, carrier)
+}
+
+let writes = 0
+let isWriting = false
+
+/** The number of the combined write for which update functions run now: they run one after another, without a pause. */
+function currentWrite() {
+  if (isWriting) return writes
+  isWriting = true
+  queueMicrotask(() => {
+    isWriting = false
+  })
+  return ++writes
 }
 
 /**
@@ -61,19 +76,20 @@ async function update(session, { name, remembered }, index, calls) {
  * @param {Call['kind']} kind
  * @param {Call[]} calls
  * @param {() => Promise<Versioned>} call
+ * @param {{ readonly write?: number }} carrier the combined write that carried it, known when it has ended
  * @returns {Promise<Call['outcome']>}
  */
-async function record(id, kind, calls, call) {
+async function record(id, kind, calls, call, carrier = {}) {
   const began = moment()
   try {
     const value = await call()
-    calls.push({ id, kind, began, ended: moment(), outcome: 'ok', value })
+    calls.push({ id, kind, began, ended: moment(), outcome: 'ok', value, ...carrier })
     return 'ok'
   } catch (error) {
     if (!isFieldwiseError(error)) throw error
     if (!['OUTCOME_UNKNOWN', 'UPDATE_CONFLICT', 'STORE_UNAVAILABLE'].includes(error.code)) throw error
     const outcome = error.code === 'OUTCOME_UNKNOWN' ? 'unknown' : 'failed'
-    calls.push({ id, kind, began, ended: moment(), outcome })
+    calls.push({ id, kind, began, ended: moment(), outcome, ...carrier })
     // A server that is known to be down fails calls without any waiting.
     await new Promise((resolve) => setTimeout(resolve, 5))
     return outcome

@@ -18,6 +18,8 @@ export interface Call {
   readonly began: number
   readonly ended: number
   readonly outcome: Outcome
+  /** Names the combined write that carried an update, among those of its process. */
+  readonly write?: number | undefined
   /** What it resolved with. */
   readonly value?: Versioned | undefined
 }
