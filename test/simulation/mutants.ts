@@ -119,7 +119,7 @@ export const mutants: readonly Mutant[] = [
     ],
     scenarios: ['eviction'],
     heldBy:
-      'item.test.ts and field-writer.test.ts, “and is carried out after the item of the second attempt was evicted: it is not taken for it”',
+      'item.test.ts and lost-answer.test.ts, “and is carried out after the item of the second attempt was evicted: it is not taken for it”',
   },
   {
     rule: 'R2',
@@ -132,7 +132,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     scenarios: ['eviction'],
-    heldBy: 'field-writer.test.ts, “and was not applied: it is sent again under another birth (R2)”',
+    heldBy: 'lost-answer.test.ts, “and was not applied: it is sent again under another birth (R2)”',
   },
   {
     rule: 'R2',
