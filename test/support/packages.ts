@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,4 +38,10 @@ export function publishedPackages(): Package[] {
 /** The names that a program can import: `fieldwise`, `fieldwise/adapter`, … */
 export function entriesOf({ name, exports = {} }: Manifest): string[] {
   return Object.entries(exports).flatMap(([path, target]) => (typeof target === 'string' ? [] : [name + path.slice(1)]))
+}
+
+/** The paths that git tracks, by patterns as `git ls-files` takes them. */
+export function tracked(...patterns: string[]): string[] {
+  const paths = execFileSync('git', ['ls-files', '-z', '--', ...patterns], { cwd: root, encoding: 'utf8' })
+  return [...new Set(paths.split('\0').filter((path) => path !== ''))]
 }
