@@ -2,16 +2,16 @@ import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { isFieldwiseError } from '../../packages/fieldwise/src/lib/api/errors.js'
 import type { SessionOf } from '../../packages/fieldwise/src/lib/api/sessions.js'
-import { everyChoice, interleave, interleaveWithFault } from '../support/interleavings.js'
+import { everyChoice } from '../support/interleavings.js'
 import { count, measured } from '../support/promise.js'
 import { scaled, sized } from '../support/scale.js'
 import { turn } from '../support/virtual-time.js'
-import { type Process, World } from '../support/world.js'
+import type { Process, World } from '../support/world.js'
+import { type Drive, inAnyOrder, play, scene, settled, withFaults } from './scene.js'
 
 const schema = z.object({ username: z.string(), visits: z.int().default(0), note: z.string() })
 type Web = Process<typeof schema>
 type Session = SessionOf<Web['sessions']>
-type Drive = (world: World, stores: Web['store'][], work: Promise<unknown>) => Promise<void>
 const minute = 60_000
 
 /** What another request does while the session is ended. */
@@ -38,7 +38,7 @@ const ends = [
   { what: 'revoke', run: (session: Session, web: Web) => web.sessions.revoke(session.id as string) },
 ] as const
 
-interface Scene {
+interface Plot {
   readonly end: (typeof ends)[number]
   readonly deeds: readonly Deed[]
   /** All requests are served by one process, or each by one of its own. */
@@ -48,30 +48,24 @@ interface Scene {
 }
 
 /** Ends a session while other things are done to it, and checks that it stays ended. */
-async function play(scene: Scene, drive: Drive): Promise<void> {
-  const world = new World()
-  const here = world.process(schema)
-  const others = scene.deeds.map(() => (scene.inOneProcess ? here : world.process(schema)))
+async function playPlot({ end, deeds, inOneProcess, areLazy }: Plot, drive: Drive): Promise<void> {
+  const stage = scene(schema, deeds.length, inOneProcess)
+  const { world, here, others } = stage
   const made = await here.sessions.create({ username: 'ada' })
   const token = made.token as string
-  const doers = await Promise.all(others.map((process) => request(process, token, scene.areLazy ?? false)))
-  if (scene.deeds.includes(renewal)) await untilRenewalIsDue(world, made)
-  const stores = [...new Set([here, ...others])].map(({ store }) => store)
-  for (const store of stores) store.holding = true
-  const ending = settled(scene.end.run(made, here))
-  const doing = scene.deeds.map((deed, index) => settled(deed.run(doers[index] as Session)))
-  await drive(world, stores, Promise.all([ending, ...doing]))
-  for (const store of stores) store.holding = false
+  const doers = await Promise.all(others.map((process) => request(process, token, areLazy ?? false)))
+  if (deeds.includes(renewal)) await untilRenewalIsDue(world, made)
+  const [ended, ...done] = await play(stage, drive, () => [
+    settled(end.run(made, here)),
+    ...deeds.map((deed, index) => settled(deed.run(doers[index] as Session))),
+  ])
 
-  const { error } = await ending
+  const error = ended?.error
   if (error !== undefined && !isFieldwiseError(error)) throw error
   if (error !== undefined && (await world.stored(`${made.id}:@`)) !== undefined) return
   if ((await world.stored(`${made.id}:@`)) !== undefined) throw new Error('the session was revived')
-  for (const [index, doer] of doers.entries()) {
-    const outcome = await (doing[index] as ReturnType<typeof settled>)
-    if (outcome.error !== undefined && !isFieldwiseError(outcome.error)) throw outcome.error
-    await assertGone(here, doer, made.id as string)
-  }
+  for (const { error } of done) if (error !== undefined && !isFieldwiseError(error)) throw error
+  for (const doer of doers) await assertGone(here, doer, made.id as string)
 }
 
 async function request(process: Web, token: string, isLazy: boolean): Promise<Session> {
@@ -96,21 +90,12 @@ async function assertGone(process: Web, doer: Session, sid: string): Promise<voi
   if (doer.id === sid && !isFieldwiseError(later.error, 'SESSION_GONE')) throw new Error('a later write was not SESSION_GONE')
 }
 
-function settled(work: Promise<unknown>): Promise<{ readonly error?: unknown }> {
-  return work.then(
-    () => ({}),
-    (error) => ({ error }),
-  )
-}
-
-async function playAll(scene: Omit<Scene, 'end'>): Promise<number[]> {
+async function playAll(plot: Omit<Plot, 'end'>): Promise<number[]> {
   const plays: number[] = []
   for (const end of ends) {
     plays.push(
-      await everyChoice((choose) => play({ end, ...scene }, (world, stores, work) => interleave(world, stores, work, choose))),
-      await everyChoice((choose) =>
-        play({ end, ...scene }, (world, stores, work) => interleaveWithFault(world, stores, work, choose)),
-      ),
+      await everyChoice((choose) => playPlot({ end, ...plot }, inAnyOrder(choose))),
+      await everyChoice((choose) => playPlot({ end, ...plot }, withFaults(choose))),
     )
   }
   return plays
@@ -135,9 +120,7 @@ describe('destroy and revoke end a session for good: 0 revivals', () => {
     for (const [index, first] of deeds.entries()) {
       for (const second of deeds.slice(index, scaled(1) > 1 ? deeds.length : index + 2)) {
         for (const end of sized(ends, ends.slice(0, 1))) {
-          plays += await everyChoice((choose) =>
-            play({ end, deeds: [first, second] }, (world, stores, work) => interleaveWithFault(world, stores, work, choose, 0)),
-          )
+          plays += await everyChoice((choose) => playPlot({ end, deeds: [first, second] }, withFaults(choose, 0)))
         }
       }
     }

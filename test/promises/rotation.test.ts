@@ -5,16 +5,16 @@ import type { RegenerateOptions } from '../../packages/fieldwise/src/lib/api/ses
 import type { SessionOf } from '../../packages/fieldwise/src/lib/api/sessions.js'
 import type { TokenChange } from '../../packages/fieldwise/src/lib/api/token-sink.js'
 import { resumeFor } from '../../packages/fieldwise/src/lib/session/sessions.js'
-import { everyChoice, interleave, interleaveWithFault } from '../support/interleavings.js'
+import { everyChoice } from '../support/interleavings.js'
 import { count, measured } from '../support/promise.js'
 import { scaled } from '../support/scale.js'
 import { turn } from '../support/virtual-time.js'
 import { type Process, World } from '../support/world.js'
+import { type Drive, inAnyOrder, play, type Settled, scene, settled, withFaults } from './scene.js'
 
 const schema = z.object({ username: z.string(), visits: z.int().default(0) })
 type Web = Process<typeof schema>
 type Session = SessionOf<Web['sessions']>
-type Drive = (world: World, stores: Web['store'][], work: Promise<unknown>) => Promise<void>
 const minute = 60_000
 
 /** A visitor with one cookie: every response that sets one replaces it. */
@@ -56,7 +56,7 @@ const deeds: readonly Deed[] = [
   { what: 'a rotation with a longer life', run: (session) => session.regenerate({ lifetime: { idle: '1h' } }) },
 ]
 
-interface Scene {
+interface Plot {
   readonly deed: Deed
   readonly inOneProcess: boolean
   /** The other request was verified before; it does not come with nothing but its token. */
@@ -66,43 +66,36 @@ interface Scene {
   readonly isPersistent?: boolean
 }
 
-async function play(scene: Scene, drive: Drive): Promise<void> {
-  const world = new World()
-  const here = world.process(schema)
-  const there = scene.inOneProcess ? here : world.process(schema)
-  const made = await here.sessions.create({ username: 'ada' }, { persist: scene.isPersistent ?? false })
+async function playPlot(plot: Plot, drive: Drive): Promise<void> {
+  const stage = scene(schema, 1, plot.inOneProcess)
+  const { world, here, others } = stage
+  const made = await here.sessions.create({ username: 'ada' }, { persist: plot.isPersistent ?? false })
   const old = made.token as string
   const browser = new Browser(old)
-  if (scene.isPersistent) await world.time.advance(10 * minute)
-  const [login, other] = [browser.request(here), browser.request(there)]
-  if (scene.isVerified) await other.has('username')
+  if (plot.isPersistent) await world.time.advance(10 * minute)
+  const [login, other] = [browser.request(here), browser.request(others[0] as Web)]
+  if (plot.isVerified) await other.has('username')
   await turn()
-  const stores = [...new Set([here.store, there.store])]
-  for (const store of stores) store.holding = true
-  const rotating = settled(login.regenerate(scene.options))
-  const doing = settled(scene.deed.run(other))
-  await drive(world, stores, Promise.all([rotating, doing]))
-  for (const store of stores) store.holding = false
-  const outcome = { rotated: await rotating, done: await doing }
-  for (const { error } of Object.values(outcome)) if (error !== undefined && !isFieldwiseError(error)) throw error
-  await check(world, here, { scene, old, browser, made, ...outcome })
+  const outcomes = await play(stage, drive, () => [settled(login.regenerate(plot.options)), settled(plot.deed.run(other))])
+  for (const { error } of outcomes) if (error !== undefined && !isFieldwiseError(error)) throw error
+  const [rotated, done] = outcomes as [Settled, Settled]
+  await check(world, here, { plot, old, browser, made, rotated, done })
 }
 
 interface Played {
-  readonly scene: Scene
+  readonly plot: Plot
   readonly old: string
   readonly browser: Browser
   readonly made: Session
-  readonly rotated: { readonly error?: unknown }
-  readonly done: { readonly error?: unknown }
+  readonly rotated: Settled
+  readonly done: Settled
 }
 
-async function check(world: World, process: Web, { scene, old, browser, made, rotated, done }: Played): Promise<void> {
+async function check(world: World, process: Web, { plot, old, browser, made, rotated, done }: Played): Promise<void> {
   if (browser.issued.length > 1) throw new Error('two requests issued a cookie')
   const { visits, username } = await made.getAll()
   if (username !== 'ada') throw new Error('a field was changed by the rotation')
-  if (scene.deed.counts !== undefined && done.error === undefined && visits !== 1)
-    throw new Error('an acknowledged write is lost')
+  if (plot.deed.counts !== undefined && done.error === undefined && visits !== 1) throw new Error('an acknowledged write is lost')
   if (done.error !== undefined && !isFieldwiseError(done.error, 'OUTCOME_UNKNOWN') && visits !== 0)
     throw new Error('a failed write was applied')
   if (browser.issued.length === 1) {
@@ -118,23 +111,16 @@ async function check(world: World, process: Web, { scene, old, browser, made, ro
   if ((await process.sessions.open(browser.token)) === null) throw new Error('the visitor is locked out')
 }
 
-function settled(work: Promise<unknown>): Promise<{ readonly error?: unknown }> {
-  return work.then(
-    () => ({}),
-    (error) => ({ error }),
-  )
-}
-
-/** All of them at full size; in the suite each kind of process and of scene once. */
-function scenesOf(deed: Deed): Scene[] {
+/** All of them at full size; in the suite each kind of process and of plot once. */
+function plotsOf(deed: Deed): Plot[] {
   const all = [false, true].flatMap((inOneProcess) =>
-    [false, true].flatMap((isVerified): Scene[] => [
+    [false, true].flatMap((isVerified): Plot[] => [
       { deed, inOneProcess, isVerified },
       { deed, inOneProcess, isVerified, options: { grace: '10s' } },
       { deed, inOneProcess, isVerified, isPersistent: true },
     ]),
   )
-  const isOne = ({ inOneProcess, isVerified, options, isPersistent }: Scene) =>
+  const isOne = ({ inOneProcess, isVerified, options, isPersistent }: Plot) =>
     options || isPersistent ? !inOneProcess && isVerified : inOneProcess !== isVerified
   return scaled(1) > 1 ? all : all.filter(isOne)
 }
@@ -145,11 +131,9 @@ describe('a rotation logs nobody out and locks nobody out, and ends the old toke
     'in every order of its requests and those of $what, and with every fault',
     async (deed, context) => {
       let plays = 0
-      for (const scene of scenesOf(deed)) {
-        plays += await everyChoice((choose) => play(scene, (world, stores, work) => interleave(world, stores, work, choose)))
-        plays += await everyChoice((choose) =>
-          play(scene, (world, stores, work) => interleaveWithFault(world, stores, work, choose)),
-        )
+      for (const plot of plotsOf(deed)) {
+        plays += await everyChoice((choose) => playPlot(plot, inAnyOrder(choose)))
+        plays += await everyChoice((choose) => playPlot(plot, withFaults(choose)))
       }
       measured(context, `${count(plays)} orders`, '0 visitors logged out or locked out')
       expect(plays).toBeGreaterThan(10)

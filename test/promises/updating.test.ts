@@ -2,15 +2,16 @@ import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { isFieldwiseError } from '../../packages/fieldwise/src/lib/api/errors.js'
 import type { SessionOf } from '../../packages/fieldwise/src/lib/api/sessions.js'
-import { everyChoice, interleaveWithFault } from '../support/interleavings.js'
+import { everyChoice } from '../support/interleavings.js'
 import { count, measured } from '../support/promise.js'
 import { scaled } from '../support/scale.js'
-import { type Process, World } from '../support/world.js'
+import type { Process } from '../support/world.js'
+import { play, scene, withFaults } from './scene.js'
 
 const schema = z.object({ list: z.array(z.string()).default([]), username: z.string() })
 type Session = SessionOf<Process<typeof schema>['sessions']>
 
-interface Scene {
+interface Plot {
   readonly what: string
   /** How many processes append to the list at once. */
   readonly writers: number
@@ -20,34 +21,29 @@ interface Scene {
   readonly faults: number
 }
 
-const scenes: readonly Scene[] = [
+const plots: readonly Plot[] = [
   { what: '2 updates, a fault', writers: 2, isFirst: false, faults: 1 },
   { what: '2 first writes, a fault', writers: 2, isFirst: true, faults: 1 },
   { what: '3 updates', writers: 3, isFirst: false, faults: 0 },
   { what: 'one update, two faults', writers: 1, isFirst: false, faults: 2 },
   { what: 'one first write, two faults', writers: 1, isFirst: true, faults: 2 },
 ]
-const largeScenes: readonly Scene[] = [
+const largePlots: readonly Plot[] = [
   { what: '2 updates, two faults', writers: 2, isFirst: false, faults: 2 },
   { what: '3 updates, a fault', writers: 3, isFirst: false, faults: 1 },
   { what: 'one first write, three faults', writers: 1, isFirst: true, faults: 3 },
 ]
 
 describe('an update is applied exactly once, or says so', () => {
-  test.for(scaled(1) > 1 ? [...scenes, ...largeScenes] : scenes)('in every order of $what', async (scene, context) => {
+  test.for(scaled(1) > 1 ? [...plots, ...largePlots] : plots)('in every order of $what', async (plot, context) => {
     const told = { ok: 0, failed: 0, unknown: 0 }
     const plays = await everyChoice(async (choose) => {
-      const world = new World()
-      const first = world.process(schema)
-      const made = await first.sessions.create(scene.isFirst ? { username: 'ada' } : { list: ['start'] })
-      const processes = Array.from({ length: scene.writers }, () => world.process(schema))
-      const writers = await Promise.all(processes.map((process) => process.sessions.open(made.token as string)))
-      const stores = processes.map(({ store }) => store)
-      for (const store of stores) store.holding = true
-      const outcomes = writers.map((writer, index) => append(writer as Session, `writer${index}`))
-      await interleaveWithFault(world, stores, Promise.all(outcomes), choose, scene.faults)
-      for (const store of stores) store.holding = false
-      const all = await Promise.all(outcomes)
+      const stage = scene(schema, plot.writers)
+      const made = await stage.here.sessions.create(plot.isFirst ? { username: 'ada' } : { list: ['start'] })
+      const writers = await Promise.all(stage.others.map(({ sessions }) => sessions.open(made.token)))
+      const all = await play(stage, withFaults(choose, plot.faults), () =>
+        writers.map((writer, index) => append(writer as Session, `writer${index}`)),
+      )
       for (const { outcome } of all) told[outcome]++
       const list = await made.get('list')
       // Where an item was stored and never listed, the next writer builds on it.
@@ -56,7 +52,7 @@ describe('an update is applied exactly once, or says so', () => {
         check(one, list)
         check(one, after)
       }
-      if (!scene.isFirst && after[0] !== 'start') throw new Error('what was there before is lost')
+      if (!plot.isFirst && after[0] !== 'start') throw new Error('what was there before is lost')
     })
     measured(
       context,
