@@ -629,7 +629,9 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'L6',
     what: 'a write takes no notice of the longer life that the header asks for',
-    replacements: [{ file: 'engine/field-swap.ts', from: 'fieldLife(idleOfFields(header), ', to: 'fieldLife(header.idle, ' }],
+    replacements: [
+      { file: 'engine/field-swap.ts', from: 'lifeOfFields(header, ', to: 'lifeOfFields({ ...header, fieldsIdle: 0 }, ' },
+    ],
     scenarios: ['longer-life'],
   },
   {
@@ -770,7 +772,7 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'session/verified.ts',
-        from: 'return this.#context.environment.monotonic() - this.#askedAt < longestCall(this.#context)',
+        from: 'return this.#context.environment.monotonic() - this.#seenAt.askedAt < longestCall(this.#context)',
         to: 'return true',
       },
     ],
@@ -782,8 +784,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'session/verified.ts',
-        from: 'return this.#context.environment.monotonic() - this.#askedAt < longestCall(this.#context)',
-        to: 'return this.#context.environment.monotonic() - this.#readAt < longestCall(this.#context)',
+        from: 'return this.#context.environment.monotonic() - this.#seenAt.askedAt < longestCall(this.#context)',
+        to: 'return this.#context.environment.monotonic() - this.#seenAt.readAt < longestCall(this.#context)',
       },
     ],
     scenarios: ['stolen-token'],

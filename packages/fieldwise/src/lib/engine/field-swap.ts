@@ -8,7 +8,7 @@ import { itemOf } from './contents.js'
 import { type Context, longestCall, send } from './context.js'
 import type { Edit, LastWrite } from './edit.js'
 import type { Headers } from './headers.js'
-import { fieldLife, idleOfFields } from './lifetime.js'
+import { idleOfFields, lifeOfFields } from './lifetime.js'
 import type { Reader } from './reader.js'
 import { type EndOfSession, headerIn, itemIn, type Snapshot } from './snapshot.js'
 import { afterUnanswered, Swap, type Verdict } from './swap.js'
@@ -78,7 +78,7 @@ export abstract class FieldSwap extends Swap<Edit, Snapshot> {
   }
 
   ttl(header: Header): number {
-    return fieldLife(idleOfFields(header), longestCall(this.context))
+    return lifeOfFields(header, longestCall(this.context))
   }
 
   seal(item: Item): Buffer {

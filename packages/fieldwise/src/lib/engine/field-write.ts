@@ -9,7 +9,7 @@ import { concludeFirst, firstTryOf } from './first-try.js'
 import { judgeUnanswered, settleLost } from './lost-answer.js'
 import { headerIn, type Snapshot } from './snapshot.js'
 import type { Verdict } from './swap.js'
-import { waitedTooLong } from './waited-too-long.js'
+import { waitedInQueue } from './waited-too-long.js'
 
 /** One combined write of one field, from its read, or from a try without one, to the answer for each of its edits. */
 export class FieldWrite extends FieldSwap {
@@ -63,7 +63,7 @@ export class FieldWrite extends FieldSwap {
   }
 
   late(): Error {
-    return this.attempts === 0 ? waitedTooLong() : this.#conflict()
+    return this.attempts === 0 ? waitedInQueue() : this.#conflict()
   }
 
   again(): void {

@@ -4,7 +4,7 @@ import { FieldWrite } from './field-write.js'
 import type { Headers } from './headers.js'
 import type { KnownSessions } from './known-sessions.js'
 import type { Reader } from './reader.js'
-import { waitedTooLong } from './waited-too-long.js'
+import { waitedInQueue } from './waited-too-long.js'
 import { type WriteQueue, WriteQueues } from './write-queue.js'
 
 /** The queue of a field. `previous` is the burst of its latest write. */
@@ -35,7 +35,7 @@ export class FieldWriter {
     this.#reader = reader
     this.#headers = headers
     this.#known = known
-    this.#queues = new WriteQueues(context.environment, (queue) => this.#write(queue), waitedTooLong)
+    this.#queues = new WriteQueues(context.environment, (queue) => this.#write(queue), waitedInQueue)
   }
 
   /** Takes an edit of a session whose token was verified. How it ends is told to the edit. */

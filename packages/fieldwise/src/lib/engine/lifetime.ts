@@ -32,6 +32,11 @@ export function fieldLife(idle: number, slack: number): number {
   return 3 * idle + slack + 6 * second
 }
 
+/** The same for every field of a session with this header. */
+export function lifeOfFields(header: Header, slack: number): number {
+  return fieldLife(idleOfFields(header), slack)
+}
+
 /** The idle time that a session's fields are kept for: a longer one is given to them before it is promised (L6). */
 export function idleOfFields(header: Header): number {
   return Math.max(header.idle, header.fieldsIdle ?? 0)

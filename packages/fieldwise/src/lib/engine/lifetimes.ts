@@ -5,7 +5,7 @@ import { Backoff } from './backoff.js'
 import { type Context, type Deadline, longestCall, send } from './context.js'
 import type { HeaderChange } from './header-swap.js'
 import type { Headers } from './headers.js'
-import { fieldLife, idleOfFields } from './lifetime.js'
+import { idleOfFields, lifeOfFields } from './lifetime.js'
 import { type Reader, unavailable } from './reader.js'
 import { EndOfSession, headerIn, itemIn, type Snapshot } from './snapshot.js'
 
@@ -87,7 +87,7 @@ export class Lifetimes {
   }
 
   #ttl(header: Header): number {
-    return fieldLife(idleOfFields(header), longestCall(this.#context))
+    return lifeOfFields(header, longestCall(this.#context))
   }
 }
 

@@ -6,7 +6,7 @@ import type { CallsInFlight } from './calls-in-flight.js'
 import { type Context, type Deadline, longestCall, send, writeDeadline } from './context.js'
 import type { Headers } from './headers.js'
 import type { KnownSessions } from './known-sessions.js'
-import { fieldLife, headerLife, idleOfFields, needsRenewal, needsTouch } from './lifetime.js'
+import { headerLife, idleOfFields, lifeOfFields, needsRenewal, needsTouch } from './lifetime.js'
 import type { Reader } from './reader.js'
 import { EndOfSession, itemIn, type Snapshot } from './snapshot.js'
 
@@ -149,7 +149,7 @@ export class Renewals {
   }
 
   #ttl(header: Header): number {
-    return fieldLife(idleOfFields(header), longestCall(this.#context))
+    return lifeOfFields(header, longestCall(this.#context))
   }
 }
 

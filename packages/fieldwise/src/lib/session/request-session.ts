@@ -1,10 +1,11 @@
-import { SessionGoneError, StoreUnavailableError } from '../api/errors.js'
+import { SessionGoneError } from '../api/errors.js'
 import type { SessionState } from '../api/session.js'
 import type { TokenSink } from '../api/token-sink.js'
 import { type Deadline, readDeadline, writeDeadline } from '../engine/context.js'
 import { type Change, Edit, type Writing, type WritingSession } from '../engine/edit.js'
 import type { Engine } from '../engine/engine.js'
 import type { Snapshot } from '../engine/snapshot.js'
+import { waitedTooLong } from '../engine/waited-too-long.js'
 import { formatToken, type Token } from '../format/token.js'
 import { type Created, createSession, createSessionWithToken, newSession } from './creation.js'
 import { keepFor, rotate } from './rotation.js'
@@ -134,9 +135,7 @@ export class RequestSession {
   #outcomeOf(rotation: Promise<void>, deadline: Deadline): Promise<void> {
     const { environment } = this.#engine
     const late = environment.sleep(Math.max(0, deadline - environment.running()), true).then(() => {
-      throw new StoreUnavailableError(
-        'This change had to wait for a new secret of its session, and its deadline passed before it was sent',
-      )
+      throw waitedTooLong('a new secret of its session')
     })
     return Promise.race([rotation, late])
   }

@@ -1,6 +1,6 @@
 import { type Context, longestCall } from '../engine/context.js'
 import { expiry } from '../engine/lifetime.js'
-import type { SeenAt, Snapshot } from '../engine/snapshot.js'
+import { type SeenAt, type Snapshot, serverTimeNow } from '../engine/snapshot.js'
 import { cutOffAt } from '../format/classification.js'
 import type { Header } from '../format/header.js'
 import { type Secret, sameHash, type Token } from '../format/token.js'
@@ -16,21 +16,16 @@ export class Verified {
   readonly #context: Context
   #token: Token
   #header: Header
-  /** The server's time when the header was seen, and the monotonic clock then. */
-  #serverTimeThen: number
-  #readAt: number
-  /** The monotonic clock when it was asked for. */
-  #askedAt: number
+  /** When the header was seen. One object that is written over, since each read would make another one. */
+  readonly #seenAt: { -readonly [K in keyof SeenAt]: SeenAt[K] }
   /** On the server's clock. The first rotation that was seen counts: those that follow give no more time. */
   #cutOffAt: number
 
-  constructor(context: Context, token: Token, header: Header, { serverTime: at, readAt: heard, askedAt: asked }: SeenAt) {
+  constructor(context: Context, token: Token, header: Header, { serverTime, readAt, askedAt }: SeenAt) {
     this.#context = context
     this.#token = token
     this.#header = header
-    this.#serverTimeThen = at
-    this.#readAt = heard
-    this.#askedAt = asked
+    this.#seenAt = { serverTime, readAt, askedAt }
     this.#cutOffAt = this.#cutOffBy(header)
   }
 
@@ -42,14 +37,14 @@ export class Verified {
     return this.#header
   }
 
-  /** As far as it is known without asking. */
+  /** The server's time now, as far as it is known without asking. */
   get serverTime(): number {
-    return this.#serverTimeThen + (this.#context.environment.monotonic() - this.#readAt)
+    return serverTimeNow(this.#seenAt, this.#context.environment)
   }
 
   /** When the session ends if it is not used any more. */
   get expiry(): number {
-    return expiry(this.#header, this.#serverTimeThen)
+    return expiry(this.#header, this.#seenAt.serverTime)
   }
 
   get isCutOff(): boolean {
@@ -61,23 +56,23 @@ export class Verified {
    * ended without reading first.
    */
   get isFresh(): boolean {
-    return this.#context.environment.monotonic() - this.#askedAt < longestCall(this.#context)
+    return this.#context.environment.monotonic() - this.#seenAt.askedAt < longestCall(this.#context)
   }
 
-  /** Takes note of the header of a snapshot. One that was heard before the last is no news. */
-  see(header: Header, { serverTime: at, readAt: heard, askedAt: asked }: SeenAt): void {
-    if (heard < this.#readAt) return
+  /** Takes note of a header that was read, unless a later one was seen already. */
+  see(header: Header, { serverTime, readAt, askedAt }: SeenAt): void {
+    if (readAt < this.#seenAt.readAt) return
     // The very same object as long as nobody has changed it.
     if (header !== this.#header) this.#cutOffAt = Math.min(this.#cutOffAt, this.#cutOffBy(header))
     this.#header = header
-    this.#serverTimeThen = at
-    this.#readAt = heard
-    this.#askedAt = asked
+    this.#seenAt.serverTime = serverTime
+    this.#seenAt.readAt = readAt
+    this.#seenAt.askedAt = askedAt
   }
 
   /** Whether the token is good for what a snapshot shows. */
-  admits({ header, serverTime: at, readAt: heard }: Snapshot): boolean {
-    return header === undefined || heard < this.#readAt || this.isGoodFor(header.value, at)
+  admits({ header, serverTime, readAt }: Snapshot): boolean {
+    return header === undefined || readAt < this.#seenAt.readAt || this.isGoodFor(header.value, serverTime)
   }
 
   /** The same for a header as it stands. */
@@ -92,8 +87,8 @@ export class Verified {
       this.#cutOffAt = never
       this.pending = undefined
     }
-    const at = Math.max(this.serverTime, header.rotated)
-    this.see(header, { serverTime: at, readAt: this.#context.environment.monotonic(), askedAt: this.#askedAt })
+    const serverTime = Math.max(this.serverTime, header.rotated)
+    this.see(header, { serverTime, readAt: this.#context.environment.monotonic(), askedAt: this.#seenAt.askedAt })
   }
 
   #cutOffBy(header: Header): number {
