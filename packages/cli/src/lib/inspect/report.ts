@@ -45,10 +45,10 @@ function headerLines({ createdAt, endsAt, idle, rotatedAt, graceUntil, persist, 
   return lines
 }
 
-function itemLine({ bytes: size, sealed, life, format }: NonNullable<SessionInspection['header']>): string {
+function itemLine({ bytes: size, sealed, ttl, format }: NonNullable<SessionInspection['header']>): string {
   const parts = [bytes(size), sealed ? 'sealed' : 'not sealed']
   if (format !== undefined) parts.push(`format ${format}`)
-  if (life !== undefined) parts.push(`kept for ${time(life)} more`)
+  if (ttl !== undefined) parts.push(`kept for ${time(ttl)} more`)
   return parts.join(', ')
 }
 
@@ -59,14 +59,14 @@ function fieldsTable({ fields, at }: SessionInspection): string {
   return table(withValues ? [...head, 'value'] : head, rows, [2, 3])
 }
 
-function fieldRow({ name, state, bytes: size, valueBytes, life, writeId, earlierWrites }: FieldInspection, at: number): string[] {
+function fieldRow({ name, state, bytes: size, valueBytes, ttl, writeId, earlierWrites }: FieldInspection, at: number): string[] {
   const superseded = earlierWrites.at(-1)?.until
   return [
     printable(name),
     state,
     size === 0 ? '-' : `${size} B`,
     valueBytes === undefined ? '-' : `${valueBytes} B`,
-    life === undefined ? '-' : time(life),
+    ttl === undefined ? '-' : time(ttl),
     writeId ?? '-',
     superseded === undefined ? '-' : `${time(Math.max(0, at - superseded))} ago`,
   ]

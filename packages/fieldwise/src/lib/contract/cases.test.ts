@@ -19,7 +19,7 @@ describe('the cases', () => {
   test('are all kept by a store that counts seconds, has a label and can be cut off', async () => {
     expect(
       contractCases.filter((contractCase) => contractCase.needs?.(coarse({})) !== undefined).map(({ title }) => title),
-    ).toEqual(['get tells the remaining life, after add, replace and touch'])
+    ).toEqual(['get tells the remaining time to live, after add, replace and touch'])
     expect(await failuresOf(coarse({}))).toEqual([])
   })
 
@@ -51,7 +51,7 @@ interface Defect {
   answer?(answer: StoreAnswer, request: StoreRequest): StoreAnswer
   answers?(answers: StoreAnswer[]): StoreAnswer[]
   flight?(flight: Flight): Flight
-  life?(life: number): number
+  ttl?(ttl: number): number
   /** What becomes of an item that it has no memory to replace, and what it says of that. */
   readonly full?: { readonly drops: boolean; readonly says: 'unsent' | 'lost' }
   store?(store: Store): Partial<Store>
@@ -194,23 +194,23 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
       noticed: 'a key that could end or extend a command is refused, and its neighbours are carried out',
     },
     {
-      what: 'rounds lives down, where 0 is for ever',
-      defect: { life: (life) => Math.floor(life / 1_000) * 1_000 || 1e15 },
-      noticed: 'a life shorter than a step is neither for ever nor over at once',
+      what: 'rounds times to live down, where 0 is for ever',
+      defect: { ttl: (ttl) => Math.floor(ttl / 1_000) * 1_000 || 1e15 },
+      noticed: 'a time to live shorter than a step is neither for ever nor over at once',
     },
     {
-      what: 'takes lives beyond 30 days for points in time',
-      defect: { life: (life) => (life > 2_592_000_000 ? 1 : life) },
-      noticed: 'lives around and far beyond 30 days are stored, and the items are still there',
+      what: 'takes times to live beyond 30 days for points in time',
+      defect: { ttl: (ttl) => (ttl > 2_592_000_000 ? 1 : ttl) },
+      noticed: 'times to live around and far beyond 30 days are stored, and the items are still there',
     },
     {
-      what: 'clamps lives to 30 days',
-      defect: { life: (life) => Math.min(life, 2_592_000_000) },
-      noticed: 'lives around and beyond 30 days last as long as asked and end then',
+      what: 'clamps times to live to 30 days',
+      defect: { ttl: (ttl) => Math.min(ttl, 2_592_000_000) },
+      noticed: 'times to live around and beyond 30 days last as long as asked and end then',
     },
     {
       what: 'never lets an item go',
-      defect: { life: () => 1e15 },
+      defect: { ttl: () => 1e15 },
       noticed: 'an item is there while it lives, and missing to every request afterwards',
     },
     {
@@ -218,7 +218,7 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
       defect: {
         instead: (request) => (request.op === 'get' ? [{ op: 'touch', key: request.key, ttl: 60_000 }, request] : undefined),
       },
-      noticed: 'reading, and writes that are refused, leave the remaining life as it is',
+      noticed: 'reading, and writes that are refused, leave the remaining time to live as it is',
     },
     {
       what: 'touches without an effect',
@@ -231,9 +231,9 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
       noticed: 'touch, getAndTouch and replace set the time to live, longer or shorter',
     },
     {
-      what: 'takes any life',
-      defect: { life: (life) => (life > 0 ? life : 1_000) },
-      noticed: 'a life that is no length of time is refused, and what is there stays',
+      what: 'takes any time to live',
+      defect: { ttl: (ttl) => (ttl > 0 ? ttl : 1_000) },
+      noticed: 'a time to live that is no length of time is refused, and what is there stays',
     },
     {
       what: 'tells the time in seconds since 1970',
@@ -321,7 +321,7 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
   ]
 }
 
-/** A memory store made to look like a fleet of one: lives in seconds, a label in the sid, and a switch to cut it off. */
+/** A memory store made to look like a fleet of one: times to live in seconds, a label in the sid, and a switch to cut it off. */
 function coarse(defect: Defect): ContractSubject {
   const traits: StoreTraits = { reportsTtl: false, comparesVersions: true, shared: true, timeout: 200, ttlStep: 1_000 }
   return subjectOf({ traits, defect, wrap: (store, cut) => coarseStore(store, traits, defect, cut) })
@@ -369,7 +369,7 @@ async function carryOutWithoutMemory(
     const asked: readonly StoreRequest[] = !isWrite ? [request] : full.drops ? [{ op: 'delete', key: request.key }] : []
     const flight = await memory.flight(sid, asked, Number.POSITIVE_INFINITY)
     if (isWrite) answers.push({ result: full.says, error: new StoreUnavailableError('no memory') })
-    else answers.push(withoutLife(flight.answers[0] as StoreAnswer))
+    else answers.push(withoutTtl(flight.answers[0] as StoreAnswer))
   }
   return { answers, serverTime: Number.NaN }
 }
@@ -381,10 +381,10 @@ async function carryOut(
   deadline: number,
   defect: Defect,
 ): Promise<Flight> {
-  const life = defect.life ?? ((asked: number) => (asked > 0 ? Math.ceil(asked / 1_000) * 1_000 : asked))
+  const ttl = defect.ttl ?? ((asked: number) => (asked > 0 ? Math.ceil(asked / 1_000) * 1_000 : asked))
   const flown = requests.map((asked): { asked: StoreRequest; instead: StoreRequest[] } => {
     const changed = defect.request?.(asked) ?? asked
-    const request = 'ttl' in changed ? { ...changed, ttl: life(changed.ttl) } : changed
+    const request = 'ttl' in changed ? { ...changed, ttl: ttl(changed.ttl) } : changed
     return { asked, instead: defect.instead?.(request) ?? [request] }
   })
   const flight = await memory.flight(
@@ -395,7 +395,7 @@ async function carryOut(
   let last = -1
   const answers = flown.map(({ asked, instead }) => {
     last += instead.length
-    const answer = withoutLife(flight.answers[last] as StoreAnswer)
+    const answer = withoutTtl(flight.answers[last] as StoreAnswer)
     return defect.answer?.(answer, asked) ?? answer
   })
   const seen = { answers: defect.answers?.(answers) ?? answers, serverTime: flight.serverTime }
@@ -461,9 +461,9 @@ async function failuresOf(subject: ContractSubject): Promise<string[]> {
   return failures
 }
 
-function withoutLife(answer: StoreAnswer): StoreAnswer {
+function withoutTtl(answer: StoreAnswer): StoreAnswer {
   if (answer.result !== 'found') return answer
-  const { ttl: _life, ...rest } = answer
+  const { ttl: _ttl, ...rest } = answer
   return rest
 }
 

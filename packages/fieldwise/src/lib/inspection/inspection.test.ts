@@ -30,17 +30,17 @@ describe('the inspection of a session', () => {
     const begun = world.time.clock.now()
     const { state, header, at, secret } = await inspect()
     expect({ state, at, secret }).toEqual({ state: 'living', at: begun, secret: undefined })
-    expect(header).toMatchObject({ key: `${sid}:@`, sealed: false, format: 1, life: 33 * 60_000 + 2_000 })
+    expect(header).toMatchObject({ key: `${sid}:@`, sealed: false, format: 1, ttl: 33 * 60_000 + 2_000 })
     expect(header?.says).toMatchObject({ persist: true, createdAt: begun, endsAt: begun + 12 * 3_600_000, idle: 30 * 60_000 })
     expect(header?.says?.rotatedAt).toBeUndefined()
   })
 
-  test('tells the size, the newest write and the rest of the life of each listed field', async () => {
+  test('tells the size, the newest write and the remaining time to live of each listed field', async () => {
     const { fields } = await inspect()
     expect(fields).toHaveLength(1)
     expect(fields[0]).toMatchObject({ name: 'username', state: 'set', bytes: 13 + 8, valueBytes: 8, earlierWrites: [] })
     expect(fields[0]?.writeId).toMatch(/^[0-9a-f]{16}$/)
-    expect(fields[0]?.life).toBeGreaterThan(90 * 60_000)
+    expect(fields[0]?.ttl).toBeGreaterThan(90 * 60_000)
   })
 
   test('tells which other process wrote before, and until when its value stood', async () => {
@@ -75,7 +75,7 @@ describe('the inspection of a session', () => {
     expect((await inspect()).header?.says?.rotatedAt).toBe(world.time.clock.now())
   })
 
-  test('tells a field that was deleted, one whose own life is over, and one that was evicted', async () => {
+  test('tells a field that was deleted, one whose own lifetime is over, and one that was evicted', async () => {
     await session.set({ visits: 1, otp: '1234' })
     await session.delete('visits')
     expect(await fieldOf('visits')).toMatchObject({ state: 'deleted', valueBytes: undefined })

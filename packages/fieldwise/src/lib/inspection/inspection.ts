@@ -45,8 +45,8 @@ export interface ItemInspection {
   /** Its size as stored, without the key. 0 where nothing is there. */
   readonly bytes: number
   readonly sealed: boolean
-  /** How long the store will keep it, in milliseconds, where the store tells. */
-  readonly life: number | undefined
+  /** How much longer the store will keep it, in milliseconds; undefined where the store does not tell. */
+  readonly ttl: number | undefined
   /** The version of the format, where it could be read. */
   readonly format: number | undefined
   /** Why it could not be read. */
@@ -78,13 +78,13 @@ export interface HeaderContents {
 export interface FieldInspection extends ItemInspection {
   readonly name: string
   /**
-   * `set`; `deleted`; `expired`: its own life is over; `missing`: it is listed and gone, which ends the session unless the field is
+   * `set`; `deleted`; `expired`: its own lifetime is over; `missing`: it is listed and gone, which ends the session unless the field is
    * declared `'absent'`; `replaced`: another item stands in its place, which counts as missing; `unreadable`: see its `problem`.
    */
   readonly state: 'set' | 'deleted' | 'expired' | 'missing' | 'replaced' | 'unreadable'
   /** The length of its JSON in bytes. */
   readonly valueBytes: number | undefined
-  /** From when on it is unset, where it has a life of its own. */
+  /** From when on it is unset, where it has a lifetime of its own (`expires`). */
   readonly expiresAt: number | undefined
   /** The id of the write that made this value, in hexadecimal: its first half stands for a process, its second half counts. */
   readonly writeId: string | undefined
@@ -200,13 +200,13 @@ class SessionInspector {
   ): Found<T> | undefined {
     if (answer === undefined || answer.result === 'missing') return undefined
     if ('error' in answer) throw answer.error
-    const { value: bytes, ttl: life } = answer
+    const { value: bytes, ttl } = answer
     try {
       const plain = this.#sealer.unseal(this.#sid, name, bytes)
-      return { key, bytes, life, plain, value: decode(plain), problem: undefined }
+      return { key, bytes, ttl, plain, value: decode(plain), problem: undefined }
     } catch (error) {
       if (!isFieldwiseError(error, 'SEAL_BROKEN')) throw error
-      return { key, bytes, life, plain: undefined, value: undefined, problem: error.message }
+      return { key, bytes, ttl, plain: undefined, value: undefined, problem: error.message }
     }
   }
 
@@ -228,7 +228,7 @@ interface Reading {
 interface Found<T = Item> {
   readonly key: string
   readonly bytes: Buffer
-  readonly life: number | undefined
+  readonly ttl: number | undefined
   readonly plain: Buffer | undefined
   readonly value: T | undefined
   readonly problem: string | undefined
@@ -266,14 +266,14 @@ function contentsOf({ persist, created, deadline, idle, fieldsUntil, rotated, pr
   }
 }
 
-function itemInspection({ key, bytes, life, plain, problem }: Found<unknown>): ItemInspection {
+function itemInspection({ key, bytes, ttl, plain, problem }: Found<unknown>): ItemInspection {
   const sealed = (bytes[0] ?? 0) >= 0x80
   const format = plain === undefined || problem !== undefined ? undefined : (plain[0] as number) >> 4
-  return { key, bytes: bytes.length, sealed, life, format, problem }
+  return { key, bytes: bytes.length, sealed, ttl, format, problem }
 }
 
 function absentItem(key: string): ItemInspection {
-  return { key, bytes: 0, sealed: false, life: undefined, format: undefined, problem: undefined }
+  return { key, bytes: 0, sealed: false, ttl: undefined, format: undefined, problem: undefined }
 }
 
 function nothingOf(name: string, state: FieldInspection['state']) {

@@ -34,7 +34,7 @@ function storeFor(servers: string, options: Partial<AutoOptions> = {}): Store {
   return store
 }
 
-/** Only an answer over the meta protocol tells the remaining life. */
+/** Only an answer over the meta protocol tells the remaining time to live. */
 async function spokenBy(session: Flyer): Promise<Protocol | string> {
   await session.fly([session.delete('a'), session.add('a', 'value')])
   const [answer] = (await session.fly([session.get('a')])).answers

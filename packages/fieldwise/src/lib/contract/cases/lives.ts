@@ -60,7 +60,7 @@ export const lives: readonly SceneCase[] = [
     },
   },
   {
-    title: 'reading, and writes that are refused, leave the remaining life as it is',
+    title: 'reading, and writes that are refused, leave the remaining time to live as it is',
     requirement,
     async run(scene) {
       await scene.answers(scene.add('a', 'x', 2 * scene.step))
@@ -75,16 +75,16 @@ export const lives: readonly SceneCase[] = [
     },
   },
   {
-    title: 'a life shorter than a step is neither for ever nor over at once',
+    title: 'a time to live shorter than a step is neither for ever nor over at once',
     requirement,
     needs: ({ traits }) => (traits.ttlStep > 1 ? undefined : 'this store counts single milliseconds, so nothing is rounded'),
     async run(scene) {
-      const life = scene.step / 5
+      const ttl = scene.step / 5
       const answers = await scene.answers(
         scene.add('a', 'x', 1),
-        scene.add('b', 'x', life),
+        scene.add('b', 'x', ttl),
         scene.add('c', 'x'),
-        scene.touch('c', life),
+        scene.touch('c', ttl),
         scene.add('d', 'x'),
         scene.replace('d', 'x', undefined, 1),
         ...['a', 'b', 'c', 'd'].map((name) => scene.get(name)),
@@ -98,19 +98,19 @@ export const lives: readonly SceneCase[] = [
     },
   },
   {
-    title: 'lives around and far beyond 30 days are stored, and the items are still there',
+    title: 'times to live around and far beyond 30 days are stored, and the items are still there',
     requirement: 'ttl is in milliseconds, without a longest one: what a store cannot hold is clamped.',
     async run(scene) {
-      const names = longLives.map((_, index) => `field${index}`)
+      const names = longTtls.map((_, index) => `field${index}`)
       await scene.answers(...names.flatMap((name) => [scene.add(name, 'x'), scene.add(`${name}-touched`, 'x')]))
-      const changes = longLives.flatMap((life, index) => [
-        scene.replace(`field${index}`, 'x', undefined, life),
-        scene.touch(`field${index}-touched`, life),
-        scene.add(`field${index}-added`, 'x', life),
+      const changes = longTtls.flatMap((ttl, index) => [
+        scene.replace(`field${index}`, 'x', undefined, ttl),
+        scene.touch(`field${index}-touched`, ttl),
+        scene.add(`field${index}-added`, 'x', ttl),
       ])
       await scene.expect(
         changes,
-        longLives.flatMap(() => ['stored', 'done', 'stored']),
+        longTtls.flatMap(() => ['stored', 'done', 'stored']),
       )
       await scene.harness.elapse(scene.step)
       const reads = names.flatMap((name) => [scene.get(name), scene.get(`${name}-touched`), scene.get(`${name}-added`)])
@@ -121,14 +121,14 @@ export const lives: readonly SceneCase[] = [
     },
   },
   {
-    title: 'lives around and beyond 30 days last as long as asked and end then',
+    title: 'times to live around and beyond 30 days last as long as asked and end then',
     requirement,
     needs: ({ skipsTime }) => (skipsTime ? undefined : 'this harness really waits'),
     async run({ harness }) {
-      for (const life of [29 * day, 30 * day, 30 * day + 1_000, 400 * day]) {
+      for (const ttl of [29 * day, 30 * day, 30 * day + 1_000, 400 * day]) {
         const scene = new Scene(harness)
-        await scene.answers(scene.add('a', 'x', life))
-        await harness.elapse(life - scene.step)
+        await scene.answers(scene.add('a', 'x', ttl))
+        await harness.elapse(ttl - scene.step)
         await scene.expect([scene.get('a')], ['found'])
         await harness.elapse(3 * scene.step)
         await scene.expect([scene.get('a')], ['missing'])
@@ -136,31 +136,31 @@ export const lives: readonly SceneCase[] = [
     },
   },
   {
-    title: 'get tells the remaining life, after add, replace and touch',
+    title: 'get tells the remaining time to live, after add, replace and touch',
     requirement: 'found: ttl says how long the item lives on, in milliseconds, where the store reports it.',
-    needs: ({ traits }) => (traits.reportsTtl ? undefined : 'this store does not report lives'),
+    needs: ({ traits }) => (traits.reportsTtl ? undefined : 'this store does not report times to live'),
     async run(scene) {
-      const near = async (name: string, life: number) => {
+      const near = async (name: string, ttl: number) => {
         const told = (await scene.read(name)).ttl ?? Number.NaN
-        assert.ok(told > life - 2 * scene.step - 250 && told <= life + 2 * scene.step, `${told} ms are told of ${life} ms`)
+        assert.ok(told > ttl - 2 * scene.step - 250 && told <= ttl + 2 * scene.step, `${told} ms are told of ${ttl} ms`)
       }
       await scene.answers(scene.add('a', 'x', 100_000))
       await near('a', 100_000)
       await scene.answers(scene.replace('a', 'x', undefined, 200_000))
       await near('a', 200_000)
-      for (const life of [50_000, ...longLives.slice(0, 4)]) {
-        await scene.answers(scene.touch('a', life))
-        await near('a', life)
+      for (const ttl of [50_000, ...longTtls.slice(0, 4)]) {
+        await scene.answers(scene.touch('a', ttl))
+        await near('a', ttl)
       }
     },
   },
   {
-    title: 'a life that is no length of time is refused, and what is there stays',
+    title: 'a time to live that is no length of time is refused, and what is there stays',
     requirement: 'ttl is in milliseconds and never 0.',
     async run(scene) {
       await scene.answers(scene.add('a', 'old'))
-      for (const life of [0, -1, Number.NaN, Number.NEGATIVE_INFINITY]) {
-        const refused = [scene.add('b', 'x', life), scene.replace('a', 'x', undefined, life), scene.touch('a', life)]
+      for (const ttl of [0, -1, Number.NaN, Number.NEGATIVE_INFINITY]) {
+        const refused = [scene.add('b', 'x', ttl), scene.replace('a', 'x', undefined, ttl), scene.touch('a', ttl)]
         await scene.expect(
           [...refused, scene.get('b')],
           ['unsent BAD_ARGUMENT', 'unsent BAD_ARGUMENT', 'unsent BAD_ARGUMENT', 'missing'],
@@ -173,4 +173,4 @@ export const lives: readonly SceneCase[] = [
 
 const day = 86_400_000
 
-const longLives = [29 * day, 30 * day, 30 * day + 1_000, 31 * day, 400 * day, 36_525 * day, Number.MAX_SAFE_INTEGER]
+const longTtls = [29 * day, 30 * day, 30 * day + 1_000, 31 * day, 400 * day, 36_525 * day, Number.MAX_SAFE_INTEGER]

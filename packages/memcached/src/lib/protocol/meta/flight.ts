@@ -133,7 +133,7 @@ export class MetaFlight extends FlightCommand {
     if (bytes[end - 2] !== 0x0d || bytes[end - 1] !== 0x0a) throw unfit()
     if (reply.cas === 0) throw new ProtocolError('gives items no version (memcached -C): start it without -C')
     const version = new MetaVersion(this.#connection.origin, reply.cas)
-    this.#accept({ result: 'found', value: bytes.subarray(line, end - 2), version, ttl: lifeIn(reply) })
+    this.#accept({ result: 'found', value: bytes.subarray(line, end - 2), version, ttl: ttlIn(reply) })
     return end
   }
 
@@ -145,7 +145,7 @@ export class MetaFlight extends FlightCommand {
   #readVersion({ knownVersion }: CompareRequest, end: number): number {
     const reply = this.#connection.reply
     if (!this.isCurrent(knownVersion)) throw unfit()
-    this.#accept(reply.cas === knownVersion.cas ? { result: 'same', ttl: lifeIn(reply) } : changed)
+    this.#accept(reply.cas === knownVersion.cas ? { result: 'same', ttl: ttlIn(reply) } : changed)
     return end
   }
 
@@ -215,8 +215,8 @@ const meanings: Readonly<Record<StoreRequest['op'], Readonly<Record<number, Stor
   touch: { [Code.HD]: done, [Code.EN]: missing },
 }
 
-function lifeIn({ life }: MetaReply): number {
-  return life < 0 ? Number.POSITIVE_INFINITY : life * 1_000
+function ttlIn({ ttl }: MetaReply): number {
+  return ttl < 0 ? Number.POSITIVE_INFINITY : ttl * 1_000
 }
 
 const changed: StoreAnswer = Object.freeze({ result: 'changed' })

@@ -261,7 +261,7 @@ describe('what a meta reply means', () => {
     )
   })
 
-  test('a remaining life is told in milliseconds, none as endless', async () => {
+  test('a remaining time to live is told in milliseconds, none as endless', async () => {
     expect(await answerTo(get, 'VA 1 c7 t60 O1\r\nx\r\n')).toMatchObject({ ttl: 60_000 })
     expect(await answerTo(get, 'VA 1 c7 t0 O1\r\nx\r\n')).toMatchObject({ ttl: 0 })
     expect(await answerTo(get, 'VA 1 c7 t-1 O1\r\nx\r\n')).toMatchObject({ ttl: Number.POSITIVE_INFINITY })
@@ -294,8 +294,8 @@ describe('what a meta reply means', () => {
     ['a value that ends in the other half of a line end', get, 'VA 1 c7 t1 O1\r\nxz\n', /does not fit/],
     ['a value that ends in half a line end', get, 'VA 1 c7 t1 O1\r\nx\rz', /does not fit/],
     ['more than an item', get, 'VA 1048577 c7 t1 O1\r\n', /larger than any to this request/],
-    ['a life beyond what 32 bits hold', get, 'VA 1 c7 t4294967296 O1\r\nx\r\n', /does not allow/],
-    ['a life below "for ever"', get, 'VA 1 c7 t-2 O1\r\nx\r\n', /does not allow/],
+    ['a time to live beyond what 32 bits hold', get, 'VA 1 c7 t4294967296 O1\r\nx\r\n', /does not allow/],
+    ['a time to live below "for ever"', get, 'VA 1 c7 t-2 O1\r\nx\r\n', /does not allow/],
     ['a size that is none', get, 'VA -1 c7 t1 O1\r\n', /does not allow/],
     ['an empty size', get, 'VA  c7 t1 O1\r\n\r\n', /does not allow/],
     ['a size that is not set apart', get, 'VAx1 c7 t1 O1\r\nx\r\n', /does not allow/],

@@ -29,8 +29,8 @@ export class MetaReply {
   opaque = -1
   /** The version. A number as long as it is exact, then its digits. */
   cas: number | string = 0
-  /** The remaining life in seconds, -1 for ever. */
-  life = 0
+  /** The remaining time to live in seconds; -1 is for ever. */
+  ttl = 0
   #at = 0
 
   /**
@@ -46,7 +46,7 @@ export class MetaReply {
     this.size = this.code === Code.VA ? this.#readSize(bytes) : 0
     this.opaque = -1
     this.cas = 0
-    this.life = 0
+    this.ttl = 0
     while (bytes[this.#at] === space) this.#readFlag(bytes)
     return this.#endOfLine(bytes, start)
   }
@@ -67,14 +67,14 @@ export class MetaReply {
         this.cas = this.#readCas(bytes)
         break
       case flagT:
-        this.life = this.#readLife(bytes)
+        this.ttl = this.#readTtl(bytes)
         break
       default:
         this.#skipToken(bytes)
     }
   }
 
-  #readLife(bytes: Buffer): number {
+  #readTtl(bytes: Buffer): number {
     const isForEver = bytes[this.#at] === minus
     if (isForEver) this.#at++
     const seconds = this.#readNumber(bytes)
