@@ -13,7 +13,7 @@ export interface WireOptions {
 /** Why there is no answer. `heard` is what had come until then; it may hold anything and is never shown. */
 export class WireFailure extends Error {
   readonly reason: 'timeout' | 'closed' | 'error'
-  /** Of the socket's error: `ECONNREFUSED`. */
+  /** The code of the socket's error, such as `ECONNREFUSED`. */
   readonly errorCode: string | undefined
   readonly heard: string
 

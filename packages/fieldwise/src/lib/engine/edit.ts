@@ -9,7 +9,7 @@ export interface Change {
   readonly field: string
   /** Does not look at the value before, so that it can be written without reading. */
   readonly isBlind: boolean
-  /** The JSON to store after `json`; undefined is unset. May run several times. What it throws fails this change alone. */
+  /** The JSON to store in place of `json`; undefined stands for unset. May run several times. If it throws, this change alone fails. */
   apply(json: string | undefined): string | undefined
 }
 
@@ -42,7 +42,7 @@ export class Edit {
   readonly change: Change
   /** The snapshot with which this very call opened its session: what it found may be built on as if it had been read for this change. */
   readonly opening: Snapshot | undefined
-  /** What the last write of this field by its request has left. */
+  /** What this request's last write of the field has stored. */
   readonly lastWrite: LastWrite | undefined
   readonly #writing: Writing
   #hasEnded = false
@@ -98,7 +98,10 @@ export interface WriteOutcome {
   readonly lastWrite: LastWrite | undefined
 }
 
-/** What a write has left: good for the next change of the field to try without reading, which only its version makes safe. */
+/**
+ * The item as this process stored it last. The next change may be tried over it without reading: its version tells the store whether it is still
+ * there.
+ */
 export interface LastWrite extends SeenAt {
   readonly field: string
   readonly key: string

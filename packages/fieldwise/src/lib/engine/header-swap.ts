@@ -8,9 +8,9 @@ import { type EndOfSession, headerIn, type Snapshot } from './snapshot.js'
 import { Swap, type Verdict } from './swap.js'
 
 /**
- * A change of a header, as a function that may run several times: it gets the header as it stands, and returns the one to store, or the
- * very same where there is nothing (more) to do. So a change whose answer was lost is settled by running it again. What it throws fails
- * this change alone.
+ * A change of a header. It may run several times: it gets the stored header and the server's time, and returns the header to store, or the
+ * very same object if there is nothing left to do. So an attempt whose answer was lost is settled by running it again. If it throws, this
+ * change alone fails.
  */
 export type HeaderChange = (header: Header, at: number) => Header
 
@@ -53,11 +53,11 @@ export class HeaderEdit {
   }
 }
 
-/** What a swap needs of all that is done with headers. */
+/** What a swap needs of `Headers`. */
 export interface HeaderStore {
   /** Reads the header alone. */
   read(sid: string, deadline: Deadline): Promise<Snapshot>
-  /** The header is another one from now on. */
+  /** This process has changed the header, so what it remembers of it is out of date. */
   changed(sid: string): void
   /** @throws {BadArgumentError} for too many fields, {ValueTooLargeError} for too many bytes. */
   assertFits(sid: string, header: Header): void
@@ -65,7 +65,7 @@ export interface HeaderStore {
   endOver(end: EndOfSession): Promise<Error>
 }
 
-/** Changes of one header that are made in one swap. */
+/** Several changes of one header, made by one compare-and-swap. */
 export class HeaderSwap extends Swap<HeaderEdit, Snapshot> {
   readonly #headers: HeaderStore
   readonly #sid: string
@@ -123,6 +123,7 @@ export class HeaderSwap extends Swap<HeaderEdit, Snapshot> {
     return unavailable(undefined)
   }
 
+  /** Only the deadline ends it: a header may be tried any number of times. */
   again(): void {}
 
   endOver(end: EndOfSession): Promise<Error> {

@@ -34,7 +34,8 @@ export class Headers implements HeaderStore {
   }
 
   /**
-   * Resolves with the header as it is stored once `change` is in it. `seen` is a snapshot to begin from.
+   * Resolves with the header as it is stored once `change` is in it. `what` names the change in an `OUTCOME_UNKNOWN`; `seen` saves the first
+   * read.
    *
    * @throws {SessionGoneError} when there is no header any more.
    * @throws {OutcomeUnknownError} when the answer to a swap was lost and could not be found out in time.
@@ -84,8 +85,8 @@ export class Headers implements HeaderStore {
   }
 
   /**
-   * Deletes the header and then, as well as it can, the listed fields, in one flight (E1). Resolves when the header is gone, with
-   * whether it was this call that took it away.
+   * Deletes the header and then the listed fields, in one flight (E1). Fields that could not be deleted are left to expire. Resolves when the
+   * header is gone, with whether this call deleted it.
    *
    * @throws {OutcomeUnknownError} or {StoreUnavailableError} when the store did not confirm.
    */
@@ -108,14 +109,14 @@ export class Headers implements HeaderStore {
     }
   }
 
-  /** Deletes the fields that were listed since the caller saw the header. They could not be reached any more, but need not stay. */
+  /** Deletes the fields that were listed since the caller saw the header. Nobody can reach them any more, but they would take up memory. */
   async #clearUp(sid: string, header: AnswerTo<GetRequest>, deleted: ReadonlySet<string>, deadline: Deadline): Promise<void> {
     if (header.result !== 'found') return
     const left = this.#listed(sid, header.value).filter((field) => !deleted.has(field))
     if (left.length > 0) await send(this.#context, sid, this.#deletions(sid, left), deadline)
   }
 
-  /** What the bytes of a header list; nothing where they cannot be read. */
+  /** The fields that a stored header lists; none where it cannot be read. */
   #listed(sid: string, header: Buffer): string[] {
     try {
       return [...decodeHeader(this.#context.sealer.unseal(sid, headerName, header)).manifest.keys()]

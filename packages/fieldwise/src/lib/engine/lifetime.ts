@@ -32,7 +32,7 @@ export function fieldLife(idle: number, slack: number): number {
   return 3 * idle + slack + 6 * second
 }
 
-/** The same for every field of a session with this header. */
+/** The life to give to the fields of a session with this header. */
 export function lifeOfFields(header: Header, slack: number): number {
   return fieldLife(idleOfFields(header), slack)
 }

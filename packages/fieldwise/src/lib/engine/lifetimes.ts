@@ -22,9 +22,9 @@ export class Lifetimes {
   }
 
   /**
-   * Makes a change of the header. One that promises a longer idle time is made last (L6): first the header asks for fields that live
-   * longer, so that nobody writes one with the shorter life any more, and then every field is stored anew, which makes those writes fail
-   * that were begun before. Resolves with the header as it is stored.
+   * Makes a change of the header. Where the change promises a longer idle time, two steps come before it (L6): the header asks for fields
+   * that live longer, so that nobody writes one with the shorter life any more; then every field is stored anew, so that the writes begun
+   * before fail and are tried again. Resolves with the header as it is stored.
    *
    * @throws {StoreUnavailableError} when the fields could not be given the longer life by `deadline`: then nothing was promised.
    * @throws as {@link Headers.change}.
@@ -48,7 +48,7 @@ export class Lifetimes {
     }
   }
 
-  /** Gives fields the time to live that the header asks for, by storing their bytes anew. Resolves with until when they all live. */
+  /** Stores fields anew, with the ttl that the header asks for. Resolves with until when all of them live. */
   async #lengthen(sid: string, fields: string[], deadline: Deadline): Promise<number> {
     const backoff = new Backoff(this.#context, deadline)
     let left = fields
@@ -70,7 +70,7 @@ export class Lifetimes {
     throw unavailable(failure)
   }
 
-  /** The fields that were not stored anew. One that is not there needs not be. */
+  /** Resolves with the fields that have to be tried again. A field that is not there needs nothing. */
   async #storeAnew(snapshot: Snapshot, fields: string[], header: Header, deadline: Deadline): Promise<string[]> {
     const ttl = this.#ttl(header)
     const stored: string[] = []
@@ -91,12 +91,12 @@ export class Lifetimes {
   }
 }
 
-/** The header that asks for fields that live for `idle`. */
+/** The header, asking for fields that live for `idle`. */
 function asking(header: Header, idle: number): Header {
   return idleOfFields(header) >= idle ? header : { ...header, fieldsIdle: idle }
 }
 
-/** The header with its promise, for which nothing needs to be asked any more: every listed field lives until `until` at least. */
+/** The header with the longer idle time in it, now that every listed field lives until `until` at least. */
 function promised(header: Header, until: number): Header {
   const fieldsIdle = (header.fieldsIdle ?? 0) > header.idle ? header.fieldsIdle : undefined
   return { ...header, fieldsIdle, fieldsUntil: Math.max(header.fieldsUntil, until) }

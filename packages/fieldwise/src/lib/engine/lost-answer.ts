@@ -8,8 +8,9 @@ import { headerIn } from './snapshot.js'
 import type { Verdict } from './swap.js'
 
 /**
- * What became of an attempt whose answer was lost, by what is stored now (W4). `same`: nothing has changed, so the same bytes may be sent
- * again. `not applied`: others have written since, and the lost attempt can never apply any more.
+ * What became of an attempt whose answer was lost, judged by what is stored now (W4). `same`: nothing has changed, so the same bytes may be
+ * sent again. `not applied`: others have written since, so that the lost attempt can never be applied any more. `unknown`: nothing proves
+ * either.
  */
 export function judgeUnanswered(
   attempt: UnansweredAttempt,
@@ -25,7 +26,7 @@ export function judgeUnanswered(
 }
 
 /**
- * A blind write whose answer was lost is never sent again: its id is there, or nobody can tell (W6).
+ * Finds out about a blind write whose answer was lost. It is never sent again: either its id is stored, or nobody can tell (W6).
  *
  * @throws {OutcomeUnknownError}
  */
@@ -43,7 +44,7 @@ export async function findOutBlind(swap: FieldSwap, known: Header): Promise<Verd
   throw new OutcomeUnknownError(swap.what)
 }
 
-/** The item is gone instead of replaced (W11). A snapshot tells whether that ends the session; if not, nothing of this call was stored. */
+/** The server has deleted the item instead of replacing it (W11). Throws what a read says of the session, or else `error`: nothing was stored. */
 export async function settleLost(swap: FieldSwap, error: FieldwiseError): Promise<never> {
   const snapshot = await swap.readThroughOutage()
   throw snapshot !== undefined && snapshot.header === undefined ? new SessionGoneError('destroyed') : error

@@ -8,8 +8,8 @@ import { ReadBatch, type Waiter } from './read-batch.js'
 import { EndOfSession, type FoundHeader, type FoundItem, type Snapshot } from './snapshot.js'
 
 /**
- * Reads sessions. Reads of one session that begin in the same tick share a flight, in which the header is read last: a value that was
- * seen with a living header was read while the session lived (R1). Nothing but plain `get` is sent, so an unverified token may read.
+ * Reads sessions in batches: reads of one session that begin in the same tick share a flight. The flight reads the header last, so a value
+ * that comes with a living header was read while the session lived (R1). A read changes nothing, so an unverified token may cause one.
  */
 export class Reader {
   readonly #context: Context
@@ -26,7 +26,7 @@ export class Reader {
     return new Promise((resolve, reject) => this.submit(sid, { fields, deadline, resolve, reject }))
   }
 
-  /** The same for a waiter, who is handed the snapshot when it has come, or told why there is none. */
+  /** The same without a promise: `waiter` is handed the snapshot, or told why there is none. */
   submit(sid: string, waiter: Waiter): void {
     const batch = this.#batches.get(sid)
     if (batch && Math.abs(batch.deadline - waiter.deadline) <= sameDeadline) {
@@ -34,12 +34,12 @@ export class Reader {
       return
     }
     if (this.#batches.size === 0) void endOfTick.then(this.#sendAll)
-    // A flight with another deadline may be waiting; that one goes as it is.
+    // A batch with another deadline may be waiting: it is sent as it is.
     if (batch) this.#send(batch, this.#context.environment.running())
     this.#batches.set(sid, new ReadBatch(sid, waiter))
   }
 
-  /** Sends a write with the header's reading behind it. */
+  /** Sends a write and, behind it in the same flight, a read of the header. */
   readAfter<W extends StoreRequest>(sid: string, write: W, deadline: Deadline): Promise<Written<W>> {
     const known = this.#known.find(sid)
     const askedAt = this.#context.environment.monotonic()
@@ -60,8 +60,8 @@ export class Reader {
   }
 
   /**
-   * A snapshot of fields of a session whose token was verified, with the manifest taken at its word: a listed field that is missing, or is
-   * another item than the one listed, is read a second time, after the header was seen; then it is lost (R3).
+   * Holds a snapshot of a verified session against its manifest. If a listed field is missing, or is another item than the one listed, all
+   * `fields` are read a second time, now that the header was seen. What is still missing then is lost (R3).
    *
    * @throws {EndOfSession} for a field whose loss ends the session.
    */
@@ -89,7 +89,7 @@ export class Reader {
     this.#fly(batch, known, now, (flight) => this.#land(batch, flight, known, askedAt))
   }
 
-  /** A store that throws, against its contract, must not leave those waiting whose reads leave in the same tick. */
+  /** A store that throws breaks its contract. The other batches of the same tick are sent all the same. */
   #fly(batch: ReadBatch, known: KnownSession | undefined, now: number, land: (flight: ReadFlight) => void): void {
     const { sid, fields, deadline } = batch
     try {
@@ -99,7 +99,7 @@ export class Reader {
     }
   }
 
-  /** A read whose answer was cut off changes nothing and may go out once more; a header that has changed is read as a whole. */
+  /** Reads once more, and in full, where an answer was lost or the header is not the known one any more: a read changes nothing. */
   #land(batch: ReadBatch, flight: ReadFlight, known: KnownSession | undefined, askedAt: number): void {
     if (!flight.answers.some(asksAgain)) return this.#resolve(batch, flight, known, askedAt)
     const { environment } = this.#context
@@ -175,10 +175,10 @@ export class Reader {
   }
 }
 
-/** What came of a write with the header's reading behind it. */
+/** What came of {@link Reader.readAfter}. */
 export interface Written<W extends StoreRequest> {
   readonly answer: AnswerTo<W>
-  /** Undefined where only its answer was lost. */
+  /** Undefined where the write was answered and the read of the header was not. */
   readonly snapshot: Snapshot | undefined
 }
 
@@ -192,7 +192,7 @@ export function unavailable(error: unknown): Error {
   return isFieldwiseError(error) ? error : new StoreUnavailableError('The store did not answer in time', error)
 }
 
-/** Unlike `queueMicrotask` it makes no resource for `async_hooks` each time. */
+/** Cheaper than `queueMicrotask`, which makes a resource for `async_hooks` each time. */
 const endOfTick = Promise.resolve()
 
 /** Calls of one tick begin within this many milliseconds. */

@@ -10,16 +10,16 @@ import { headerLife, idleOfFields, lifeOfFields, needsRenewal, needsTouch } from
 import type { Reader } from './reader.js'
 import { EndOfSession, itemIn, type Snapshot } from './snapshot.js'
 
-/** What a renewal tells whoever set it off. */
+/** Whoever set off a renewal, to be told what it finds. */
 export interface RenewalListener {
   /** A listed field turned out to be gone; the session was ended. */
   lost(error: Error): void
 }
 
 /**
- * Keeps used sessions alive, beside the calls that use them. Only verified calls come here (R1). The header is touched when it may not
- * live for another idle time, the fields together when fewer than two idle times are noted for them. Nothing is rewritten, and nothing
- * that fails here fails a call: it is counted, and the next use tries again.
+ * Keeps sessions alive while they are used, in the background of the calls that use them. Only verified calls come here (R1). The header is
+ * touched when it might not live for another idle time (L4), and all fields together when the header promises them less than two (L3). No
+ * value is rewritten. A renewal that fails does not fail a call: it is counted, and the next use of the session tries again.
  */
 export class Renewals {
   readonly #context: Context
@@ -49,7 +49,7 @@ export class Renewals {
     if (needsRenewal(header.value, at)) this.#once(this.#renewing, sid, () => this.#renewFields(snapshot, header.value, listener))
   }
 
-  /** `renew` says whether it is done. */
+  /** Begins a renewal, unless one of this session is under way. `renew` resolves with whether it succeeded. */
   #once(underWay: Set<string>, sid: string, renew: () => Promise<boolean>): void {
     if (underWay.has(sid)) return
     underWay.add(sid)
@@ -64,8 +64,8 @@ export class Renewals {
   }
 
   /**
-   * Idempotent, so it is sent again until it is answered (W7). The header comes back with it: where the session was given another
-   * lifetime since `snapshot`, the time to live just set was the wrong one.
+   * A touch is idempotent, so it is sent again until it is answered (W7). The answer holds the header: if the session was given another
+   * lifetime since `snapshot`, the ttl just set was the wrong one, and the right one is set.
    */
   async #touch(snapshot: Snapshot, header: Header): Promise<boolean> {
     const deadline = writeDeadline(this.#context)
@@ -87,8 +87,8 @@ export class Renewals {
   }
 
   /**
-   * Touches every listed field, those that failed once more, and then notes in the header until when they all live: counted from before
-   * the first touch. Where the header lists a field by then that was not touched, or asks for a longer life, that comes first (L3).
+   * Touches every listed field, again where no answer came, and then notes in the header until when all of them live, counted from before
+   * the first touch. If the header lists another field by then, or asks for a longer life, those fields are touched before it is noted (L3).
    */
   async #renewFields(snapshot: Snapshot, header: Header, listener: RenewalListener): Promise<boolean> {
     const deadline = writeDeadline(this.#context)
@@ -115,8 +115,8 @@ export class Renewals {
   }
 
   /**
-   * The fields whose touch was not answered. A field of another version's schema is touched too, but what it means that it is gone is
-   * for those to say who know it.
+   * Resolves with the fields that are still to be touched. Fields that only another version's schema has are touched too; whether such a
+   * field is lost is left to the processes that know it.
    *
    * @throws {EndOfSession} for one that is gone, after a second look (R3).
    */
@@ -135,8 +135,8 @@ export class Renewals {
   }
 
   /**
-   * Notes that the fields listed in `renewed` live until `until`, unless there are others by now. Where they are to live for another idle
-   * time by now, they were given the wrong time to live, and that is noted. Resolves with the header as it stands then.
+   * Notes in the header that its fields live until `until`, unless it lists others by now than `renewed` did. If it asks for another idle
+   * time by now, the touches have set the wrong ttl: then it promises no more than `until`. Resolves with the header as it is stored.
    */
   #note(sid: string, renewed: Header, until: number, deadline: Deadline): Promise<Header> {
     const noting = (header: Header): Header => {
@@ -153,7 +153,7 @@ export class Renewals {
   }
 }
 
-/** The fields of `header` that do not live as long as it asks for, when those of `renewed` were touched. */
+/** The fields of `header` that are still to be touched after those of `renewed` were. */
 function leftToRenew(header: Header, renewed: Header): string[] {
   const fields = [...header.manifest.keys()]
   return idleOfFields(header) > idleOfFields(renewed) ? fields : fields.filter((field) => !renewed.manifest.has(field))

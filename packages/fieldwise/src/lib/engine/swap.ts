@@ -8,8 +8,8 @@ import type { Waiting } from './write-queue.js'
 export type Verdict = 'settled' | 'retry'
 
 /**
- * Changes of one item that are made together, by reading it and swapping it for what it becomes, again and again until that succeeds. What the
- * item is, and what a swap means for it, is for its subclasses to say.
+ * Several changes of one item, made together: the item is read, the changes are applied, and the result is stored by compare-and-swap, over
+ * and over until that succeeds. Its subclasses know the item, a header or a field.
  */
 export abstract class Swap<T extends Waiting, Seen> {
   readonly context: Context
@@ -27,11 +27,11 @@ export abstract class Swap<T extends Waiting, Seen> {
   abstract get isUnanswered(): boolean
   /** Reads the item. */
   abstract read(): Promise<Seen>
-  /** One attempt over what was read. What it throws fails all that wait. */
+  /** One attempt over what was read. If it throws, all that wait fail. */
   abstract attempt(seen: Seen): Verdict | Promise<Verdict>
   /** The error of a change whose time is up, where nothing of it can be stored. */
   abstract late(): Error
-  /** Called before another attempt; throws where there were enough. */
+  /** Called before another attempt. Throws where no more are allowed. */
   abstract again(): void
   /** Ends a session that has turned out to be over. Resolves with the error for the callers. */
   abstract endOver(end: EndOfSession): Promise<Error>
@@ -57,7 +57,7 @@ export abstract class Swap<T extends Waiting, Seen> {
     }
   }
 
-  /** While an answer is missing, another attempt may find out what became of it. */
+  /** While an attempt is unanswered, another one may find out what became of it. */
   #isOutageToWaitOut(error: unknown): boolean {
     return this.isUnanswered && isFieldwiseError(error, 'STORE_UNAVAILABLE')
   }
@@ -74,7 +74,7 @@ export abstract class Swap<T extends Waiting, Seen> {
     if (this.waiting.some(isSettled)) this.waiting = this.waiting.filter((one) => !one.isSettled)
   }
 
-  /** The earliest: what is made together never waits beyond the time of any of its changes. */
+  /** The earliest of its changes' deadlines: none of them waits for the others beyond its own. */
   get deadline(): Deadline {
     let deadline = Number.POSITIVE_INFINITY
     for (const one of this.waiting) if (one.deadline < deadline) deadline = one.deadline

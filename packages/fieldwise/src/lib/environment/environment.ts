@@ -11,7 +11,7 @@ export interface Environment {
   bytes(size: number): Buffer
   /** A number in [0, 1) for jitter. */
   random(): number
-  /** Waits on the running clock. A waiting that is only there to give something up (`idly`) keeps no process alive. */
+  /** Waits on the running clock. With `idly` the wait does not keep the process alive, as for a timeout. */
   sleep(milliseconds: number, idly?: boolean): Promise<void>
 }
 
@@ -24,8 +24,8 @@ export const systemEnvironment: Environment = {
 }
 
 /**
- * The same with the clock that is there now, such as a test's. To look it up each time takes a quarter of what reading it does: the global
- * is a getter.
+ * The same with the global `performance` of this moment, which may be a test's. It is looked up once: the global is a getter, and each look-up
+ * would cost a quarter of a reading.
  */
 export function currentEnvironment(): Environment {
   const clock = performance

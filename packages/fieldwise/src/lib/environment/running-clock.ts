@@ -5,13 +5,13 @@ import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 export interface Clockwork {
   /** Milliseconds that only ever grow, whether this process runs or not. */
   monotonic(): number
-  /** Calls `ring` once, in so many milliseconds. */
+  /** Calls `ring` once, after `milliseconds`. */
   after(milliseconds: number, ring: () => void): Alarm
   /** Calls `ring` once the event loop has looked at its sockets again. */
   afterPoll(ring: () => void): void
 }
 
-/** Keeps no process alive unless it is told to. */
+/** Does not keep the process alive unless it is told to. */
 export interface Alarm {
   keepAlive(): void
   cancel(): void
@@ -21,14 +21,14 @@ export interface Alarm {
  * A clock that stands still while this process does: while its event loop is busy, the process is stopped, or its machine frozen. Deadlines
  * are points on it (D1), since nobody else is slow then.
  *
- * It beats as long as somebody waits by it. From one beat to the next it goes on by so much at most, however late the next one comes: a late
- * one shows that the event loop did not turn.
+ * While somebody waits on it, it beats every 25 ms. From one beat to the next it advances by at most 50 ms, however late the next one comes: a
+ * late beat shows that the event loop did not turn.
  */
 export class RunningClock {
   readonly #clockwork: Clockwork
   /** How long this process did not run while somebody waited. */
   #lost = 0
-  /** What it does not pass before the next beat, and when that is due, on the monotonic clock. */
+  /** How far it may advance before the next beat, and when that beat is due; both on the monotonic clock. */
   #limit = Number.POSITIVE_INFINITY
   #due = Number.POSITIVE_INFINITY
   #alarm: Alarm | undefined
@@ -41,7 +41,7 @@ export class RunningClock {
     this.#clockwork = clockwork
   }
 
-  /** Milliseconds that only ever grow. Whoever reads it may be about to wait, so that it beats from now on. */
+  /** Milliseconds that only ever grow. Whoever reads it may be about to wait, so it begins to beat. */
   now(): number {
     const now = this.#clockwork.monotonic()
     if (this.#limit === Number.POSITIVE_INFINITY) this.#beatAfter(now)
@@ -49,8 +49,8 @@ export class RunningClock {
   }
 
   /**
-   * Waits until so many milliseconds have passed on this clock, and the event loop has looked at its sockets after that (D2). One who waits
-   * only to give something up (`idly`) keeps no process alive.
+   * Waits until `milliseconds` have passed on this clock and the event loop has looked at its sockets after that (D2). With `idly` the wait
+   * does not keep the process alive, as for a timeout.
    */
   sleep(milliseconds: number, idly: boolean): Promise<void> {
     const at = this.now() + milliseconds
@@ -112,8 +112,8 @@ interface Sleeper {
 }
 
 /**
- * Milliseconds from beat to beat, and how many of them count at most: so much is charged of a stall. Turns of the event loop that take no longer
- * than a beat are none, and count in full.
+ * Milliseconds from beat to beat, and how many of them count at most: no more than that is charged for a stall. A turn of the event loop that
+ * is no longer than a beat is no stall and counts in full.
  */
 const beat = 25
 const longestTurn = 2 * beat

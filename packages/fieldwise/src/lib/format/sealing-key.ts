@@ -1,8 +1,8 @@
 import { BadConfigError } from '../api/errors.js'
 
 /**
- * The bytes of one of `sealing.keys`, written as base64url, base64 or hex; at least 32, and such as chance makes them: a passphrase
- * or a pattern can be guessed by whoever holds a copy of the store.
+ * The bytes of one of `sealing.keys`, which is written as base64url, base64 or hex. There must be at least 32, and they must look random:
+ * whoever holds a copy of the store could guess a passphrase or a pattern.
  *
  * @throws {BadConfigError} (`BAD_CONFIG`) naming `where` and how to make a key, never the key.
  */
@@ -28,7 +28,7 @@ function encodingOf(key: string): Encoding | undefined {
   return /^[A-Za-z0-9+/]+={0,2}$/.test(key) ? 'base64' : undefined
 }
 
-/** Each limit is met by chance less often than once in 10,000,000 keys of 32 random bytes. */
+/** Each of these limits refuses fewer than one in 10,000,000 keys of 32 random bytes. */
 function isGuessable(key: string, encoding: Encoding, bytes: Buffer): boolean {
   const differences = bytes.map((byte, index) => byte - (bytes[index - 1] ?? 0))
   if (new Set(bytes).size < 20 || new Set(differences).size < 20) return true

@@ -20,20 +20,20 @@ export interface Sealer {
 /** How what is stored is encrypted. */
 export interface SealingOptions {
   /**
-   * Secrets of at least 32 random bytes each, as base64url, base64 or hex. The first seals, all open. To change keys, put the new
-   * one first in one rollout after a rollout that had it second; what an old key sealed is sealed by the first at its next write.
-   * Drop the old key when the longest session since has ended.
+   * Secrets of at least 32 random bytes each, as base64url, base64 or hex. The first one seals, all of them unseal. To change keys, deploy
+   * with the new key in second place, then with the new key first. What the old key sealed is sealed with the new one when it is written
+   * next. Remove the old key when every session from before the change has ended: after `lifetime.absolute`.
    */
   readonly keys: readonly string[]
   /**
-   * Accept values that are not sealed, for the time after sealing was turned on for living sessions. Default `false`: as long as it
-   * is `true`, whoever can write to the store can put plain values of their own there.
+   * Also accepts values that are not sealed, so that sessions from before sealing was turned on can be read. Default `false`: while it is
+   * `true`, whoever can write to the store can put plain values of their own there.
    */
   readonly acceptUnsealed?: boolean | undefined
 }
 
 /**
- * Seals with AES-256-GCM. What is stored opens only as the same item of the same session under the same prefix.
+ * Seals with AES-256-GCM. What is stored can be unsealed only as the same item of the same session under the same prefix.
  *
  * | bytes | what |
  * |---|---|

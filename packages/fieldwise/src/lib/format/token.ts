@@ -65,7 +65,7 @@ export function sameHash(one: Buffer, other: Buffer): boolean {
   return one.length === other.length && timingSafeEqual(one, other)
 }
 
-/** By way of text, since Node takes nearly three times as long for a hash as a buffer. */
+/** Hashes to text first: Node takes nearly three times as long to give a hash as a buffer. */
 function hashSecret(text: string): Buffer {
   return Buffer.from(hash('sha256', Buffer.from(text, 'base64url'), 'binary'), 'latin1')
 }

@@ -1,8 +1,8 @@
 import type { Environment } from '../environment/environment.js'
 
 /**
- * By which a process recognises its own write after an answer was lost: which process wrote, and which of its writes it was. Both are signed numbers
- * of 32 bits, which cost no memory of their own.
+ * Names a write, so that its process recognises it after a lost answer: which process wrote, and which of its writes it was. Both are signed
+ * numbers of 32 bits, which V8 keeps without an object of their own.
  */
 export interface WriteId {
   readonly process: number
@@ -62,7 +62,7 @@ export function writeIdText(id: WriteId): string {
   return bytes.toString('hex')
 }
 
-/** Gives where the id ends. */
+/** Writes an id into `bytes` at `at`. Returns where it ends. */
 export function putWriteId(id: WriteId, bytes: Buffer, at: number): number {
   return bytes.writeInt32BE(id.count, bytes.writeInt32BE(id.process, at))
 }

@@ -11,7 +11,7 @@ import { isSid, parseToken } from '../format/token.js'
 import { type Birth, writeIdText } from '../format/write-ids.js'
 import { isFieldName } from '../schema/schema.js'
 
-/** For {@link inspectSession}: how the application keeps its sessions. */
+/** The options of {@link inspectSession}: how the application stores its sessions. */
 export interface InspectionOptions {
   /** The `prefix` of the application's `createSessions`. */
   readonly prefix?: string | undefined
@@ -99,7 +99,8 @@ export interface FieldInspection extends ItemInspection {
  * Never gives a secret or its hash, and values only with `values: true`.
  *
  * @param sidOrToken a session's id; or a token, to hear what its secret is to the session
- * @throws `BAD_ARGUMENT` for what is neither; `BAD_CONFIG` for options that cannot be; `STORE_UNAVAILABLE`.
+ * @throws `BAD_ARGUMENT` for what is neither, and for unknown options; `BAD_CONFIG` for a `prefix` or `sealing` that cannot be;
+ * `STORE_UNAVAILABLE`.
  *
  * @example
  * const { state, fields } = await inspectSession(store, token)

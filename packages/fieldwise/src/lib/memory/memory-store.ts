@@ -5,11 +5,11 @@ import type { Flight, Store, StoreAnswer, StoreHost, StoreRequest, StoreTraits, 
 
 /** The options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
-  /** The clock that lives are measured by. Default: the clock of the first `createSessions` that uses this store. */
+  /** The clock by which items expire, in milliseconds since 1970. Default: the clock of the first `createSessions` that uses this store. */
   readonly clock?: { now(): number } | undefined
   /**
-   * How many bytes the store may hold; default 64 MiB. Counted are keys and values, 200 bytes an item and 400 bytes a session for
-   * what Node needs around them. The least recently used sessions give way, each as a whole.
+   * How many bytes the store may hold, at least 4 KiB. Default: 64 MiB. Keys and values count, and what Node needs for them: 200 bytes for
+   * each item and 400 for each session. When the store is full, the least recently used sessions are evicted, each as a whole.
    */
   readonly limit?: number | undefined
 }
@@ -18,8 +18,8 @@ export interface MemoryStoreOptions {
  * A store inside this process: for development, for tests, and for a program that runs as one single process.
  *
  * It does not share sessions with other processes (two web servers each see their own), and it keeps nothing when the process ends.
- * Otherwise it behaves as memcached does, expiry and the limit of 1 MiB an item included, save that under pressure memcached evicts
- * single items, and this store whole sessions.
+ * Otherwise it behaves as memcached does, with the same expiry and limit of 1 MiB for an item. The one difference: when memory is short,
+ * memcached evicts single items, and this store whole sessions.
  *
  * Several `createSessions` may share one memory store. The last of them to close closes it.
  *
@@ -44,7 +44,7 @@ const largestItem = mebibyte
 const itemOverhead = 200
 const sessionOverhead = 400
 
-/** How many sessions each flight looks at for expired items. Above 1, so that the sweep outruns the growth. */
+/** In how many sessions each flight looks for expired items. More than 1, so that the sweep is faster than the growth. */
 const sweptPerFlight = 2
 
 interface MemoryItem {

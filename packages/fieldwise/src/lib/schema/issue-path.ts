@@ -2,8 +2,8 @@ import type * as core from 'zod/v4/core'
 import { partsOf } from './schema-part.js'
 
 /**
- * The way to what is wrong in a value, showing only what the schema itself says: declared property names and positions in lists. All other
- * keys are data, and read `*`.
+ * The path to what is wrong in a value, with only what the schema itself tells: declared property names, and positions in lists. All other keys
+ * are data and are shown as `*`.
  */
 export function maskedPath(schema: core.$ZodType, path: readonly PropertyKey[]): (string | number)[] {
   let level = sameValue([schema])
@@ -29,7 +29,7 @@ function stepInto(schema: core.$ZodType, segment: PropertyKey): { shown: boolean
   if (declared.length > 0) return { shown: true, into: declared.map((part) => part.schema) }
   const inside = parts.filter((part) => part.sees === 'item' || part.sees === 'entry' || part.sees === 'key')
   const { type } = schema._zod.def
-  // What zod does not look into was looked into by this package, whose paths have a number for a position only.
+  // Values that zod does not look into are checked by this package, in whose paths only positions are numbers.
   if (unseenTypes.has(type)) return { shown: typeof segment === 'number', into: [schema] }
   return { shown: typeof segment === 'number' && (type === 'array' || type === 'tuple'), into: inside.map((part) => part.schema) }
 }

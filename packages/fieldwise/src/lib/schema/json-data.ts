@@ -1,4 +1,4 @@
-/** A value holds something that JSON would change or drop without a word. `path` leads to it. */
+/** A value holds something that JSON would silently change or drop. `path` leads to it. */
 export class NotJsonError extends Error {
   readonly code: 'not_json' | 'too_deep'
   readonly path: (string | number)[] = []
@@ -9,7 +9,7 @@ export class NotJsonError extends Error {
   }
 }
 
-/** As deep as JSON data may be nested, far below where a recursive walk would exhaust the stack. */
+/** How deep JSON data may be nested: far less deep than a recursive walk could go before the stack is full. */
 export const deepest = 500
 
 /**

@@ -6,7 +6,7 @@ import { assertNoProto, copyOfJson, NotJsonError } from './json-data.js'
 import { type StoredForm, storedForm } from './storable.js'
 
 /**
- * A schema, ready for use: all that can be known before the first value comes is known.
+ * A schema, checked and analysed before the first value comes.
  *
  * @internal
  */
@@ -85,7 +85,7 @@ interface Plan {
   readonly form: StoredForm
   readonly numeric: boolean
   readonly defaulted: boolean
-  /** zod's way from a value to what is stored. Forward where it comes to the same, since that costs far less. */
+  /** How zod makes what is stored of a value: by encoding or, where that gives the same, by parsing, which costs far less. */
   readonly write: (schema: core.$ZodType, value: unknown) => core.util.SafeParseResult<unknown>
 }
 
@@ -204,7 +204,7 @@ class SchemaField implements CompiledField {
     const { form } = this.#plan
     const data = dataOf(json)
     if (data === undefined) throw this.#invalid('invalid_json')
-    // What zod looks into it copies, without `__proto__`. What it does not look into, or takes any key in, is looked into here.
+    // zod copies what it checks, without `__proto__`. Values that it passes on unchecked, or with any key in them, are checked here.
     return (form.plain && !form.caught && !form.keyed) || !mayHoldProto(json) ? data : copyOfJson(data)
   }
 
@@ -215,7 +215,7 @@ class SchemaField implements CompiledField {
     return jsonOf(copyOfJson(this.#passed(write(schema, value))))
   }
 
-  /** Writing and reading it once more leaves no default to be put in place. */
+  /** The same value, without an object that the schema hands out again: it is written and read once more. */
   #unshared(value: unknown): unknown {
     if (value === undefined) return undefined
     const { schema, form, write } = this.#plan
@@ -228,7 +228,7 @@ class SchemaField implements CompiledField {
     return new FieldInvalidError(this.name, [{ code, path: [] }])
   }
 
-  /** Errors of zod and of functions in the schema may carry values: only what kind of error it was goes on. */
+  /** Errors of zod and of functions in the schema may carry values, so only the kind of error is passed on. */
   #refusal(error: unknown): FieldInvalidError {
     if (error instanceof FieldInvalidError) return error
     if (error instanceof NotJsonError && error.code === 'not_json') {
@@ -275,7 +275,7 @@ function mayHoldProto(json: string): boolean {
   return json.includes('__proto__') || json.includes('\\u')
 }
 
-/** As the types of `increment` have it: every value is a number. A schema inside itself adds no values. */
+/** Whether every value is a number, as the types of `increment` decide it. A schema inside itself adds no values. */
 function isNumeric(schema: core.SomeType, seen = new Set<core.SomeType>()): boolean {
   if (seen.has(schema)) return true
   seen.add(schema)

@@ -12,7 +12,7 @@ export interface StoredForm {
   readonly caught: boolean
   /** zod may hand out one and the same object in two values: a default or `.catch()` value inside. */
   readonly shared: boolean
-  /** Its values hold keys that are data: zod would drop a key `__proto__` without a word. */
+  /** Its values hold keys that are data: zod would silently drop a key `__proto__`. */
   readonly keyed: boolean
   /** Reading may find something else than what was written, or nothing at all; only trying shows it. */
   readonly unsteady: boolean
@@ -225,7 +225,7 @@ function isCoerced(schema: core.$ZodType): boolean {
   return (schema._zod.def as { coerce?: boolean }).coerce === true
 }
 
-/** zod puts a default in place unseen. */
+/** zod hands a default out without checking it. */
 function assertDefault(field: string, path: string, def: core.$ZodDefaultDef | core.$ZodPrefaultDef): void {
   if (fits(def)) return
   refuse(field, path, 'its default does not fit its own schema', 'make the default a value that could be stored')
@@ -241,7 +241,7 @@ function fits(def: core.$ZodDefaultDef | core.$ZodPrefaultDef): boolean {
   }
 }
 
-/** Which option wrote a value must show in what is stored. */
+/** What is stored must show which option of the union it belongs to. */
 function assertStorableUnion(field: string, { path, side }: SchemaPlace, def: core.$ZodUnionDef): void {
   const options = def.options as readonly core.$ZodType[]
   if (side === 'decoded' || 'discriminator' in def || !options.some((option) => hasPart(option, isCodec))) return
@@ -317,7 +317,7 @@ function assertStorableLiterals(field: string, path: string, values: readonly un
   }
 }
 
-/** zod leaves a property `__proto__` out without a word, and JSON one whose key is a symbol. */
+/** zod silently drops a property `__proto__`, and JSON one whose key is a symbol. */
 function assertStorableNames(field: string, path: string, shape: object): void {
   if (Object.hasOwn(shape, '__proto__')) refuse(field, path, "a property named '__proto__' is never kept", 'use another name')
   if (Object.getOwnPropertySymbols(shape).length > 0)

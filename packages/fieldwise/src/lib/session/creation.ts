@@ -155,7 +155,7 @@ function addition(
   return { op: 'add', key, value, ttl }
 }
 
-/** A creation that failed half-way leaves nothing that could be opened; what else it left is cleared up as well as can be. */
+/** A creation that failed half-way leaves nothing that could be opened. What it did store is deleted, or left to expire. */
 async function discard(context: Context, sid: string, adds: readonly AddRequest[], deadline: Deadline): Promise<void> {
   const requests = adds.map((add): DeleteRequest => ({ op: 'delete', key: add.key })).reverse()
   await send(context, sid, requests, deadline)

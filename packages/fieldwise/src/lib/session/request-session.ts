@@ -87,12 +87,12 @@ export class RequestSession {
     return state.is === 'gone' && state.byUs
   }
 
-  /** Whom a write of this session asks and tells. */
+  /** What the writes of this session consult, and report to. */
   get standing(): WritingSession {
     return this.#standing
   }
 
-  /** The session of the same request that begins anew: whatever of this one is still under way belongs to the one that ended. */
+  /** A new session for the same request. Calls of this one that are still under way belong to the one that ended. */
   successor(): RequestSession {
     return new RequestSession(this.#engine, [], this.#sink)
   }

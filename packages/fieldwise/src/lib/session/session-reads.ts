@@ -10,7 +10,7 @@ import type { Standing } from './standing.js'
 import { judge, ownedOf, type Verdict } from './verification.js'
 import { Verified } from './verified.js'
 
-/** One read of a request's session: handed down to the batch that answers it, which brings back a snapshot, and then ended by the session. */
+/** One read of a request's session. The batch that answers it calls `resolve`; {@link SessionReads} judges the snapshot, and then ends the read. */
 export interface SessionRead extends Waiter {
   /** The token that the snapshot is to verify, as long as none of the request's was verified yet. */
   token: Token | undefined
@@ -54,12 +54,12 @@ export class SessionReads {
     }
   }
 
-  /** The same for a step of a larger call. */
+  /** The same as a promise, for a step of a larger call. */
   snapshot(fields: readonly string[], deadline: Deadline): Promise<Snapshot | undefined> {
     return new Promise((resolve, reject) => this.read(new StepRead(this, fields, deadline, resolve, reject)))
   }
 
-  /** Takes a snapshot that was asked for: whose is it, has the session ended, has it lost a field, is it to be renewed? */
+  /** Judges the snapshot of a read: does the token open the session, has it ended, has it lost a field, is a renewal due? */
   receive(snapshot: Snapshot, read: SessionRead): void {
     const { token, fields } = read
     const standing = this.#standing
@@ -109,7 +109,7 @@ export class SessionReads {
     return verdict
   }
 
-  /** The token that it asked for opened nothing, or another one did. */
+  /** Reads by what is known now: the token of `read` opened nothing, or another call has found the one that does. */
   #readAgain(read: SessionRead): void {
     read.token = undefined
     this.read(read)

@@ -40,7 +40,7 @@ interface Gone {
   readonly byUs: boolean
 }
 
-/** Where a request stands with its session. Whoever finds something out of the session notes it here; what follows is for all of its calls. */
+/** What a request knows of its session, shared by all of its calls: what one of them finds out counts for the others. */
 export class Standing implements WritingSession, RenewalListener {
   state: State
   readonly #engine: Engine
@@ -95,7 +95,7 @@ export class Standing implements WritingSession, RenewalListener {
     }
   }
 
-  /** One that was seen so lately that the token is certainly still good (T5). */
+  /** The header, if it was seen so lately that the token is certainly still good (T5). */
   get freshHeader(): Header | undefined {
     if (this.state.is !== 'stored') return undefined
     const { verified } = this.state
@@ -106,7 +106,7 @@ export class Standing implements WritingSession, RenewalListener {
     return this.state.is === 'stored' && this.state.verified.admits(snapshot)
   }
 
-  /** That the session has ended since is for the next call to find. */
+  /** Notes what a stored change has shown. If the session has ended since, the next call finds out. */
   written({ snapshot, lastWrite }: WriteOutcome): void {
     if (this.state.is === 'stored') this.state.lastWrite = lastWrite && isLight(lastWrite) ? lastWrite : undefined
     if (snapshot.header !== undefined && !this.admits(snapshot)) return
@@ -139,7 +139,7 @@ export class Standing implements WritingSession, RenewalListener {
   }
 }
 
-/** A value that takes little memory for as long as its session is kept open. */
+/** Whether the value is small enough to be kept for as long as the app keeps the session object. */
 function isLight({ item }: LastWrite): boolean {
   return item.json === undefined || item.json.length <= mostLight
 }

@@ -6,9 +6,9 @@ import type { Header } from '../format/header.js'
 import { type Secret, sameHash, type Token } from '../format/token.js'
 
 /**
- * What one request holds of a session whose token was verified: that token, and the header as it was last seen. Every header that is read
- * is compared with the token: once somebody else's rotation is longer ago than the longest call may take, and its grace is over, the token
- * is no good any more (T5).
+ * A session whose token was verified, as one request knows it: the token, and the header as it was last seen. Every header that is read is
+ * compared with the token. Once somebody else's rotation is longer ago than the longest call may take, and its grace is over, the token is
+ * cut off (T5).
  */
 export class Verified {
   /** The secret of a rotation whose outcome is unknown: calling `regenerate` again continues with it (T3). A header with this hash is ours. */
@@ -70,7 +70,7 @@ export class Verified {
     this.#seenAt.askedAt = askedAt
   }
 
-  /** Whether the token is good for what a snapshot shows. */
+  /** Whether the token still opens the session that a snapshot shows. A snapshot older than what was seen since says nothing against it. */
   admits({ header, serverTime, readAt }: Snapshot): boolean {
     return header === undefined || readAt < this.#seenAt.readAt || this.isGoodFor(header.value, serverTime)
   }

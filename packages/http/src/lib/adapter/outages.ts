@@ -28,7 +28,7 @@ export function createOutages(now: () => number = () => performance.now()): Outa
   }
 }
 
-/** In milliseconds. An outage is over when nothing has failed for so long. */
+/** An outage is over when nothing has failed for this many milliseconds. */
 const quiet = 60_000
 
 function told({ code, message }: FieldwiseError): string {

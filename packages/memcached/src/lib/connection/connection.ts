@@ -26,9 +26,9 @@ export interface ConnectionOptions {
   protocol(host: ProtocolHost): Protocol
   /** Who is at the other end, for messages: its label and address. */
   readonly peer: string
-  /** How long, in milliseconds in which this process runs, until the server must have been reached and have said what it is. */
+  /** By when the server must have been reached and have said what it is, in milliseconds of the running clock. */
   readonly connectTimeout: number
-  /** How long, in milliseconds in which this process runs, a request that was sent may remain without its answer before the connection is given up. */
+  /** How long a request that was sent may remain unanswered before the connection is given up, in milliseconds of the running clock. */
   readonly timeout: number
   /** A lower bound of the server's time minus the monotonic clock, as learned over an earlier connection. */
   readonly clockOffset: number | undefined
@@ -37,7 +37,7 @@ export interface ConnectionOptions {
   onEnd(connection: Connection, makeError: MakeError): void
 }
 
-/** Makes the error of one of those that are told how a connection ended: each is handed one of its own. */
+/** Makes the error that says how a connection ended: each caller is handed one of its own. */
 export type MakeError = () => FieldwiseError
 
 /**
@@ -66,7 +66,7 @@ export class Connection implements ProtocolHost {
   #ended: MakeError | undefined
   #flush: NodeJS.Immediate | undefined
   #wakeAt = Number.POSITIVE_INFINITY
-  /** What a waiting holds, so that it keeps nothing of a connection that has ended. */
+  /** What a sleeping deadline check holds in place of the connection, so that it keeps nothing of one that has ended. */
   readonly #living: { connection: Connection | undefined } = { connection: this }
   readonly #connectBy: number
 
@@ -327,7 +327,7 @@ export class Connection implements ProtocolHost {
     if (next !== Number.POSITIVE_INFINITY) this.#wake(next)
   }
 
-  /** The server did. */
+  /** The server has closed the connection. */
   #hangUp(cause?: unknown): void {
     if (this.#ended !== undefined) return
     this.isUnspoken = !this.#ready

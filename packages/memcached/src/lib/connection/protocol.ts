@@ -67,7 +67,7 @@ export interface Protocol {
   flight(requests: readonly StoreRequest[], deadline: number, resolve: (flight: Flight) => void): Command
   /** What a server is likely to be that takes a connection and then says nothing, or closes it. */
   readonly silenceHint: string
-  /** a command that the server answers without doing anything. */
+  /** A command that the server answers without doing anything. */
   ping(deadline: number, done: Done): Command
 }
 
@@ -87,16 +87,16 @@ export class ProtocolError extends Error {}
 /** What came shows that the server does not speak the protocol well enough, or at all. */
 export class Unspoken extends ProtocolError {}
 
-/** What is said of a server that does not answer `stats`. */
+/** The message about a server that does not answer `stats`. */
 export const statsRefused =
   'refuses `stats`, which tell its clock and its largest item: allow the command, or is a proxy in between? Connect to memcached itself'
 
-/** What cannot be told apart from outside. */
+/** Added where a proxy cannot be told from a server that hangs up. */
 export const proxyHint = 'a proxy such as twemproxy closes on what it does not know: connect to memcached itself'
 
 /**
- * What comes instead of a reply when the server does not speak the protocol: a line of text. As long as it is not all there, minus the
- * number of bytes needed to tell what it is.
+ * Reads what comes in place of a reply when the server does not speak the protocol: a line of text. As long as it is not all there, gives
+ * minus the number of bytes needed to tell what it is.
  *
  * @throws {ForeignLine} once it is there.
  */

@@ -1,8 +1,8 @@
 import type { Clocks, Moment } from './clocks.js'
 
 /**
- * A server's clock, as it is known over one connection: read now and then, and carried on by the monotonic clock in between (L1). It is in
- * doubt until it was read, and again when this machine seems to have slept: nothing is to be decided by it then (D6).
+ * A server's clock, as it is known over one connection: read now and then, and extrapolated by the monotonic clock in between (L1). It is in
+ * doubt until it was read, and again when this machine seems to have slept. Nothing is decided by a clock in doubt (D6).
  */
 export class ServerClock {
   /** The server's time minus the monotonic clock. A lower bound, less than a second too low. */
@@ -11,7 +11,7 @@ export class ServerClock {
   /** As learned over an earlier connection. */
   readonly #earlier: number | undefined
   #readAt = Number.NaN
-  /** What the wall clock and the monotonic clock were apart when the time was read. */
+  /** The wall clock minus the monotonic clock, when the time was read. */
   #apart = Number.NaN
   #isInDoubt = true
 
@@ -43,8 +43,8 @@ export class ServerClock {
   }
 
   /**
-   * Takes what the server has told, in whole seconds, in answer to what was asked at `asked`. An answer that took over a second may have lain
-   * unread for as long, and does not count (D5): false.
+   * Takes the time that the server has told, in whole seconds, in answer to a question of `asked`. False for an answer that took more than a
+   * second: it may have lain unread for as long, and does not count (D5).
    *
    * Each reading is a lower bound, less than a second too low. The highest of several is the best; one that is lower by a second or more shows
    * that the clock was set or the server is another one.

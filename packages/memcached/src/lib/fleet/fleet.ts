@@ -95,7 +95,7 @@ export class Fleet implements Store {
     if (up.length === takers.length) return choose(uuid, takers)
     const due = takers.filter((server) => server.dueForTrial)
     if (up.length === 0) return choose(uuid, due.length > 0 ? due : takers)
-    // Without sessions of its own nobody would ask for it, and it would stay "down" for ever.
+    // A server that holds no sessions would not be asked by anybody, and would be taken to be down for ever.
     for (const server of due) server.tryAgain()
     return choose(uuid, up)
   }
