@@ -8,6 +8,7 @@ import { memcachedStore } from '@fieldwise/memcached'
 import { createSessions } from 'fieldwise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { decodeHeader, encodeHeader } from '../packages/fieldwise/src/lib/format/header.js'
 import { Memcached } from './support/memcached.js'
 import { root } from './support/packages.js'
 
@@ -90,6 +91,14 @@ describe.each(['binary', 'meta'] as const)('by the tables of the guide, what the
   })
 })
 
+test('by the tables of the guide a header tells the idle time that its fields are kept for, before the session has it', async () => {
+  await using sessions = createSessions({ schema, store: memcachedStore(server.address) })
+  const session = await sessions.create({ username: 'ada' })
+  const says = read(beforeLongerLife(await item(`${session.id}:@`)), headerLayout)
+  expect([numberIn(says, 'idle'), numberIn(says, 'fieldsIdle')]).toEqual([30 * minutes, 120 * minutes])
+  expect(Object.keys(manifestIn(says))).toEqual(['username'])
+})
+
 test('by the tables of the guide a sealed item opens with the keys that it says how to derive', async () => {
   const master = randomBytes(32)
   const sealing = { keys: [master.toString('base64url')] }
@@ -144,11 +153,18 @@ test.each(readers)(
       const stranger = 'A'.repeat(43)
       const later = JSON.parse(run([stranger, String(now + 6 * minutes), otp, header]))
       expect(later).toMatchObject({ fields: [null], owns: false })
+      const longer = JSON.parse(run([secret, String(now), beforeLongerLife(Buffer.from(header, 'hex')).toString('hex')]))
+      expect(longer).toMatchObject({ names: fields.toSorted(), owns: true })
     } finally {
       rmSync(work, { recursive: true, force: true })
     }
   },
 )
+
+/** A header as it is for a moment while `regenerate` gives its session an idle time of two hours. */
+function beforeLongerLife(header: Buffer): Buffer {
+  return encodeHeader({ ...decodeHeader(header), fieldsIdle: 120 * minutes })
+}
 
 interface Part {
   readonly name: string
