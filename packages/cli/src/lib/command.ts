@@ -5,14 +5,14 @@ import type { Terminal } from './terminal.js'
 /** What a command is given besides its arguments. */
 interface CommandHost {
   readonly terminal: Terminal
-  /** Says how the command ended; without it, well. */
+  /** Sets the exit code. Without a call it is 0. */
   end(code: ExitCode): void
 }
 
 /** Adds one command to the program: its arguments, options, help and action. */
 export type AddCommand = (program: Command, host: CommandHost) => void
 
-/** What the user has to hear, without a stack trace. `code` is how the program ends. */
+/** An error for the user, shown without a stack trace. `code` is the exit code. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
   readonly code: ExitCode

@@ -42,7 +42,7 @@ export async function diagnose(server: ServerConfig, intentions: Intentions): Pr
   return { ...named, facts: factsOf(examination), findings: findingsOf(examination, intentions) }
 }
 
-/** What the checks find; and where the store refuses a server for a reason that none of them has, that. */
+/** What the checks find, and the store's own refusal of the server where no check explains it. */
 export function findingsOf(examination: Examination, intentions: Intentions): Finding[] {
   const findings = checks.map((check) => check(examination, intentions)).filter((finding) => finding !== undefined)
   const { refusal } = examination
@@ -70,7 +70,7 @@ function factsOf(examination: Examination): Facts {
   }
 }
 
-/** Without what is not told. */
+/** Leaves out what the server does not tell. */
 function told<T extends Readonly<Record<string, number | undefined>>>(figures: T): { readonly [K in keyof T]?: number } {
   return Object.fromEntries(Object.entries(figures).filter(([, figure]) => figure !== undefined)) as { [K in keyof T]?: number }
 }

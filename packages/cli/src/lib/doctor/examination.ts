@@ -4,7 +4,7 @@ import type { ServerConfig } from '@fieldwise/memcached/servers'
 import type { StatsMap } from '../wire/memcached-client.js'
 import type { Trouble } from './trouble.js'
 
-/** How the application means to use its servers: findings are about that. */
+/** How the application uses its servers, on which findings depend. */
 export interface Intentions {
   readonly credentials: { readonly username: string; readonly password: string } | undefined
   readonly tls: ConnectionOptions | undefined

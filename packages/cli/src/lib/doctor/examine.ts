@@ -11,7 +11,7 @@ import { type Examination, type Failure, figure, type Intentions } from './exami
 import { refusalByStore } from './refusal.js'
 import { InTrouble, type Trouble, troubleAsking, troubleConnecting, troubleHeard } from './trouble.js'
 
-/** Finds out what a server is, over connections that ask and store nothing. Resolves whatever it meets. */
+/** Examines a server over connections that only ask, and store nothing. Never rejects: what went wrong is part of the result. */
 export async function examine(server: ServerConfig, intentions: Intentions): Promise<Examination | Failure> {
   try {
     return await new Examiner(server, intentions).examine()

@@ -16,7 +16,7 @@ export function reportOf(servers: readonly Diagnosis[], cookie: readonly Finding
   return { servers, cookie: { findings: cookie }, dangers, warnings: findings.length - dangers }
 }
 
-/** The report for people: a block a server, and the sum. */
+/** The report for people: a block for each server, and the totals. */
 export function printReport({ servers, cookie, dangers, warnings }: Report, terminal: Terminal): void {
   for (const { server, facts, findings } of servers) printBlock(server, facts && factsLine(facts), findings, terminal)
   if (cookie.findings.length > 0) printBlock('cookie', undefined, cookie.findings, terminal)

@@ -13,7 +13,7 @@ export interface FleetSources {
   /** Undefined where nobody said what the servers are. */
   readonly probe: Probe | undefined
   readonly sessions: Checkable | undefined
-  /** What a share is a share of. Where no session can be seen, the items that servers hold stand for them. */
+  /** What the shares of the servers are counted in: sessions or, where none can be seen, items. */
   readonly sharesOf: FleetFrame['sharesOf']
 }
 

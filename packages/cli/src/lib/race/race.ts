@@ -13,7 +13,7 @@ export interface RaceOptions {
   /** For each worker. */
   readonly inFlight: number
   readonly signal: AbortSignal
-  /** Called now and then with what is done of `increments`. */
+  /** Called now and then with how many of `increments` are done. */
   readonly onProgress: (side: Side, done: number) => void
 }
 

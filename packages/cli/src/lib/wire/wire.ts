@@ -10,7 +10,7 @@ export interface WireOptions {
   readonly timeout: number
 }
 
-/** Why there is no answer. `heard` is what had come until then; it may hold anything and is never shown. */
+/** Why there is no answer. `heard` is what had arrived by then; it may be anything, and is never shown. */
 export class WireFailure extends Error {
   readonly reason: 'timeout' | 'closed' | 'error'
   /** The code of the socket's error, such as `ECONNREFUSED`. */

@@ -1,8 +1,8 @@
 import { isFieldwiseError } from './errors.js'
 
 /**
- * The error that one call is rejected with: what one event meant for several calls is an object of its own for each of them, since callers
- * write on what they catch. Errors of the application's own are handed on as they are.
+ * The error that one call is rejected with. Where one event fails several calls, each is handed an error object of its own, since callers write
+ * onto what they catch. Errors of the application are handed on as they are.
  */
 export function ownError(error: unknown): unknown {
   if (!isFieldwiseError(error)) return error

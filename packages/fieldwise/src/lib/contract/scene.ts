@@ -91,13 +91,13 @@ export class Scene {
     return largest
   }
 
-  /** That the item `a` is there, in another version than this one. */
+  /** Asserts that the item `a` is there, in another version than this one. */
   async isAnother(version: Version): Promise<void> {
     const [answer] = await this.answers(this.compare('a', version))
     assert.match(told(answer), /^(found|changed)$/)
   }
 
-  /** That nothing is stored over the item for this version: the item has another, or its connection is gone. */
+  /** Asserts that a write over this version stores nothing: the item has another version, or the version's connection is gone. */
   async isRefused(name: string, version: Version): Promise<void> {
     const [answer] = await this.answers(this.replace(name, 'stale', version))
     assert.match(told(answer), /^(conflict|stale)$/)
@@ -107,7 +107,7 @@ export class Scene {
     return { op: 'get', key: this.key(name) }
   }
 
-  /** Asked by one who has the value of that version. */
+  /** A read by a client that has the value of `knownVersion`. */
   compare(name: string, knownVersion: Version): StoreRequest {
     return { op: 'compare', key: this.key(name), knownVersion }
   }

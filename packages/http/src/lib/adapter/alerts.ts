@@ -2,7 +2,7 @@ import { parseToken } from 'fieldwise/adapter'
 import { checkCookieHosts } from '../cookie/cookie-hosts.js'
 import type { SessionCookie } from '../cookie/cookie-policy.js'
 
-/** What a developer is told once, through `process.emitWarning`, and an operator in production never. */
+/** Warnings for developers: each is given once, through `process.emitWarning`, and never in production. */
 export interface Alerts {
   /** A cookie is about to be set without Secure, although nobody asked for that. */
   plainHttp(cookie: SessionCookie, hostname: string | undefined): void

@@ -1,6 +1,6 @@
 import type { FieldwiseError } from 'fieldwise'
 
-/** What an operator is told, in production too: that the store of the sessions fails. */
+/** Warnings for operators, in production too: the store of the sessions fails. */
 export interface Outages {
   failed(error: FieldwiseError): void
 }

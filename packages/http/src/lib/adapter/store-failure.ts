@@ -1,6 +1,6 @@
 import { type ErrorCode, type FieldwiseError, isFieldwiseError } from 'fieldwise'
 
-/** Whether the session's store failed, or had to give up: the same request may well succeed a moment later. */
+/** Whether the session's store failed or gave up, so that the same request may succeed a moment later. */
 export function isStoreFailure(error: unknown): error is FieldwiseError {
   return isFieldwiseError(error) && failures.has(error.code)
 }

@@ -5,8 +5,8 @@ export interface WallClocks {
 }
 
 /**
- * Turns points on the monotonic clock into times of day. The two drift apart, when a system's clock is set or it has slept, so they are compared each
- * time; but the time of day comes in whole milliseconds, so a difference of less than two is none. Without that, calls of a tenth of a
+ * Turns points on the monotonic clock into times of day. The two clocks part when the system's clock is set or it has slept, so they are compared
+ * each time. The time of day comes in whole milliseconds, so a difference of less than two counts as none: otherwise calls of a tenth of a
  * millisecond would seem to overlap.
  */
 export function wallClock({ day, monotonic }: WallClocks = { day: Date, monotonic: performance }): (point: number) => number {

@@ -10,8 +10,8 @@ export interface Watcher {
 }
 
 /**
- * The same session, whose failures carry an HTTP status, and whose writes are reported if the response leaves before they are done. What
- * is written as it is for express-session's `req.session` is refused by name: it would do nothing here.
+ * The same session, whose failures carry an HTTP status, and whose writes are reported if the response leaves before they are done. Calls and
+ * properties of express-session's `req.session` would do nothing here, so they are refused by an error that names what to use instead.
  */
 export function watchSession<S extends object>(session: S, watcher: Watcher): S {
   return new Proxy(session, {
@@ -34,7 +34,7 @@ export function watchSession<S extends object>(session: S, watcher: Watcher): S 
   })
 }
 
-/** Not an async function, which would be the first one that the stack of an error names. */
+/** Not an async function: it would stand first in the stack of an error. */
 function watch(result: Promise<unknown>, method: string, watcher: Watcher): Promise<unknown> {
   const late = watcher.headersSent()
   const report = () => {
@@ -83,7 +83,7 @@ function strangersMember(name: string | symbol): unknown {
 
 type NodeCallback = (error: unknown) => void
 
-/** A callback among what was given; a function that `update` is to run, or one where a value stands, is none. */
+/** A callback among the arguments. The function of an `update` is none, nor is one that is passed as a value. */
 function callbackIn(method: string, given: readonly unknown[]): NodeCallback | undefined {
   const isNone = (at: number) => at === 1 && typeof given[0] === 'string' && (method === 'update' || method === 'set')
   return given.find((each, at): each is NodeCallback => typeof each === 'function' && !isNone(at))
@@ -93,7 +93,7 @@ function refuseCallback(method: string, callback: NodeCallback): Promise<never> 
   return refuse(new BadArgumentError(`session.${method}() takes no callback: await it${forPassport}`), callback)
 }
 
-/** Whoever waits for the callback does not look at the promise: the callback is told, and the rejection counts as handled. */
+/** A caller that waits for a callback does not look at the promise, so the callback is called, and the rejection counts as handled. */
 function refuse(error: BadArgumentError, callback: NodeCallback): Promise<never> {
   process.nextTick(callback, error)
   const refused = Promise.reject(error)

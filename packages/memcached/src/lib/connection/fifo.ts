@@ -16,7 +16,7 @@ export class Fifo<T> {
   }
 
   shift(): void {
-    // What was taken out must not be kept alive from here.
+    // Otherwise the array would keep alive what was taken out.
     this.#items[this.#head++] = undefined
     if (this.#head === this.#items.length) this.#reset()
     else if (this.#head > wornOut && this.#head * 2 > this.#items.length) this.#compact()
@@ -26,7 +26,7 @@ export class Fifo<T> {
     for (let index = this.#head; index < this.#items.length; index++) yield this.#items[index] as T
   }
 
-  /** Empties it and gives what was in it. */
+  /** Empties it and returns what was in it. */
   drain(): T[] {
     const items = this.#items.slice(this.#head) as T[]
     this.#reset()

@@ -14,7 +14,7 @@ export abstract class FlightCommand implements Command {
   deadline: number
   protected readonly host: ProtocolHost
   readonly #requests: readonly StoreRequest[]
-  /** One place for each request. What must not be sent is answered before anything is. */
+  /** One for each request. Requests that must not be sent are answered before the others leave. */
   readonly #answers: StoreAnswer[]
   readonly #resolve: (flight: Flight) => void
   /** The request whose reply is due. */
@@ -56,7 +56,7 @@ export abstract class FlightCommand implements Command {
   fail(fate: Fate, error: FieldwiseError): void {
     if (this.settled) return
     const failure: StoreAnswer = { result: fate, error }
-    // What was answered but could not be dated says nothing: the session may be past its end.
+    // All is answered, but without the server's time nobody can tell whether the session is past its end.
     if (this.complete) this.#answers.fill(failure)
     this.finish(failure, this.host.serverTime())
   }
@@ -64,7 +64,7 @@ export abstract class FlightCommand implements Command {
   /** `keyLength` is in bytes, so it equals the number of characters exactly when the key is ASCII. */
   protected abstract encodeRequest(request: StoreRequest, keyLength: number, out: Outbox): void
 
-  /** Reads the reply to `request` and hands what it says to {@link answer}. Gives what {@link read} gives. */
+  /** Reads the reply to `request` and passes what it says to {@link answer}. Returns what {@link read} returns. */
   protected abstract readReply(request: StoreRequest, bytes: Buffer, start: number): number
 
   /** Whether `version` was read over this connection. */
@@ -75,8 +75,8 @@ export abstract class FlightCommand implements Command {
   }
 
   /**
-   * Answers whoever asked; requests without an answer get `failure`. Replies that come after the caller gave up are still read, to keep
-   * the order, so a failed flight is answered with a copy.
+   * Answers the caller. Requests without an answer get `failure`. A failed flight is answered with a copy, since replies that come after
+   * the caller gave up are still read and noted, to keep the order.
    */
   protected finish(failure: StoreAnswer | undefined, at: number): void {
     this.settled = true

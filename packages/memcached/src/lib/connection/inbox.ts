@@ -1,6 +1,6 @@
 /**
- * Received bytes that are not yet a whole reply. They are kept as the chunks that came and joined once, when enough are there, so that
- * a large value in small segments costs one copy and not one for each segment.
+ * Received bytes that are not yet a whole reply. They are kept in the chunks in which they came and joined once, when there are enough: a
+ * large value that arrives in small segments is copied once, and not once for each segment.
  */
 export class Inbox {
   #chunks: Buffer[] = []
@@ -11,7 +11,7 @@ export class Inbox {
     return this.#size
   }
 
-  /** Takes a chunk and gives all that is there in one piece, or nothing as long as less than what is needed is there. */
+  /** Adds a chunk. Returns all bytes so far in one piece, or undefined while there are fewer than needed. */
   add(chunk: Buffer): Buffer | undefined {
     if (this.#size === 0) return chunk
     this.#chunks.push(chunk)
@@ -22,7 +22,7 @@ export class Inbox {
     return joined
   }
 
-  /** Keeps the beginning of a reply of which at least `needed` bytes must be there before it is worth another look. */
+  /** Keeps the beginning of a reply, until there are at least `needed` bytes of it. */
   keep(rest: Buffer, needed: number): void {
     this.#chunks = [rest]
     this.#size = rest.length

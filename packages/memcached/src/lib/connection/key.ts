@@ -9,7 +9,7 @@ export function keyLength(key: string): number {
   return length <= longestKey ? length : 0
 }
 
-/** A key as text of one byte a character. `length` is its {@link keyLength}, which tells whether it goes beyond ASCII: then it is UTF-8. */
+/** A key as Latin-1 text. `length` is its {@link keyLength}; if it differs from the number of characters, the key is not ASCII and is sent as UTF-8. */
 export function keyText(key: string, length: number): string {
   return length === key.length ? key : Buffer.from(key).toString('latin1')
 }
@@ -18,6 +18,6 @@ const longestKey = 250
 
 const visibleAscii = /^[\x21-\x7e]+$/
 
-/** Lone surrogates as well: they have no bytes of their own, so two keys would become one. */
+/** Lone surrogates as well: UTF-8 has no bytes for them, so that two keys would become one. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to refuse
 const forbidden = /^$|[\x00-\x20\x7f]|\p{Surrogate}/u

@@ -1,12 +1,12 @@
-/** Bytes to send; a string stands for one byte a character (Latin-1). */
+/** Bytes to send. In a string, each character is one byte (Latin-1). */
 export type Bytes = Buffer | string
 
-/** What is to leave a connection together. Pieces are put to it one by one: the one string that they make is joined only when it leaves. */
+/** Bytes that leave a connection together. Text is appended piece by piece, and V8 joins it once, when it leaves. */
 export class Outbox {
   readonly #parts: Bytes[] = []
   #text = ''
 
-  /** As few parts as can be: text that belongs together is one. */
+  /** The parts to write, as few as possible: text without a large value in between is one part. */
   get parts(): readonly Bytes[] {
     return this.#text === '' ? this.#parts : [...this.#parts, this.#text]
   }

@@ -6,17 +6,17 @@ import type { Outbox } from './outbox.js'
 export type Fate = 'unsent' | 'unanswered'
 
 /**
- * Something to send over a connection and the replies that belong to it. A connection carries its commands in order: the replies of the
- * first one are all read before those of the next.
+ * Something to send over a connection, and the replies that belong to it. A connection carries its commands in order: all replies to the
+ * first one are read before those to the next.
  */
 export interface Command {
-  /** When whoever asked stops waiting, on the connection's running clock. The connection brings it forward to its own timeout. */
+  /** When the caller stops waiting, on the connection's running clock. The connection brings it forward to its own timeout. */
   deadline: number
-  /** Whether whoever asked has been answered, though replies may still come. */
+  /** Whether the caller has been answered. Replies may still come. */
   readonly settled: boolean
   /** Whether no more replies are due. */
   readonly complete: boolean
-  /** Whether whoever asked goes by the server's time at which this is settled. */
+  /** Whether the caller uses the server's time that it is settled with. */
   readonly isDated: boolean
   /** When it was handed to the connection, and when it was sent; kept by the connection. */
   calledAt: number
@@ -24,15 +24,15 @@ export interface Command {
   /** Adds the bytes to send to `out`; nothing when nothing needs to be sent. Called once, when the connection is ready. */
   encode(out: Outbox): void
   /**
-   * Reads one reply from `bytes`, which start at `start`. Gives where the reply ends; or, when it is not all there, minus the number of
-   * bytes that are needed at least, counted from `start`.
+   * Reads one reply, which begins at `start`. Returns where it ends; or, if it is not all there, minus the number of bytes that are needed
+   * at least, counted from `start`.
    *
    * @throws {ProtocolError} when these bytes cannot be the reply that is due.
    */
   read(bytes: Buffer, start: number): number
-  /** Answers whoever asked. `at` is the server's time in milliseconds since 1970. */
+  /** Answers the caller. `at` is the server's time in milliseconds since 1970. */
   settle(at: number): void
-  /** Answers whoever asked that this failed. Further calls do nothing. */
+  /** Tells the caller that this failed. Further calls do nothing. */
   fail(fate: Fate, error: FieldwiseError): void
 }
 
@@ -81,10 +81,10 @@ export interface Done {
   reject(error: FieldwiseError): void
 }
 
-/** What came cannot be what was due. The message says what it looks like and what to do; it never repeats what came. */
+/** What the server sent cannot be the reply that is due. The message says what it looks like and what to do, and never repeats it. */
 export class ProtocolError extends Error {}
 
-/** What came shows that the server does not speak the protocol well enough, or at all. */
+/** What the server sent shows that it does not speak the protocol, or too early a form of it. */
 export class Unspoken extends ProtocolError {}
 
 /** The message about a server that does not answer `stats`. */
@@ -109,7 +109,7 @@ export function readForeign(bytes: Buffer, start: number): number {
 const longestForeign = 128
 const tlsAlert = '\x15\x03'
 
-/** A line that is no reply. Its text stays inside: it may hold anything. */
+/** A line that is no reply. Its text may be anything, so it is kept private and shown to nobody. */
 export class ForeignLine extends ProtocolError {
   readonly #text: string
 

@@ -3,8 +3,8 @@ import type { StoreAnswer, StoreRequest } from 'fieldwise/store-contract'
 import { largestValueIn } from './item-size.js'
 
 /**
- * The answer to a request that must not be sent, since the server would misunderstand it or lose the old value over it. `keyLength` is
- * that of its key in bytes, 0 for a key that memcached does not take.
+ * The answer to a request that must not be sent: the server would misunderstand it, or delete the old value. Undefined for one that may be
+ * sent. `keyLength` is the {@link keyLength} of its key: 0 if memcached does not take it.
  */
 export function refusalOf(request: StoreRequest, keyLength: number, itemSizeMax: number): StoreAnswer | undefined {
   if (keyLength === 0) return unsent(new BadArgumentError('A key has 1 to 250 bytes without spaces and control characters'))
@@ -20,7 +20,7 @@ export function unsent(error: FieldwiseError): StoreAnswer {
 
 export type Write = Extract<StoreRequest, { op: 'add' | 'replace' }>
 
-/** Why the server could not carry out a write, where that is what its answer says: a line of text without a number. */
+/** The error of a write that the server has refused by a line of text; undefined for any other line. */
 export function refusedWrite(request: Write, line: { startsWith(prefix: string): boolean }): FieldwiseError | undefined {
   if (line.startsWith('SERVER_ERROR out of memory')) return outOfMemory()
   if (!line.startsWith('SERVER_ERROR object too large for cache')) return undefined

@@ -39,7 +39,7 @@ export class ServerClock {
    */
   isDue(monotonic: number): boolean {
     if (Math.abs(this.#clocks.wall() - monotonic - this.#apart) > tolerance) this.#isInDoubt = true
-    return this.#isInDoubt || monotonic - this.#readAt > longestLife
+    return this.#isInDoubt || monotonic - this.#readAt > readEvery
   }
 
   /**
@@ -64,4 +64,5 @@ export class ServerClock {
 
 /** How long a reading may take, and how far two clocks may part, in milliseconds. */
 const tolerance = 1_000
-const longestLife = 600_000
+/** How many milliseconds a reading is used for. */
+const readEvery = 600_000

@@ -10,7 +10,7 @@ import { type MemcachedOptions, parseOptions, type StoreSettings } from './optio
 import { Server, type ServerEnvironment } from './server.js'
 import { parseServers, type Servers, serversFromEnvironment } from './servers.js'
 
-/** Puts a store together from what the user wrote. */
+/** Makes a store from the user's servers and options. @throws {BadConfigError} */
 export function createStore(servers: Servers | undefined, options: MemcachedOptions): Store {
   const settings = parseOptions(options)
   const configs = parseServers(servers ?? serversFromEnvironment(process.env), settings.timeouts)
@@ -18,13 +18,13 @@ export function createStore(servers: Servers | undefined, options: MemcachedOpti
     running: () => runningClock.now(),
     sleep: (milliseconds) => runningClock.sleep(milliseconds, true),
   }
-  const runtime: ServerEnvironment = {
+  const environment: ServerEnvironment = {
     clocks: { ...systemClocks, running: () => host.running(), sleep: (milliseconds) => host.sleep(milliseconds) },
     random: Math.random,
     dial: settings.tls === undefined ? dialPlain : dialTls(settings.tls),
     ...protocolsOf(settings),
   }
-  const fleet = configs.map((config) => new Server(config, runtime))
+  const fleet = configs.map((config) => new Server(config, environment))
   return new Fleet(fleet, settings.protocol, (newHost) => {
     host = newHost
   })

@@ -21,7 +21,7 @@ export class Fleet implements Store {
     this.#byLabel = new Map(servers.map((server) => [server.config.label, server]))
     this.#useHost = useHost
     const timeout = Math.max(...servers.map((server) => server.config.timeout))
-    // With 'auto' a server may be one that compares and reports nothing: what it does not compare it sends again.
+    // With 'auto' a server may speak binary, which compares no versions and reports no ttl. It answers a compare as a get.
     const traits = { reportsTtl: protocol === 'meta', comparesVersions: protocol !== 'binary' }
     this.traits = { ...traits, shared: true, timeout, ttlStep: 1_000 }
   }
@@ -71,7 +71,7 @@ export class Fleet implements Store {
     for (const server of this.#servers) server.close()
   }
 
-  /** As soon as one server answers that takes new sessions; the others are not waited for. */
+  /** Resolves with true as soon as one server that takes new sessions has answered, and with false if none does. */
   #anyTakes(deadline: number): Promise<boolean> {
     return Promise.any(this.#takers.map((server) => server.check(deadline))).then(
       () => true,
@@ -88,7 +88,7 @@ export class Fleet implements Store {
     return this.#byLabel.get(sid.slice(sid.indexOf('~') + 1))
   }
 
-  /** A living server. Where all are down, one that may be tried again, or any: its flights then say at once what is wrong. */
+  /** A server that is up. If all are down, one that may be tried again, or else any: its flights then fail at once and say what is wrong. */
   #chooseFor(uuid: string): Server {
     const takers = this.#takers
     const up = takers.filter((server) => server.up)

@@ -7,8 +7,10 @@ export interface Candidate {
 }
 
 /**
- * Weighted rendezvous hashing: each candidate draws a number from the hash of its label and `id`, stretched by its weight, and the
- * highest wins. A candidate that joins or leaves takes or gives up its own share only. There is at least one. (Schindelhauer and Schomaker, 2005.)
+ * Weighted rendezvous hashing (Schindelhauer and Schomaker, 2005): the hash of its label and `id` gives each candidate a score, which its
+ * weight raises, and the highest score wins. A candidate that joins or leaves moves no ids but its own share.
+ *
+ * @param candidates at least one
  */
 export function chooseServer<C extends Candidate>(id: string, candidates: readonly C[]): C {
   let best = candidates[0] as C

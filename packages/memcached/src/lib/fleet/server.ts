@@ -15,21 +15,21 @@ export interface ServerEnvironment {
   random(): number
   readonly dial: Dial
   protocol(host: ProtocolHost): Protocol
-  /** The protocol to speak where a server shows that it does not speak the first. */
+  /** The protocol for a server that shows that it does not speak the first one. */
   readonly otherwise?: ((host: ProtocolHost) => Protocol) | undefined
 }
 
 /**
- * One memcached and the one connection to it. It connects when it is first needed and again after a connection was lost. When connecting
- * fails the server is known to be down: calls fail at once, save one now and then that tries it again.
+ * One memcached, and the one connection to it. It connects when it is first needed, and again after a connection was lost. When connecting
+ * has failed, the server is known to be down: calls fail at once, except for one now and then that tries it again.
  */
 export class Server {
   readonly config: ServerConfig
   readonly #environment: ServerEnvironment
   #connection: Connection | undefined
-  /** Connections in a protocol that the server did not speak, and that others have taken the place of. */
+  /** Connections whose protocol the server did not speak. Each was replaced by one in the other protocol. */
   readonly #passedOver = new WeakSet<Connection>()
-  /** Whether the connection speaks the other protocol. The one after it begins anew: the server may be another by then. */
+  /** Whether the connection speaks the other protocol. The next one tries the first protocol again: the server may have been replaced. */
   #speaksOther = false
   /** Why the server is known to be down. */
   #down: MakeError | undefined
@@ -59,7 +59,7 @@ export class Server {
     if (!(connection instanceof Connection)) return Promise.resolve(refused(requests, connection))
     const flight = new Promise<Flight>((resolve) => connection.send(connection.protocol.flight(requests, deadline, resolve)))
     if (connection.ready) return flight
-    // What was to be said in a protocol that is not spoken has not left.
+    // Nothing of it has left if the server did not speak the protocol: it is sent over the connection that came after.
     return flight.then((failed) => (this.#passedOver.has(connection) ? this.flight(requests, deadline) : failed))
   }
 
@@ -67,7 +67,7 @@ export class Server {
   now(deadline: number): Promise<number> {
     return this.#send(
       () => this.#reach(),
-      (_wire, done) => new Await(deadline, done),
+      (_protocol, done) => new Await(deadline, done),
     )
   }
 
@@ -102,7 +102,7 @@ export class Server {
     }
   }
 
-  /** The connection to use, or why there is none. Of the calls to a server that is down, one at a time is its trial. */
+  /** The connection to use, or why there is none. When a server that is down is due to be tried again, one call connects; the others fail. */
   #reach(): Connection | FieldwiseError {
     if (this.#connection !== undefined && (this.#down === undefined || this.#connection.ready)) return this.#connection
     if (this.#isClosed) return closed()
@@ -152,7 +152,7 @@ export class Server {
     return this.#speaksOther
   }
 
-  /** Grows with each failure up to the retry interval, half of it by chance, so that many processes do not come back at once. */
+  /** The pause before the next trial. It doubles with each failure, up to the retry interval; jitter keeps processes from all coming at once. */
   #pause(): number {
     const longest = Math.min(this.config.retryInterval, firstPause * 2 ** this.#failures)
     this.#failures++
@@ -170,7 +170,7 @@ function refused(requests: readonly StoreRequest[], error: FieldwiseError): Flig
   return { answers: requests.map(() => unsent(error)), serverTime: Number.NaN }
 }
 
-/** Sends nothing: it waits for the connection. */
+/** A command that sends nothing. It ends when the connection is ready. */
 class Await implements Command {
   calledAt = 0
   sentAt = 0

@@ -23,7 +23,7 @@ export const checkEvictions: Check = ({ general, items }, { idle }) => {
   )
 }
 
-/** How long ago the item was last used that each size class evicted last: the shortest of them, in milliseconds. */
+/** How long the last evicted item of a size class had been unused, in milliseconds: the shortest time of all classes. */
 function youngestEvicted(items: StatsMap): number | undefined {
   const ages = [...items]
     .filter(([name, value]) => name.endsWith(':evicted') && Number(value) > 0)

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net'
 import { type Examination, figure, isOn } from '../examination.js'
 import { type Check, danger, type Finding, warning } from '../finding.js'
 
-/** memcached serves whoever reaches it, so it should be out of reach, or ask who is there. */
+/** memcached serves everybody who reaches it, so it should be out of reach, or ask for a password or a certificate. */
 export const checkExposure: Check = (examination) => {
   const addresses = publicAddresses(examination)
   if (addresses.length === 0) return undefined

@@ -13,17 +13,17 @@ import { BinaryVersion, versionIn } from './version.js'
 export interface BinaryConnection {
   readonly client: MemjsClient
   readonly host: ProtocolHost
-  /** What its versions are bound to. They may be kept for long after the connection is gone, so there is nothing in it. */
+  /** What its versions are bound to. Empty, since versions may be kept for long after the connection is gone. */
   readonly origin: object
 }
 
-/** The requests of one flight as one piece of bytes, and their replies. */
+/** One flight: its requests, which leave in one piece, and their replies. */
 export class BinaryFlight extends FlightCommand {
   readonly #client: MemjsClient
   readonly #origin: object
   #performed: Performed<number> | undefined
   #failure: StoreAnswer | undefined
-  /** The number of the request whose reply is due. All requests of a flight are numbered in a row. */
+  /** The number (opaque) of the request whose reply is due. The requests of a flight have consecutive numbers. */
   #opaque = -1
 
   constructor(
@@ -79,7 +79,7 @@ export class BinaryFlight extends FlightCommand {
     return version instanceof BinaryVersion && version.origin === this.#origin
   }
 
-  /** The success of a read or a write is read in place: memjs makes four slices and two objects of each. The rest is left to memjs. */
+  /** Successful reads and writes are read in place, since memjs makes four slices and two objects of each. All other replies are left to memjs. */
   #readAnswer(request: StoreRequest, bytes: Buffer, start: number, end: number): StoreAnswer {
     if (isSuccess(bytes, start)) {
       if (isRead(request)) return this.#found(bytes, start, end)
@@ -105,7 +105,7 @@ function isRead({ op }: StoreRequest): boolean {
   return op === 'get' || op === 'compare' || op === 'getAndTouch'
 }
 
-/** What is answered without a value has no more than a few words of error. */
+/** In bytes. A reply without a value holds a few words of error at most. */
 const largestWithoutValue = 1_024
 
 function answerOf(request: StoreRequest, status: number): StoreAnswer {

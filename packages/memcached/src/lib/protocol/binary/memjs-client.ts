@@ -6,16 +6,16 @@ import type { Bytes } from '../../connection/outbox.js'
 export type Reply = memjs.Response
 
 /**
- * What is used of memjs: its client counts the requests and carries them out and their answers back; it builds requests and takes replies
- * apart. Its own connection class mixes up answers after a reconnect and sends writes twice, so a {@link Port} to our connection stands
- * in for it. This is the only file that knows memjs.
+ * What is used of memjs: its client, which numbers the requests, passes them on and brings back their answers, and its functions that build
+ * requests and parse replies. Its connection class mixes up answers after a reconnect and sends writes twice, so {@link Port} stands in for
+ * it. This is the only file that knows memjs.
  */
 export class MemjsClient {
   readonly #port = new Port()
   readonly #client: memjs.Client
 
   constructor() {
-    // memjs asks no more of a server than Port has. One "retry" is the first and only attempt.
+    // Port has all that memjs asks of a server. To memjs, the first and only attempt is one "retry".
     this.#client = new memjs.Client([this.#port as unknown as memjs.Server], { retries: 1, failover: false, logger: silent })
   }
 
@@ -26,8 +26,8 @@ export class MemjsClient {
   }
 
   /**
-   * Has memjs carry requests to its server, the {@link Port}, and call back with what is answered there. memjs hands on what it is given
-   * without a look, so the parts need not be joined yet.
+   * Has memjs pass requests to its server, the {@link Port}, and call `settle` with the answer. memjs passes on what it is given without
+   * looking at it, so the parts need not be joined yet.
    */
   perform<Result>(
     parts: readonly Bytes[],
@@ -45,9 +45,9 @@ export function buildRequest(opcode: number, key: string, extras: Buffer, value:
 }
 
 /**
- * What a request begins with, as text of one byte a character: magic, opcode, and the lengths of key and extras. memjs takes 2 µs to
- * build a request, most of it for zeroed buffers, so it builds one of each form, and what differs is written behind a copy of its start.
- * A command's extras always have the same length.
+ * The first eight bytes of a request, as Latin-1 text: magic, opcode, and the lengths of key and extras. memjs takes 2 µs to build a request,
+ * most of it for zeroed buffers, so it builds one for each opcode and length of key, and the rest of a request is appended to a copy of its
+ * start. The extras of a command always have the same length.
  */
 export function frameStart(opcode: number, keyLength: number, extrasLength: number): string {
   const form = opcode * keyLengths + keyLength
@@ -62,12 +62,12 @@ export function frameStart(opcode: number, keyLength: number, extrasLength: numb
 const frameStarts = new Map<number, string>()
 const keyLengths = 256
 
-/** Takes a whole reply apart. Its lengths must have been checked. */
+/** Parses a whole reply. Its lengths must have been checked. */
 export function parseReply(bytes: Buffer): Reply {
   return memjs.Utils.parseMessage(bytes)
 }
 
-/** What memjs takes for its server: it hands over the bytes to send and whom to call, and gives up nothing to memjs's own ideas. */
+/** What memjs takes for its server. It only keeps the bytes to send and the functions to call, for our connection to use. */
 class Port {
   readonly host = 'memcached'
   readonly port = 0
@@ -94,7 +94,7 @@ class Port {
   }
 }
 
-/** A request on its way: what to send, and whom to tell how it ended. */
+/** A request that memjs has passed on: what to send, and the functions that tell memjs how it ended. */
 export interface Performed<Result> {
   readonly parts: readonly Bytes[]
   respond(result: Result): void

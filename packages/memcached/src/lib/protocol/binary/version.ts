@@ -1,6 +1,6 @@
 /**
- * A version is good on the connection that read it, whose `origin` it carries. The number is kept as two halves: a slice of the answer
- * would keep all of it.
+ * A version is valid on the connection that read it, whose `origin` it carries (W3). The 64-bit number is kept as two halves: a slice of the
+ * answer would keep the whole answer in memory.
  */
 export class BinaryVersion {
   readonly origin: object

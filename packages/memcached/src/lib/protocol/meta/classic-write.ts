@@ -3,20 +3,21 @@ import { conflict, missing, stored } from '../../connection/flight-command.js'
 import { ForeignLine, readForeign } from '../../connection/protocol.js'
 import { refusedWrite, unsent, type Write } from '../../connection/refusal.js'
 
-/** Whether a write goes by the classic commands; `evicts` is whether the server makes room by evicting (not `-M`). */
+/** Whether a write is made by the classic commands (W11). `evicts`: the server makes room by evicting, unlike `memcached -M`. */
 export function isClassic({ value }: Write, evicts: boolean): boolean {
   return !evicts || value.length > alwaysFits
 }
 
 /**
- * A server that evicts refuses an item for lack of memory only while all items of its size class are being written. A class has a page of
- * 1 MB at least, which holds more than a hundred of this size. (Of 32 that arrived together: none refused up to 16 KB, 2 of 30 KB.)
+ * In bytes. A server that evicts refuses an item for lack of memory only while all items of its size class are being written. A class has at
+ * least one page of 1 MB, which holds more than a hundred items of this size. Of 32 that arrived together, none was refused up to 16 KB, and 2
+ * of 30 KB.
  */
 const alwaysFits = 8_192
 
 /**
- * A write by the classic commands (protocol.txt, "Storage commands"), up to its value. Out of memory, `ms` deletes the item that was to be
- * replaced, in every mode; these leave it as it is (W11).
+ * A write by the classic commands (protocol.txt, "Storage commands"), up to its value. When memory is short, they leave the old item as it
+ * is, where `ms` deletes it in every mode (W11).
  */
 export function classicText(request: Write, key: string, exptime: number, cas: number | string | undefined): string {
   const command = request.op === 'add' ? 'add' : cas === undefined ? 'replace' : 'cas'
@@ -24,13 +25,13 @@ export function classicText(request: Write, key: string, exptime: number, cas: n
   return `${command} ${key} 0 ${exptime} ${request.value.length}${condition}\r\n`
 }
 
-/** What is said to a classic write, and where that line ends. */
+/** The answer to a classic write, and where its line ends. */
 export interface WriteVerdict {
   readonly answer: StoreAnswer
   readonly end: number
 }
 
-/** Reads the line that begins at `start`; gives minus the number of bytes needed while it is not all there. @throws {ForeignLine} */
+/** Reads the line that begins at `start`. Returns minus the number of bytes needed while it is not all there. @throws {ForeignLine} */
 export function readVerdict(request: Write, bytes: Buffer, start: number): WriteVerdict | number {
   const end = bytes.indexOf('\r\n', start, 'latin1')
   if (end < 0 || end - start > longestVerdict) return readForeign(bytes, start)

@@ -2,16 +2,16 @@ import type { FieldwiseError } from 'fieldwise'
 import type { Outbox } from '../../connection/outbox.js'
 import { type Command, type Fate, ForeignLine, ProtocolError, statsRefused, Unspoken } from '../../connection/protocol.js'
 
-/** Looks at a line of an answer and says whether it is the last. @throws {ProtocolError} when it does not belong there. */
+/** Judges a line of an answer. Returns whether it is the last one. @throws {ProtocolError} for a line that does not belong there. */
 export type TakeLine = (line: string) => boolean
 
-/** Whom to tell what the lines were. */
+/** Whoever asked, to be told the lines of the answer. */
 export interface LinesTaker {
   resolve(lines: string[], at: number): void
   reject(error: FieldwiseError): void
 }
 
-/** A command that is no part of a session. Its answer is lines of text. */
+/** A command outside of sessions' flights, such as `stats`. Its answer is lines of text. */
 export class MetaCommand implements Command {
   calledAt = 0
   sentAt = 0
@@ -78,7 +78,7 @@ export function statsLine(line: string): boolean {
 /** Stores nothing, and shows whether the server speaks the protocol. */
 export const probe = 'mg fieldwise-probe t O1\r\n'
 
-/** A reply to a miss that does not repeat the number cannot be told from another's. */
+/** An early meta protocol does not repeat the number (opaque) on a miss, so that replies could be mixed up: it is not used. */
 export function probeLine(line: string): boolean {
   if (/^(EN|HD t-?\d+) O1$/.test(line)) return true
   if (/^(EN|HD)\b|^ERROR$|^CLIENT_ERROR (?!unauthenticated)/.test(line)) throw new Unspoken(tooOld)

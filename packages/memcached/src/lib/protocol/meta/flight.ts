@@ -11,7 +11,7 @@ import { Code, type MetaReply } from './reply.js'
 /** What the flights of one connection share. */
 export interface MetaConnection {
   readonly host: ProtocolHost
-  /** What its versions are bound to. They may be kept for long after the connection is gone, so there is nothing in it. */
+  /** What its versions are bound to. Empty, since versions may be kept for long after the connection is gone. */
   readonly origin: object
   /** The line that is being read. */
   readonly reply: MetaReply
@@ -20,10 +20,10 @@ export interface MetaConnection {
   nextOpaque(): number
 }
 
-/** The requests of one flight as one piece of text, and their replies. */
+/** One flight: its requests, which leave in one piece, and their replies. */
 export class MetaFlight extends FlightCommand {
   readonly #connection: MetaConnection
-  /** The number of the request whose reply is due. All requests of a flight are numbered in a row. */
+  /** The number (opaque) of the request whose reply is due. The requests of a flight have consecutive numbers. */
   #opaque = -1
 
   constructor(
@@ -51,7 +51,7 @@ export class MetaFlight extends FlightCommand {
     out.text('\r\n')
   }
 
-  /** The reply to a classic command carries no number, so a look at the same key follows it, whose reply does. */
+  /** The reply to a classic command carries no number, so it is followed by a `mg` for the same key, whose reply does. */
   #encodeClassic(request: Write, key: string, opaque: number, out: Outbox): void {
     out.text(classicText(request, key, this.#exptime(request.ttl), casOf(request)))
     out.bytes(request.value)
@@ -64,7 +64,7 @@ export class MetaFlight extends FlightCommand {
         out.text(' v c t O')
         break
       case 'compare':
-        // A version of another connection says nothing, so the item is read.
+        // A version of another connection cannot be compared (W3), so the item is read.
         out.text(this.isCurrent(request.knownVersion) ? ' c t O' : ' v c t O')
         break
       case 'getAndTouch':
@@ -103,7 +103,7 @@ export class MetaFlight extends FlightCommand {
     return request.op === 'compare' && reply.code === Code.HD ? this.#readVersion(request, end) : this.#readPlain(request, end)
   }
 
-  /** The line that says what came of it, and the reply to the look that was sent behind it: both or nothing. */
+  /** Reads the reply to a classic command together with the reply to the `mg` behind it: both count, or neither. */
   #readClassic(request: Write, bytes: Buffer, start: number): number {
     const verdict = readVerdict(request, bytes, start)
     if (typeof verdict === 'number') return verdict
@@ -161,7 +161,7 @@ export class MetaFlight extends FlightCommand {
     return { result: 'stored', version: new MetaVersion(this.#connection.origin, cas) }
   }
 
-  /** `ms` that the server could not carry out is answered by a line without a number, in its turn; what was there is deleted (W11). */
+  /** An `ms` that the server refuses is answered, in its turn, by a line without a number. The old item is deleted then (W11). */
   #acceptRefusal(request: StoreRequest, error: unknown): number {
     if (!(error instanceof ForeignLine) || !('value' in request)) throw error
     const refusal = refusedWrite(request, error)
@@ -176,7 +176,7 @@ export class MetaFlight extends FlightCommand {
   }
 }
 
-/** A version is good on the connection that read it. */
+/** A version is valid on the connection that read it (W3). */
 class MetaVersion {
   readonly origin: object
   readonly cas: number | string

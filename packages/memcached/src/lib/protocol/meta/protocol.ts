@@ -70,8 +70,9 @@ export class MetaProtocol implements Protocol, MetaConnection {
   }
 
   /**
-   * protocol.txt, "Authentication". A server that asks for no password must not be sent one: it would store it. Whether it asks is found
-   * out by a line of 25 bytes: memcached -Y closes on one under 6 since 1.6.44, and memcached -S waits for 24 before it closes.
+   * protocol.txt, "Authentication". A server that asks for no password must not be sent one, since it would store it as an item. So it is
+   * first sent a line of 25 bytes, to see whether it asks: since 1.6.44 memcached -Y hangs up on a line under 6 bytes, and memcached -S waits
+   * for 24 bytes before it hangs up.
    */
   async #logIn({ username, password }: Credentials, deadline: number): Promise<void> {
     const [answer] = await this.#ask(deadline, probe, loginLine)

@@ -6,15 +6,15 @@ export const Code = {
   HD: 0x4844,
   /** A value follows. */
   VA: 0x5641,
-  /** Nothing is there, says `mg`. */
+  /** Nothing is there: the reply to `mg`. */
   EN: 0x454e,
-  /** Nothing is there, say `ms` with a version and `md`. */
+  /** Nothing is there: the reply to `md`, and to `ms` with a version. */
   NF: 0x4e46,
   /** Not stored: `ms` in the modes add and replace. */
   NS: 0x4e53,
   /** The version is another one. */
   EX: 0x4558,
-  /** `mn`. */
+  /** The reply to `mn`. */
   MN: 0x4d4e,
 } as const
 
@@ -27,14 +27,14 @@ export class MetaReply {
   size = 0
   /** The number that the request carried. */
   opaque = -1
-  /** The version. A number as long as it is exact, then its digits. */
+  /** The version: a number while that is exact, a string of digits beyond. */
   cas: number | string = 0
   /** The remaining time to live in seconds; -1 is for ever. */
   ttl = 0
   #at = 0
 
   /**
-   * Reads the line that begins at `start`. Gives where it ends; or minus the number of bytes needed at least.
+   * Reads the line that begins at `start`. Returns where it ends; or, if it is not all there, minus the number of bytes needed at least.
    *
    * @throws {ProtocolError} for anything that is not the first line of a meta reply.
    */
@@ -78,7 +78,7 @@ export class MetaReply {
     const isForEver = bytes[this.#at] === minus
     if (isForEver) this.#at++
     const seconds = this.#readNumber(bytes)
-    if (seconds > (isForEver ? 1 : longestLife)) throw malformed()
+    if (seconds > (isForEver ? 1 : longestTtl)) throw malformed()
     return isForEver ? -1 : seconds
   }
 
@@ -122,8 +122,8 @@ function malformed(): ProtocolError {
 
 const shortest = 'HD\r\n'.length
 const longestLine = 1_024
-/** Times are 32-bit numbers in memcached. */
-const longestLife = 2 ** 32 - 1
+/** In seconds: memcached's times are 32-bit numbers. */
+const longestTtl = 2 ** 32 - 1
 const exactDigits = 15
 const mostDigits = 20
 const [space, minus, zero, nine, cr, lf] = [0x20, 0x2d, 0x30, 0x39, 0x0d, 0x0a]
