@@ -22,7 +22,7 @@ export type SessionMiddleware = (req: SessionRequest, res: ServerResponse, next:
 
 /** What the middleware needs of Express's `req`. */
 export interface SessionRequest extends IncomingMessage {
-  /** Whether the visitor came over HTTPS: Express heeds its setting `trust proxy`. */
+  /** Whether the visitor came over HTTPS: Express obeys its setting `trust proxy`. */
   readonly secure?: boolean | undefined
   readonly hostname?: string | undefined
   /** The URL before routers have taken their parts off. */

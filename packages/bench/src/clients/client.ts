@@ -4,7 +4,7 @@ export const kinds = ['get text', 'get object', 'update number', 'update object'
 
 export type Kind = (typeof kinds)[number]
 
-/** One candidate: reads or changes values, so many at once. */
+/** One candidate: reads or changes values, several at once. */
 export interface Client {
   measure(kind: Kind, inFlight: number, milliseconds: number): Promise<Sample>
 }

@@ -3,7 +3,7 @@ import type { Store } from 'fieldwise'
 
 export type StoreProtocol = 'binary' | 'meta'
 
-/** The store as by default, save that it has patience with a busy machine: what counts is how long things take, not that they end. */
+/** The default store, with longer timeouts for a busy machine: what is measured is how long calls take, not whether they end in time. */
 export function patientStore(servers: string | readonly string[], protocol: StoreProtocol): Store {
   return memcachedStore(servers, { protocol, timeout: '5s' })
 }

@@ -1,4 +1,4 @@
-/** A program whose schema has so many fields, of all kinds, and which uses ten of them in every way. */
+/** A program whose schema has a given number of fields, of all kinds. It uses ten of them in every way. */
 export function withSessions(fields: number): string {
   return `${schemaOf(fields)}
 import { createSessions, type Session, type SessionOf } from 'fieldwise'

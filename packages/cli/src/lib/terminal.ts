@@ -29,7 +29,7 @@ export function processTerminal(): Terminal {
   }
 }
 
-/** Whoever reads the output may have heard enough: `fieldwise doctor | head -1`. */
+/** The reader of the output may close it early: `fieldwise doctor | head -1`. */
 function ignoreDeafness(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error
 }

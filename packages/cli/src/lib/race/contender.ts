@@ -17,7 +17,7 @@ export const raceSchema = z.object({ username: z.string(), cart: z.array(z.strin
 /** What the visitor's session holds besides the count, so that a whole session is more than a number. */
 export const visitor = { username: 'ada', cart: ['poppy', 'cornflower', 'bluebell'] }
 
-/** Longer than any race, so that what a killed race leaves behind goes by itself. */
+/** Longer than any race. What a killed race leaves behind expires by this time. */
 const raceLife = 600_000
 
 /** Changes one field by compare-and-swap. */

@@ -17,7 +17,7 @@ export class Runner {
     signal.throwIfAborted()
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: order })
     this.done = this.#untilDone(signal)
-    // Whoever waits for the start hears as well of an end before it.
+    // A worker that ends before it could start also ends the wait for its start.
     this.ready = Promise.race([once(this.#worker, 'message'), this.done])
     this.#worker.on('message', (progress: Progress) => {
       this.progress = progress

@@ -88,7 +88,7 @@ export interface StoreHost {
    */
   running(): number
   /**
-   * Resolves when so many milliseconds have passed on the running clock and the sockets were read once more (D2), so that a store which
+   * Resolves when `milliseconds` have passed on the running clock and the sockets were read once more (D2), so that a store which
    * then gives a request up does not miss an answer that has arrived. Keeps no process alive.
    */
   sleep(milliseconds: number): Promise<void>

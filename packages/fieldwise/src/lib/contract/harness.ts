@@ -19,7 +19,7 @@ export interface ContractHarness {
   readonly store: Store
   /** Another client of the same server, as another process would have it. The same store if it is not shared between processes. */
   another(): Promise<Store>
-  /** Lets so many milliseconds pass, for the store's items too. */
+  /** Lets `milliseconds` pass, for the store's items too. */
   elapse(milliseconds: number): Promise<void>
   /** The clock of deadlines, as passed to `store.start`, in milliseconds. */
   running(): number

@@ -75,7 +75,7 @@ export class RunningClock {
     if (this.#awaited > 0) this.#alarm.keepAlive()
   }
 
-  /** What has arrived while this process did not run is heard before anybody gives it up (D2). */
+  /** Answers that arrived while this process did not run are read before anybody gives them up (D2). */
   readonly #ring = (): void => {
     this.#alarm = undefined
     // Until the beat itself there is no earlier one.

@@ -45,17 +45,17 @@ export function createSessionsOn<S extends z.ZodObject>(
 }
 
 /**
- * The session of one request, for web adapters. As `resume`, without I/O, but with any number of tokens, and with a sink that hears of
- * changes of the token. The first operation verifies the tokens: if exactly one opens a session, that is the session; otherwise it is new.
+ * The session of one request, for web adapters. As `resume`, without I/O, but with any number of tokens, and with a `sink` that is told
+ * of changes of the token. The first operation verifies the tokens: if exactly one opens a session, that is the session; otherwise it is new.
  *
  * @throws `CLOSED` after `close()`.
  */
 export function resumeFor<F extends object, D extends keyof F>(
   sessions: Sessions<F, D>,
   tokens: readonly string[],
-  host: TokenSink,
+  sink: TokenSink,
 ): Session<F, D> {
-  return fromCaller(resumeFor, () => sessionsFacadeOf(sessions).resumeAny(tokens, host)) as unknown as Session<F, D>
+  return fromCaller(resumeFor, () => sessionsFacadeOf(sessions).resumeAny(tokens, sink)) as unknown as Session<F, D>
 }
 
 /**

@@ -90,7 +90,7 @@ class Strangers {
   readonly #issued = new Set<string>()
   readonly #strange = new Set<string>()
 
-  /** Whether so many came that they are not left over from before this process was started. */
+  /** Whether there were too many of them to be left over from before this process was started. */
   areMany(token: string, before: readonly string[]): boolean {
     const sids = before.flatMap((text) => parseToken(text)?.sid ?? [])
     const sid = parseToken(token)?.sid

@@ -6,7 +6,7 @@ export function keepOutOfSharedCaches(headers: ResponseHeaders): void {
   for (const name of [...headers.names()]) {
     const refusal = refusals[name.toLowerCase()]
     if (refusal !== undefined) headers.set(name, refusal)
-    // RFC 9213: where there is one for it, a CDN goes by its own and not by Cache-Control.
+    // RFC 9213: a CDN that finds a header of its own obeys that and not Cache-Control.
     else if (/-cache-control$/i.test(name)) headers.set(name, keepPrivate(headers.get(name)))
   }
 }

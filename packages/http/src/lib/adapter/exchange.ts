@@ -118,7 +118,7 @@ export class Exchange<F extends object, D extends keyof F = never> implements To
     return watchSession(resumeFor(this.#sessions, this.#tokens, this), this)
   }
 
-  /** Those whose cookie jars know one cookie a name heed the last line, which is our own. */
+  /** The lines that remove the cookie's twins. Our own comes behind them: a client whose jar holds one cookie of each name keeps the last. */
   #twinRemovals(): string[] {
     if (!this.#hasTwins) return []
     return twinRemovals(this.#ownCookie(), { hostname: this.#port.hostname(), path: this.#port.path() })

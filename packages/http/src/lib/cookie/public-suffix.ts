@@ -12,5 +12,5 @@ export function registrableDomain(host: string): string | undefined {
   return getDomain(host, asBrowsersDo) ?? undefined
 }
 
-// The private section too (github.io, vercel.app): browsers heed it.
+// The private section too (github.io, vercel.app), as browsers do.
 const asBrowsersDo = { allowPrivateDomains: true, extractHostname: false }
