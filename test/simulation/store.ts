@@ -87,6 +87,10 @@ export class SimulatedStore implements Store {
     return uuid
   }
 
+  servers(): readonly string[] {
+    return ['']
+  }
+
   holds(sid: string): boolean {
     return !sid.includes('~')
   }

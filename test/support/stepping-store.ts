@@ -58,6 +58,10 @@ export class SteppingStore implements Store {
     return this.#inner.place(uuid)
   }
 
+  servers(): readonly string[] {
+    return this.#inner.servers()
+  }
+
   holds(sid: string): boolean {
     return this.#inner.holds(sid)
   }

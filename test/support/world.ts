@@ -78,7 +78,7 @@ export interface Process<S extends z.ZodObject> {
   readonly sessions: Sessions<Fields<S>, Defaulted<S>>
 }
 
-/** `prefix` + sid + `:` + name; a prefix may hold colons too. */
+/** `prefix` + sid + `:` + name; a prefix may hold colons too. What sessions share has none. */
 function sidOf(key: string): string {
-  return (/[0-9a-f]{8}-[0-9a-f-]{27}/.exec(key) as RegExpExecArray)[0]
+  return /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(key)?.[0] ?? ''
 }

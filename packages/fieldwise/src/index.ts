@@ -22,6 +22,7 @@ export {
   SealBrokenError,
   SessionGoneError,
   StoreUnavailableError,
+  TooManySessionsError,
   UpdateConflictError,
   ValueTooLargeError,
 } from './lib/api/errors.js'
@@ -57,7 +58,8 @@ export type {
 export type { CheckOptions, OpenOptions, SessionOf, Sessions } from './lib/api/sessions.js'
 export type { SessionsStats } from './lib/api/stats.js'
 export type { Store } from './lib/api/store.js'
+export type { EndedSessions, EndOptions, ListedSession, ListOptions, UserSessions } from './lib/api/user.js'
 export type { SealingOptions } from './lib/format/sealing.js'
 export { type MemoryStoreOptions, memoryStore } from './lib/memory/memory-store.js'
 export { createSessions } from './lib/session/sessions.js'
-export type { Lost, SessionsOptions } from './lib/session/settings.js'
+export type { Lost, SessionsOptions, UsersOptions } from './lib/session/settings.js'

@@ -19,6 +19,10 @@ export class ScriptedStore implements Store {
     return this.#store.place(uuid)
   }
 
+  servers(): readonly string[] {
+    return this.#store.servers()
+  }
+
   holds(sid: string): boolean {
     return this.#store.holds(sid)
   }

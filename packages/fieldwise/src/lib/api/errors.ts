@@ -8,6 +8,8 @@ export type GoneReason =
   | 'lost'
   /** `regenerate` issued a newer token; this request still carries the old one. The session itself lives on. */
   | 'superseded'
+  /** Its user's sessions were ended, or it gave way to a newer one of the same user; or memcached evicted the list of them. */
+  | 'ended'
 
 /** Every `code` of a `FieldwiseError`. Codes are stable; messages are for people and may change. */
 export type ErrorCode =
@@ -18,6 +20,7 @@ export type ErrorCode =
   | 'STORE_UNAVAILABLE'
   | 'VALUE_TOO_LARGE'
   | 'SEAL_BROKEN'
+  | 'TOO_MANY_SESSIONS'
   | 'BAD_CONFIG'
   | 'BAD_ARGUMENT'
   | 'HEADERS_SENT'
@@ -151,6 +154,19 @@ export class SealBrokenError extends FieldwiseError {
   }
 }
 
+/** This user has as many sessions as `users.max` allows, and `whenFull` is `'refuse'`. Nothing was stored. */
+export class TooManySessionsError extends FieldwiseError {
+  readonly code = 'TOO_MANY_SESSIONS'
+  readonly max: number
+
+  constructor(max: number) {
+    super(
+      `This user has ${max} living session${max === 1 ? '' : 's'} already, which is users.max; nothing was stored. End one first`,
+    )
+    this.max = max
+  }
+}
+
 /** An option is wrong, or contradicts another one. The message says what to write instead. */
 export class BadConfigError extends FieldwiseError {
   readonly code = 'BAD_CONFIG'
@@ -190,6 +206,7 @@ export interface ErrorsByCode {
   STORE_UNAVAILABLE: StoreUnavailableError
   VALUE_TOO_LARGE: ValueTooLargeError
   SEAL_BROKEN: SealBrokenError
+  TOO_MANY_SESSIONS: TooManySessionsError
   BAD_CONFIG: BadConfigError
   BAD_ARGUMENT: BadArgumentError
   HEADERS_SENT: HeadersSentError
@@ -218,6 +235,8 @@ function goneMessage(reason: GoneReason, field: string | undefined): string {
       return `This session has ended because its ${field === 'header' ? field : `field '${field}'`} is no longer in the store`
     case 'superseded':
       return 'This session has a newer token; the token of this request is no longer valid'
+    case 'ended':
+      return "This session was ended with others of its user, or the list of this user's sessions is no longer in the store"
   }
 }
 

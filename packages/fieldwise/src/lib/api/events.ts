@@ -27,7 +27,7 @@ export interface FieldwiseEvents {
   'fieldwise:created': SessionEvent
   /** A session was given a new secret. */
   'fieldwise:rotated': SessionEvent
-  /** A session was ended by `destroy` or `revoke`. */
+  /** A session was ended by `destroy` or `revoke`, or with others of its user. */
   'fieldwise:ended': SessionEvent
   /** An item that a session lists is gone, for example evicted, and the session was ended. */
   'fieldwise:lost': FieldEvent
@@ -119,6 +119,9 @@ export type OperationName =
   | 'destroy'
   | 'keepFor'
   | 'storedJson'
+  | 'user.list'
+  | 'user.end'
+  | 'user.count'
 
 /**
  * The channel of each event. Check `hasSubscribers` before building a message.

@@ -11,7 +11,7 @@ const schema = z.object({
 
 /** Every method that takes options, called with these. */
 const calls: [name: string, known: string, call: (sessions: Sessions<Shop, 'visits'>, options: never) => Promise<unknown>][] = [
-  ['create', 'lifetime, persist, signal', (sessions, options) => sessions.create({}, options)],
+  ['create', 'user, lifetime, persist, signal', (sessions, options) => sessions.create({}, options)],
   ['open', 'preload, signal', (sessions, options) => sessions.open('', options)],
   ['revoke', 'signal', (sessions, options) => sessions.revoke('', options)],
   ['get', 'signal', (sessions, options) => sessions.resume().get('visits', options)],
@@ -24,7 +24,7 @@ const calls: [name: string, known: string, call: (sessions: Sessions<Shop, 'visi
   ['increment', 'signal', (sessions, options) => sessions.resume().increment('visits', 1, options)],
   ['take', 'signal', (sessions, options) => sessions.resume().take('visits', options)],
   ['delete', 'signal', (sessions, options) => sessions.resume().delete('visits', options)],
-  ['regenerate', 'lifetime, persist, grace, signal', (sessions, options) => sessions.resume().regenerate(options)],
+  ['regenerate', 'user, lifetime, persist, grace, signal', (sessions, options) => sessions.resume().regenerate(options)],
   ['destroy', 'signal', (sessions, options) => sessions.resume().destroy(options)],
 ]
 

@@ -30,9 +30,11 @@ export function assertCallOptions(operation: OperationName, options: OperationOp
 }
 
 const optionsOf: { readonly [K in OperationName]?: readonly string[] } = {
-  create: ['lifetime', 'persist', 'signal'],
+  create: ['user', 'lifetime', 'persist', 'signal'],
   open: ['preload', 'signal'],
-  regenerate: ['lifetime', 'persist', 'grace', 'signal'],
+  'user.list': ['current', 'signal'],
+  'user.end': ['except', 'signal'],
+  regenerate: ['user', 'lifetime', 'persist', 'grace', 'signal'],
 }
 
 /** Not `instanceof`: the signal may be of another realm or of a polyfill. */

@@ -29,6 +29,11 @@ export interface OperationOptions {
 
 /** The options of `create`. */
 export interface CreateOptions extends OperationOptions {
+  /**
+   * Whose session this is, for good: an id of 1 to 256 bytes that is never given to another user. `sessions.user(id)` then lists the session
+   * and ends it. Default: nobody's.
+   */
+  readonly user?: string | undefined
   /** Default: the `lifetime` that `createSessions` was given. */
   readonly lifetime?: LifetimeOptions | undefined
   /** Whether the browser keeps the cookie when it is closed ("remember me"). Default `false`. */
@@ -140,7 +145,8 @@ export interface Session<F extends object, D extends keyof F = never> {
    *
    * @throws `SESSION_GONE` with `reason: 'superseded'` when another request has changed the secret. Of two concurrent calls one issues
    * the cookie; the other rejects, and its session object reads and writes nothing more. `OUTCOME_UNKNOWN`: call it again, and it
-   * continues with the same token.
+   * continues with the same token. `TOO_MANY_SESSIONS` when the user has `users.max` sessions already and
+   * `whenFull` is `'refuse'`. `BAD_ARGUMENT` when the session is another user's.
    *
    * @example
    * await session.regenerate()

@@ -1,5 +1,6 @@
 import type { CreateOptions, OperationOptions, Session, StoredSession } from './session.js'
 import type { SessionsStats } from './stats.js'
+import type { UserSessions } from './user.js'
 
 /** The options of `open`. */
 export interface OpenOptions<F extends object> extends OperationOptions {
@@ -50,6 +51,16 @@ export interface Sessions<F extends object, D extends keyof F = never> extends A
   resume(token?: string): Session<F, D>
 
   /**
+   * The sessions that were created or regenerated with this `user`. No I/O.
+   *
+   * @throws `BAD_ARGUMENT` for what is not a string of 1 to 256 bytes.
+   *
+   * @example
+   * await session.regenerate({ user: 'ada' })
+   * await sessions.user('ada').count() // 1
+   */
+  user(id: string): UserSessions
+
    * Ends a session by its id, without its token: for "log out everywhere". An id without a session is not an error.
    *
    * @throws `STORE_UNAVAILABLE`, `OUTCOME_UNKNOWN` (call it again), `BAD_ARGUMENT` for what is not an id.

@@ -2,7 +2,8 @@ import type { FieldwiseError } from './errors.js'
 
 /**
  * Where the items of sessions live. A store reads single items, writes them conditionally, deletes and touches them. It knows nothing of
- * sessions but their ids. All items of one session live on one server and are reached over one ordered connection.
+ * sessions but their ids. All items of one session live on one server and are reached over one ordered connection. So are items that the
+ * sessions of one server share: their keys do not hold the id of a session.
  *
  * That an item is not there is a result. An outage is an error, and each request that it hit carries it in its answer: a flight never
  * rejects.
@@ -31,6 +32,12 @@ export interface Store {
    */
   placeById?(uuid: string): string
 
+  /**
+   * What the ids of the sessions of each server end with: `~label`, or nothing for a store that gives none a label. Stands for the server
+   * where no session is meant, in {@link flight}, {@link now} and {@link largestValue}.
+   */
+  servers(): readonly string[]
+
   /** Whether a session with this id could live here: its label names a server of this store. No I/O. */
   holds(sid: string): boolean
 
@@ -47,8 +54,8 @@ export interface Store {
   now(sid: string, deadline: number): Promise<number>
 
   /**
-   * Sends requests for items of one session in one network write, and resolves with their answers in the same order. The server carries
-   * them out in that order. Never rejects: what went wrong is in the answers.
+   * Sends requests for items of one session, and for items that the sessions of its server share, in one network write. Resolves with their
+   * answers in the same order, in which the server carries them out too. Never rejects: what went wrong is in the answers.
    *
    * Nothing is ever sent twice. A request that is still waiting for a connection at the deadline (on {@link StoreHost.running}) is
    * answered `unsent`.

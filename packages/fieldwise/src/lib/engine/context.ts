@@ -26,10 +26,17 @@ export interface Settings {
   readonly attempts: number
   /** How long one writing call may take. */
   readonly retryDeadline: number
+  /** How many sessions a user may have, and what becomes of one more; undefined: any number. */
+  readonly userLimit: UserLimit | undefined
   /** How long a field lasts after its last write, in milliseconds; undefined: as long as the session. */
   expires(field: string): number | undefined
   /** Whether an evicted item of this field means "unset" instead of the end of the session. */
   mayBeAbsent(field: string): boolean
+}
+
+export interface UserLimit {
+  readonly max: number
+  readonly whenFull: 'end-oldest' | 'refuse'
 }
 
 /** A point on the running clock by which a call has to end (W9, D1). */

@@ -7,6 +7,7 @@ import { Lifetimes } from './lifetimes.js'
 import type { OperationContext } from './operation.js'
 import { Reader } from './reader.js'
 import { Renewals } from './renewals.js'
+import { UserLists } from './user-lists.js'
 
 /** What one `createSessions` works with: its context, and the workers that all its sessions share. */
 export interface Engine extends OperationContext {
@@ -16,6 +17,7 @@ export interface Engine extends OperationContext {
   readonly renewals: Renewals
   readonly lifetimes: Lifetimes
   readonly known: KnownSessions
+  readonly userLists: UserLists
 }
 
 export function createEngine(context: Context): Engine {
@@ -26,5 +28,6 @@ export function createEngine(context: Context): Engine {
   const writer = new FieldWriter(context, reader, headers, known)
   const renewals = new Renewals(context, reader, headers, known, calls)
   const lifetimes = new Lifetimes(context, reader, headers)
-  return { ...context, reader, headers, writer, renewals, lifetimes, known, calls }
+  const userLists = new UserLists(context)
+  return { ...context, reader, headers, writer, renewals, lifetimes, known, userLists, calls }
 }

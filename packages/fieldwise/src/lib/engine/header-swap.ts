@@ -1,8 +1,9 @@
 import { SessionGoneError } from '../api/errors.js'
-import type { ReplaceRequest } from '../api/store.js'
+import type { AnswerTo, GetRequest, ReplaceRequest } from '../api/store.js'
 import { encodeHeader, type Header, headerName } from '../format/header.js'
 import { type Context, type Deadline, send } from './context.js'
 import { headerLife } from './lifetime.js'
+import { isListed, listRequest } from './listing.js'
 import { unavailable } from './reader.js'
 import { type EndOfSession, headerIn, type Snapshot } from './snapshot.js'
 import { Swap, type Verdict } from './swap.js'
@@ -101,12 +102,15 @@ export class HeaderSwap extends Swap<HeaderEdit, Snapshot> {
       ttl: headerLife(header, snapshot.serverTime),
       version,
     }
-    const { answers } = await send(this.context, this.#sid, [request], this.deadline)
-    const [answer] = answers
+    // The list is read behind it, so that a login which its user's end has overtaken says so (U15).
+    const list = header.user && listRequest(this.context, header.user)
+    const requests = list ? ([request, list] as const) : ([request] as const)
+    const { answers } = await send(this.context, this.#sid, requests, this.deadline)
+    const answer = answers[0]
     switch (answer.result) {
       case 'stored':
         this.#headers.changed(this.#sid)
-        return this.#succeed(header)
+        return this.#stored(header, answers[1])
       case 'unsent':
         throw unavailable(answer.error)
       case 'lost':
@@ -148,6 +152,16 @@ export class HeaderSwap extends Swap<HeaderEdit, Snapshot> {
     }
     this.keepUnsettled()
     return header
+  }
+
+  #stored(header: Header, list: AnswerTo<GetRequest> | undefined): Verdict {
+    if (header.user === undefined || list === undefined) return this.#succeed(header)
+    if ('error' in list) {
+      this.isUnanswered = true
+      return 'retry'
+    }
+    if (!isListed(this.context, this.#sid, header.user, list)) throw new SessionGoneError('ended')
+    return this.#succeed(header)
   }
 
   #succeed(header: Header): Verdict {

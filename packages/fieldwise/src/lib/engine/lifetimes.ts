@@ -29,8 +29,9 @@ export class Lifetimes {
    * @throws {StoreUnavailableError} when the fields could not be given the longer life by `deadline`: then nothing was promised.
    * @throws as {@link Headers.change}.
    */
-  async change(sid: string, change: HeaderChange, deadline: Deadline, what: string): Promise<Header> {
+  async change(sid: string, change: HeaderChange, deadline: Deadline, what: string, seen?: Snapshot): Promise<Header> {
     const lengthened = new Set<string>()
+    let first = seen
     let until = Number.POSITIVE_INFINITY
     for (;;) {
       let left: string[] = []
@@ -41,7 +42,8 @@ export class Lifetimes {
         if (left.length > 0) return asking(header, next.idle)
         return next === header ? header : promised(next, lengthened.size > 0 ? until : 0)
       }
-      const header = await this.#headers.change(sid, promising, deadline, what)
+      const header = await this.#headers.change(sid, promising, deadline, what, first)
+      first = undefined
       if (left.length === 0) return header
       until = Math.min(until, await this.#lengthen(sid, left, deadline))
       for (const field of left) lengthened.add(field)

@@ -47,5 +47,7 @@ export async function findOutBlind(swap: FieldSwap, known: Header): Promise<Verd
 /** The server has deleted the item instead of replacing it (W11). Throws what a read says of the session, or else `error`: nothing was stored. */
 export async function settleLost(swap: FieldSwap, error: FieldwiseError): Promise<never> {
   const snapshot = await swap.readThroughOutage()
-  throw snapshot !== undefined && snapshot.header === undefined ? new SessionGoneError('destroyed') : error
+  if (snapshot !== undefined && snapshot.header === undefined)
+    throw new SessionGoneError(snapshot.isEnded ? 'ended' : 'destroyed')
+  throw error
 }

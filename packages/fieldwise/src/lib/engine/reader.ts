@@ -1,9 +1,10 @@
 import { isFieldwiseError, SessionGoneError, StoreUnavailableError } from '../api/errors.js'
 import type { AnswerTo, Flight, GetAndTouchRequest, GetRequest, StoreRequest } from '../api/store.js'
-import { isPast } from '../format/header.js'
+import { type BoundUser, isPast, sameUser } from '../format/header.js'
 import { firstMissing, isWhole } from './contents.js'
 import { type Context, type Deadline, send } from './context.js'
-import type { HeaderRequest, KnownSession, KnownSessions } from './known-sessions.js'
+import type { ItemRequest, KnownSession, KnownSessions } from './known-sessions.js'
+import { isListed, listRequest } from './listing.js'
 import { ReadBatch, type Waiter } from './read-batch.js'
 import { EndOfSession, type FoundHeader, type FoundItem, type Snapshot } from './snapshot.js'
 
@@ -43,20 +44,27 @@ export class Reader {
   readAfter<W extends StoreRequest>(sid: string, write: W, deadline: Deadline): Promise<Written<W>> {
     const known = this.#known.find(sid)
     const askedAt = this.#context.environment.monotonic()
-    const flight = send(this.#context, sid, [write, this.#known.headerRequest(sid, known)], deadline)
+    const header = this.#known.headerRequest(sid, known)
+    const list = known?.bound?.request
+    const flight = send(this.#context, sid, list ? ([write, header, list] as const) : ([write, header] as const), deadline)
     return flight.then(({ answers, serverTime }) => {
       const answer = answers[0]
-      const header = answers[1]
-      if (header.result !== 'changed') {
-        return { answer, snapshot: this.#understandHeader(sid, header, serverTime, askedAt, known) }
-      }
-      return this.#readHeader(sid, deadline).then((snapshot) => ({ answer, snapshot }))
+      const isChanged = answers[1].result === 'changed' || answers[2]?.result === 'changed'
+      if (isChanged) return this.#readHeader(sid, deadline).then((snapshot) => ({ answer, snapshot }))
+      if ('error' in answers[1]) return { answer, snapshot: undefined }
+      const read = { answers: [answers[1]], serverTime }
+      const seen = this.#heed(this.#understand(sid, [], read, askedAt, known), answers[2], known, deadline)
+      if (!(seen instanceof Promise)) return { answer, snapshot: seen }
+      return seen.catch(unlessUnavailable).then((snapshot) => ({ answer, snapshot }))
     })
   }
 
   /** Gives the header another time to live and reads it, in one command. Undefined where no answer came. */
-  getAndTouch(sid: string, ttl: number, deadline: Deadline): Promise<Snapshot | undefined> {
-    return this.#readHeader(sid, deadline, { op: 'getAndTouch', key: this.#context.keys.header(sid), ttl })
+  async getAndTouch(sid: string, ttl: number, deadline: Deadline): Promise<Snapshot | undefined> {
+    const askedAt = this.#context.environment.monotonic()
+    const request: GetAndTouchRequest = { op: 'getAndTouch', key: this.#context.keys.header(sid), ttl }
+    const flight = await send(this.#context, sid, [request], deadline)
+    return 'error' in flight.answers[0] ? undefined : this.#understand(sid, [], flight, askedAt, undefined)
   }
 
   /**
@@ -104,45 +112,77 @@ export class Reader {
     if (!flight.answers.some(asksAgain)) return this.#resolve(batch, flight, known, askedAt)
     const { environment } = this.#context
     const again = environment.monotonic()
-    this.#fly(batch, undefined, environment.running(), (second) => this.#resolve(batch, second, undefined, again))
+    const full = this.#known.inFull(known)
+    this.#fly(batch, full, environment.running(), (second) => this.#resolve(batch, second, full, again))
   }
 
   #resolve(batch: ReadBatch, flight: ReadFlight, known: KnownSession | undefined, askedAt: number): void {
+    const { sid, fields, deadline } = batch
     try {
-      batch.resolve(this.#understand(batch.sid, batch.fields, flight, askedAt, known))
+      const snapshot = this.#understand(sid, fields, flight, askedAt, known)
+      const heeded = this.#heed(snapshot, flight.answers[fields.length + 1], known, deadline)
+      if (heeded instanceof Promise) heeded.then((seen) => batch.resolve(seen), batch.reject)
+      else batch.resolve(heeded)
     } catch (error) {
       batch.reject(error)
     }
   }
 
+  /**
+   * A bound session is there as long as the list of its user holds its binding (U1). Where the user was not known, or another, the list
+   * follows in a second flight (U5). What it says is final.
+   */
+  #heed(
+    snapshot: Snapshot,
+    answer: ReadAnswer | undefined,
+    known: KnownSession | undefined,
+    deadline: Deadline,
+  ): Snapshot | Promise<Snapshot> {
+    const user = snapshot.header?.value.user
+    if (user === undefined) return snapshot
+    return answer && known?.bound && sameUser(known.bound, user)
+      ? this.#judge(snapshot, user, answer)
+      : this.#readList(snapshot, user, deadline)
+  }
+
+  async #readList(snapshot: Snapshot, user: BoundUser, deadline: Deadline): Promise<Snapshot> {
+    const request = listRequest(this.#context, user)
+    let { answers } = await send(this.#context, snapshot.sid, [request], deadline)
+    if (asksAgain(answers[0])) ({ answers } = await send(this.#context, snapshot.sid, [request], deadline))
+    return this.#judge(snapshot, user, answers[0])
+  }
+
+  #judge(snapshot: Snapshot, user: BoundUser, answer: ReadAnswer): Snapshot {
+    if (answer.result === 'same') return snapshot
+    const { sid } = snapshot
+    const found = foundIn(answer)
+    if (found === undefined || !isListed(this.#context, sid, user, found))
+      return { ...snapshot, header: undefined, isEnded: true }
+    this.#known.learnListed(sid, found.version)
+    return snapshot
+  }
+
   #requests(sid: string, fields: readonly string[], known: KnownSession | undefined): ReadRequests {
-    const requests = new Array<GetRequest | HeaderRequest>(fields.length + 1)
+    const list = known?.bound?.request
+    const requests = new Array<GetRequest | ItemRequest>(fields.length + (list ? 2 : 1))
     for (let index = 0; index < fields.length; index++) {
       requests[index] = this.#known.fieldRequest(sid, fields[index] as string, known)
     }
     requests[fields.length] = this.#known.headerRequest(sid, known)
+    if (list) requests[fields.length + 1] = list
     return requests
   }
 
-  async #readHeader(
-    sid: string,
-    deadline: Deadline,
-    request: GetRequest | GetAndTouchRequest = { op: 'get', key: this.#context.keys.header(sid) },
-  ): Promise<Snapshot | undefined> {
+  /** With nothing asked by its version. Undefined where no answer came. */
+  async #readHeader(sid: string, deadline: Deadline): Promise<Snapshot | undefined> {
+    const known = this.#known.inFull(this.#known.find(sid))
     const askedAt = this.#context.environment.monotonic()
-    const flight = await send(this.#context, sid, [request], deadline)
-    return this.#understandHeader(sid, flight.answers[0], flight.serverTime, askedAt, undefined)
-  }
-
-  #understandHeader(
-    sid: string,
-    answer: ReadAnswer,
-    serverTime: number | undefined,
-    askedAt: number,
-    known: KnownSession | undefined,
-  ): Snapshot | undefined {
-    if ('error' in answer) return undefined
-    return this.#understand(sid, [], { answers: [answer], serverTime }, askedAt, known)
+    const flight: ReadFlight = await send(this.#context, sid, this.#requests(sid, [], known), deadline)
+    try {
+      return await this.#heed(this.#understand(sid, [], flight, askedAt, known), flight.answers[1], known, deadline)
+    } catch (error) {
+      return unlessUnavailable(error)
+    }
   }
 
   /** @throws {StoreUnavailableError} where one of the requests was not answered. */
@@ -182,8 +222,8 @@ export interface Written<W extends StoreRequest> {
   readonly snapshot: Snapshot | undefined
 }
 
-/** One for each field, and the header's last. */
-type ReadRequests = readonly (GetRequest | HeaderRequest)[]
+/** One for each field, then the header's, and that of the list which it is known to stand in. */
+type ReadRequests = readonly (GetRequest | ItemRequest)[]
 type ReadFlight = Flight<ReadRequests>
 type ReadAnswer = ReadFlight['answers'][number]
 
@@ -204,6 +244,10 @@ function foundIn(answer: ReadAnswer | undefined): (ReadAnswer & { result: 'found
   if (answer?.result === 'missing') return undefined
   if (answer !== undefined && 'error' in answer) throw unavailable(answer.error)
   throw new StoreUnavailableError(`The store answered '${answer?.result}' to a get`)
+}
+
+function unlessUnavailable(error: unknown): undefined {
+  if (!isFieldwiseError(error, 'STORE_UNAVAILABLE')) throw error
 }
 
 function asksAgain({ result }: ReadAnswer): boolean {

@@ -27,6 +27,8 @@ export interface Snapshot extends SeenAt {
   readonly header: FoundHeader | undefined
   /** The header whose absolute end has passed, as long as the store still has it. */
   readonly over: Header | undefined
+  /** The list of its user's sessions does not hold it any more (U1): then there is no session either. */
+  readonly isEnded?: true
   /** The fields that were asked for. */
   readonly fields: readonly string[]
   /** The item of each field that was asked for, in their order; undefined where nothing is there. */
@@ -56,6 +58,7 @@ export function itemIn(snapshot: Snapshot, field: string): FoundItem | undefined
 /** The living header. @throws {EndOfSession} where its end has passed, and {SessionGoneError} where there is none. */
 export function headerIn(snapshot: Snapshot): FoundHeader {
   if (snapshot.header !== undefined) return snapshot.header
+  if (snapshot.isEnded) throw new SessionGoneError('ended')
   throw snapshot.over ? new EndOfSession(snapshot, new SessionGoneError('expired')) : new SessionGoneError('destroyed')
 }
 

@@ -1,6 +1,7 @@
 import type { Channel } from 'node:diagnostics_channel'
 import { isFieldwiseError } from '../api/errors.js'
 import { channels, type FieldEvent, type OperationEvent, type OperationName, type SessionEvent } from '../api/events.js'
+import { isSid } from '../format/token.js'
 import { Latencies, type SessionsStats } from '../api/stats.js'
 import type { Flight } from '../api/store.js'
 import { warnOfMisrouted } from './misrouted.js'
@@ -136,7 +137,8 @@ export class Telemetry {
   }
 
   #about(sid: string | undefined): SessionEvent {
-    return { store: this.#store, prefix: this.#prefix, sid, server: sid?.split('~')[1] }
+    // What is asked of a server as a whole is about no session.
+    return { store: this.#store, prefix: this.#prefix, sid: sid && isSid(sid) ? sid : undefined, server: sid?.split('~')[1] }
   }
 }
 

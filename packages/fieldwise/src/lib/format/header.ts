@@ -1,4 +1,5 @@
 import { SealBrokenError } from '../api/errors.js'
+import { type Binding, bindingLength, type ListName, listNameLength, sameBinding } from './user-list.js'
 import { type Birth, birthLength } from './write-ids.js'
 
 /** The name under which the header stands: no field can have it. */
@@ -11,11 +12,12 @@ export const mostFields = 1_000
  *
  * | bytes | what |
  * |---|---|
- * | 1 | format version 1 in the high half and 8 for "header"; flags: 1 persist, 2 has a previous secret, 4 keeps fields for longer |
+ * | 1 | format version in the high half (1, or 2 for a session that is bound to a user) and 8 for "header"; flags: 1 persist, 2 has a previous secret, 4 keeps fields for longer |
  * | 32 | SHA-256 of the secret |
  * | 6 each | created, deadline, idle, fieldsUntil, rotated: milliseconds |
  * | 38 | if flagged: SHA-256 of the previous secret, and until when it works on |
  * | 6 | if flagged: the idle time that the fields are kept for |
+ * | 24 | in version 2: the name of the user's list, and the binding that stands in it |
  * | 2 | count of the manifest |
  * | 1 + n + 4 each | the manifest: length of the name, the name, the birth of its item |
  */
@@ -36,8 +38,17 @@ export interface Header {
   readonly rotated: number
   /** The secret before, as long as it works on (`grace`). */
   readonly previous: PreviousSecret | undefined
+  /** Whose session this is, if anybody's. Goes from none to one, once (U4). */
+  readonly user?: BoundUser | undefined
   /** Every field that this session has ever stored, with the birth of its item. */
   readonly manifest: ReadonlyMap<string, Birth>
+}
+
+/** To a user a session is bound by a binding: the session works while the user's list on its server holds it (U1). */
+export interface BoundUser {
+  /** Of the list; says nothing of the user's id that could be read back. */
+  readonly list: ListName
+  readonly binding: Binding
 }
 
 interface PreviousSecret {
@@ -46,6 +57,8 @@ interface PreviousSecret {
 }
 
 const version = 0x18
+/** Of a session that is bound to a user: a process that knows nothing of users must not take it for one that works (U1). */
+const boundVersion = 0x28
 const versionMask = 0xf8
 const persistFlag = 1
 const previousFlag = 2
@@ -54,11 +67,12 @@ const hashLength = 32
 const timeLength = 6
 const fixedLength = 1 + hashLength + 5 * timeLength
 const previousLength = hashLength + timeLength
+const userLength = listNameLength + bindingLength
 
 export function encodeHeader(header: Header): Buffer {
   const bytes = Buffer.allocUnsafe(headerSize(header))
   bytes[0] =
-    version |
+    (header.user ? boundVersion : version) |
     (header.persist ? persistFlag : 0) |
     (header.previous ? previousFlag : 0) |
     (header.fieldsIdle === undefined ? 0 : fieldsIdleFlag)
@@ -71,6 +85,10 @@ export function encodeHeader(header: Header): Buffer {
     at = bytes.writeUIntBE(Math.floor(header.previous.until), at, timeLength)
   }
   if (header.fieldsIdle !== undefined) at = bytes.writeUIntBE(Math.floor(header.fieldsIdle), at, timeLength)
+  if (header.user) {
+    at += bytes.write(header.user.list, at, 'base64url')
+    at += header.user.binding.copy(bytes, at)
+  }
   at = bytes.writeUInt16BE(header.manifest.size, at)
   for (const [name, birth] of header.manifest) {
     at = bytes.writeUInt8(name.length, at)
@@ -83,12 +101,14 @@ export function encodeHeader(header: Header): Buffer {
 /** @throws {SealBrokenError} for bytes that no version of this format wrote. */
 export function decodeHeader(bytes: Buffer): Header {
   const flags = bytes[0]
-  if (flags === undefined || (flags & versionMask) !== version) throw unreadable()
+  const isBound = flags !== undefined && (flags & versionMask) === boundVersion
+  if (flags === undefined || !(isBound || (flags & versionMask) === version)) throw unreadable()
   const hasPrevious = (flags & previousFlag) !== 0
   const hasFieldsIdle = (flags & fieldsIdleFlag) !== 0
-  let at = fixedLength + (hasPrevious ? previousLength : 0) + (hasFieldsIdle ? timeLength : 0)
+  const userAt = fixedLength + (hasPrevious ? previousLength : 0) + (hasFieldsIdle ? timeLength : 0)
+  let at = userAt + (isBound ? userLength : 0)
   if (bytes.length < at + 2) throw unreadable()
-  const fieldsIdle = hasFieldsIdle ? bytes.readUIntBE(at - timeLength, timeLength) : undefined
+  const fieldsIdle = hasFieldsIdle ? bytes.readUIntBE(userAt - timeLength, timeLength) : undefined
   const time = (index: number) => bytes.readUIntBE(1 + hashLength + index * timeLength, timeLength)
   const count = bytes.readUInt16BE(at)
   at += 2
@@ -109,6 +129,7 @@ export function decodeHeader(bytes: Buffer): Header {
     fieldsIdle,
     rotated: time(4),
     previous: hasPrevious ? readPrevious(bytes) : undefined,
+    user: isBound ? readUser(bytes, userAt) : undefined,
     manifest,
   }
 }
@@ -118,8 +139,13 @@ export function isPast(header: Header, at: number): boolean {
   return at >= header.deadline
 }
 
+export function sameUser(one: BoundUser, other: BoundUser): boolean {
+  return one.list === other.list && sameBinding(one.binding, other.binding)
+}
+
 function headerSize(header: Header): number {
   let size = fixedLength + (header.previous ? previousLength : 0) + (header.fieldsIdle === undefined ? 0 : timeLength) + 2
+  if (header.user) size += userLength
   for (const name of header.manifest.keys()) size += 1 + name.length + birthLength
   return size
 }
@@ -127,6 +153,11 @@ function headerSize(header: Header): number {
 function readPrevious(bytes: Buffer): PreviousSecret {
   const end = fixedLength + hashLength
   return { hash: bytes.subarray(fixedLength, end), until: bytes.readUIntBE(end, timeLength) }
+}
+
+function readUser(bytes: Buffer, at: number): BoundUser {
+  const end = at + listNameLength
+  return { list: bytes.toString('base64url', at, end), binding: bytes.subarray(end, end + bindingLength) }
 }
 
 function unreadable(): SealBrokenError {

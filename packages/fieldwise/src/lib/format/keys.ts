@@ -1,7 +1,8 @@
 import { BadConfigError } from '../api/errors.js'
 import { headerName } from './header.js'
+import type { ListName } from './user-list.js'
 
-/** The keys of a session's items: `prefix` + sid + `:` + the field's name, or `@` for the header. */
+/** The keys of a session's items: `prefix` + sid + `:` + the field's name, or `@` for the header; and those of lists: `prefix` + `u:` + name. */
 export class Keys {
   readonly #prefix: string
 
@@ -15,6 +16,11 @@ export class Keys {
 
   header(sid: string): string {
     return `${this.#prefix}${sid}:${headerName}`
+  }
+
+  /** One on each server. */
+  userList(name: ListName): string {
+    return `${this.#prefix}u:${name}`
   }
 }
 

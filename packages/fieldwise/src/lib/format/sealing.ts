@@ -1,7 +1,8 @@
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { BadConfigError, SealBrokenError } from '../api/errors.js'
 import type { Environment } from '../environment/environment.js'
 import { sealingKeyBytes } from './sealing-key.js'
+import { type ListName, listNameOf, plainListName } from './user-list.js'
 
 /**
  * Encrypts what is stored, and refuses what was changed or moved. One for each `createSessions`.
@@ -15,6 +16,11 @@ export interface Sealer {
   unseal(sid: string, name: string, stored: Buffer): Buffer
   /** How many bytes sealing adds. */
   readonly overhead: number
+  /**
+   * The names that the list of a user's sessions may have: the first for what is stored now, and one for each key that was the first
+   * before. With keys, whoever can read the store but has none cannot tell whose list it is, nor try ids.
+   */
+  listNames(user: string): readonly [ListName, ...ListName[]]
 }
 
 /** How what is stored is encrypted. */
@@ -66,6 +72,7 @@ export const noSealing: Sealer = {
     throw new SealBrokenError(itemName(name), 'it is sealed, but no sealing.keys are configured')
   },
   overhead: 0,
+  listNames: (user) => [plainListName(user)],
 }
 
 const sealedVersion1 = 0x81
@@ -78,12 +85,14 @@ const headLength = 1 + idLength + nonceLength
 
 class GcmSealer implements Sealer {
   readonly overhead = headLength + tagLength
+  readonly #keys: readonly [MasterKey, ...MasterKey[]]
   readonly #first: MasterKey
   readonly #byId: ReadonlyMap<number, MasterKey>
   readonly #acceptUnsealed: boolean
   readonly #environment: Pick<Environment, 'bytes'>
 
   constructor(keys: readonly [MasterKey, ...MasterKey[]], acceptUnsealed: boolean, environment: Pick<Environment, 'bytes'>) {
+    this.#keys = keys
     this.#first = keys[0]
     this.#byId = new Map(keys.map((key) => [key.id, key]))
     this.#acceptUnsealed = acceptUnsealed
@@ -116,6 +125,12 @@ class GcmSealer implements Sealer {
     return plain
   }
 
+  listNames(user: string): readonly [ListName, ...ListName[]] {
+    const [first, ...others] = this.#keys
+    const before = others.map((key) => key.listName(user))
+    return [first.listName(user), ...before, ...(this.#acceptUnsealed ? [plainListName(user)] : [])]
+  }
+
   #unsealed(name: string, stored: Buffer): Buffer {
     if (this.#acceptUnsealed) return stored
     throw broken(name, 'it is not sealed; sealing.acceptUnsealed accepts such values while sealing is being introduced')
@@ -143,6 +158,7 @@ class MasterKey {
   readonly id: number
   readonly #secret: KeyObject
   readonly #prefix: string
+  #listNameKey: Buffer | undefined
   /** Deriving costs more than opening, and a request opens several items of one session. The oldest first. */
   readonly #recent = new Map<string, SessionKey>()
 
@@ -159,6 +175,11 @@ class MasterKey {
     if (this.#recent.size === mostRecent) this.#recent.delete(this.#recent.keys().next().value as string)
     this.#recent.set(sid, key)
     return key
+  }
+
+  listName(user: string): ListName {
+    this.#listNameKey ??= derived(this.#secret, ['fieldwise user list', this.#prefix], 32)
+    return listNameOf(createHmac('sha256', this.#listNameKey).update(user).digest())
   }
 
   #derive(sid: string): SessionKey {

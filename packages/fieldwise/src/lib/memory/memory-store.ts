@@ -54,7 +54,7 @@ interface MemoryItem {
   expiresAt: number
 }
 
-/** All items of one session: they are evicted together or not at all. */
+/** All items of one session, which are evicted together or not at all; or an item that sessions share. */
 interface Group {
   readonly items: Map<string, MemoryItem>
   size: number
@@ -85,6 +85,10 @@ class MemoryStore implements Store {
 
   place(uuid: string): string {
     return uuid
+  }
+
+  servers(): readonly string[] {
+    return ['']
   }
 
   holds(sid: string): boolean {
@@ -125,9 +129,11 @@ class MemoryStore implements Store {
     return (this.#clock ?? Date).now()
   }
 
-  #answer(sid: string, request: StoreRequest, at: number): StoreAnswer {
+  #answer(flown: string, request: StoreRequest, at: number): StoreAnswer {
+    const sid = groupOf(flown, request.key)
     const refusal = this.#refusal(sid, request)
     if (refusal !== undefined) return unsent(refusal)
+    if (sid !== flown) this.#useOther(sid, at)
     const item = this.#groups.get(sid)?.items.get(request.key)
     switch (request.op) {
       case 'get':
@@ -154,6 +160,12 @@ class MemoryStore implements Store {
         this.#prolong(sid, item, expiry(at, request.ttl))
         return done
     }
+  }
+
+  /** What the flight has done for its own session. */
+  #useOther(sid: string, at: number): void {
+    this.#dropExpired(sid, at)
+    this.#markUsed(sid)
   }
 
   /** What memcached would refuse is refused here too, so that it is found in development. */
@@ -266,6 +278,13 @@ class MemoryStore implements Store {
     group.quietUntil = quietUntil
   }
 }
+
+/** Whose item it is: that of the session whose id its key holds. What sessions share goes by its own key. */
+function groupOf(sid: string, key: string): string {
+  return sid !== '' && key.includes(sid) ? sid : (uuidPattern.exec(key)?.[0] ?? key)
+}
+
+const uuidPattern = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/
 
 const done: StoreAnswer = Object.freeze({ result: 'done' })
 const missing: StoreAnswer = Object.freeze({ result: 'missing' })

@@ -1,12 +1,16 @@
 import { v4 as uuid } from 'uuid'
-import { BadArgumentError, isFieldwiseError, StoreUnavailableError, ValueTooLargeError } from '../api/errors.js'
+import { BadArgumentError, isFieldwiseError, SessionGoneError, StoreUnavailableError, ValueTooLargeError } from '../api/errors.js'
 import type { AddRequest, DeleteRequest } from '../api/store.js'
 import { type Context, type Deadline, longestCall, send } from '../engine/context.js'
+import type { Engine } from '../engine/engine.js'
 import { fieldLife, headerLife, type Lifetime } from '../engine/lifetime.js'
+import { isListed, type ListAnswer, listRequest } from '../engine/listing.js'
 import { unavailable } from '../engine/reader.js'
+import type { Bound } from '../engine/user-lists.js'
 import { encodeHeader, type Header, headerName, mostFields } from '../format/header.js'
 import { encodeItem, type Item } from '../format/item.js'
 import { newSecret, type Token } from '../format/token.js'
+import { Login } from './login.js'
 import { assertGrace, assertLifetime, type Terms } from './terms.js'
 
 /** A session that has just been stored. */
@@ -55,17 +59,20 @@ export async function createSessionWithToken(context: Context, token: Token, opt
 }
 
 /** What a new session is to be, on the terms of `create` or `regenerate`. @throws {BadConfigError} for terms that contradict themselves */
-export function newSession(context: Context, terms: Terms, deadline: Deadline): NewSession {
-  const lifetime = { ...context.settings.lifetime, ...terms.lifetime }
+export function newSession(engine: Engine, terms: Terms, deadline: Deadline): NewSession {
+  const lifetime = { ...engine.settings.lifetime, ...terms.lifetime }
   assertLifetime(lifetime)
   assertGrace(terms.grace, lifetime.idle)
-  return { lifetime, persist: terms.persist ?? false, deadline }
+  const login = terms.user === undefined ? undefined : new Login(engine, terms.user, deadline)
+  return { lifetime, persist: terms.persist ?? false, deadline, login }
 }
 
 export interface NewSession {
   readonly lifetime: Lifetime
   readonly persist: boolean
   readonly deadline: Deadline
+  /** Whose session it is to be, if anybody's. */
+  readonly login: Login | undefined
 }
 
 const mostAttempts = 3
@@ -78,22 +85,56 @@ async function attemptCreation(
 ): Promise<Created> {
   const { store, environment, keys } = context
   const { sid } = token
+  const bound = await bind(sid, options)
   const at = await store.now(sid, Math.min(options.deadline, environment.running() + store.traits.timeout))
   const items = new Map(Array.from(values, ([field, json]) => [field, newItem(context, field, json, at)]))
-  const header = newHeader(context, token, items, at, options)
+  const header = newHeader(context, token, items, at, options, bound)
   const adds = [...items].map(([field, item]) =>
     addition(context, sid, field, keys.field(sid, field), encodeItem(item), header, at),
   )
   adds.push(addition(context, sid, headerName, keys.header(sid), encodeHeader(header), header, at))
-  const { answers } = await send(context, sid, adds, options.deadline)
-  const failed = answers.find((answer) => answer.result !== 'stored')
+  if (bound && !options.login?.isFresh(bound)) {
+    options.login?.drop(bound)
+    throw new StoreUnavailableError('The new session was not stored while its binding was fresh')
+  }
+  const requests = header.user ? [...adds, listRequest(context, header.user)] : adds
+  const { answers } = await send(context, sid, requests, options.deadline)
+  const failed = answers.find(({ result }) => result !== 'stored' && result !== 'found' && result !== 'missing')
+  const list = answers[adds.length]
   if (failed === undefined) {
+    if (header.user && list && !isListed(context, sid, header.user, list as ListAnswer)) {
+      await discard(context, sid, adds, options.deadline)
+      throw new SessionGoneError('ended')
+    }
     tellWrites(context, sid, adds, [...items.keys()])
+    if (bound) await keepLimit(context, sid, adds, bound, options)
     return { token, header, at }
   }
-  if (answers.at(-1)?.result === 'conflict') throw new Taken()
+  if (answers[adds.length - 1]?.result === 'conflict') throw new Taken()
+  if (bound) options.login?.drop(bound)
   await discard(context, sid, adds, options.deadline)
   throw 'error' in failed ? unavailable(failed.error) : new StoreUnavailableError('The new session could not be stored')
+}
+
+async function bind(sid: string, { login, lifetime }: NewSession): Promise<Bound | undefined> {
+  if (login === undefined) return undefined
+  return login.bind(sid, (at) => at + lifetime.absolute, await login.read(sid))
+}
+
+/** A session whose user's limit could not be kept is not handed out: nobody has its token. */
+async function keepLimit(
+  context: Context,
+  sid: string,
+  adds: readonly AddRequest[],
+  { entry }: Bound,
+  { login, deadline }: NewSession,
+): Promise<void> {
+  try {
+    await login?.keepLimit(entry.binding)
+  } catch (error) {
+    await discard(context, sid, adds, deadline)
+    throw error
+  }
 }
 
 /** The header, which comes last, is no field. */
@@ -122,7 +163,14 @@ function newItem(context: Context, field: string, json: string, at: number): Ite
   }
 }
 
-function newHeader(context: Context, token: Token, items: ReadonlyMap<string, Item>, at: number, options: NewSession): Header {
+function newHeader(
+  context: Context,
+  token: Token,
+  items: ReadonlyMap<string, Item>,
+  at: number,
+  options: NewSession,
+  bound: Bound | undefined,
+): Header {
   if (items.size > mostFields) throw new BadArgumentError(`A session holds at most ${mostFields} fields`)
   const { idle, absolute } = options.lifetime
   const created = Math.floor(at)
@@ -135,6 +183,7 @@ function newHeader(context: Context, token: Token, items: ReadonlyMap<string, It
     fieldsUntil: Math.floor(at + fieldLife(idle, longestCall(context))),
     rotated: 0,
     previous: undefined,
+    user: bound && { list: bound.at.name, binding: bound.entry.binding },
     manifest: new Map(Array.from(items, ([field, item]) => [field, item.birth])),
   }
 }

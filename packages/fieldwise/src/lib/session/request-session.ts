@@ -6,12 +6,15 @@ import { type Change, Edit, type Writing, type WritingSession } from '../engine/
 import type { Engine } from '../engine/engine.js'
 import type { Snapshot } from '../engine/snapshot.js'
 import { waitedTooLong } from '../engine/waited-too-long.js'
+import type { BoundUser } from '../format/header.js'
 import { formatToken, type Token } from '../format/token.js'
 import { type Created, createSession, createSessionWithToken, newSession } from './creation.js'
-import { keepFor, rotate } from './rotation.js'
+import { Login } from './login.js'
+import { keepFor, logIn, rotate } from './rotation.js'
 import { SessionReads, StepRead } from './session-reads.js'
 import { type New, Standing } from './standing.js'
 import type { Terms } from './terms.js'
+import { forgetEntry } from './user-sessions.js'
 import { heldHere } from './verification.js'
 import { Verified } from './verified.js'
 
@@ -38,6 +41,8 @@ export class RequestSession {
   readonly reads: SessionReads
   /** A change of the secret that is under way, whatever the state that it began in. */
   #rotation: Promise<void> | undefined
+  /** Whose session it is to be by that. */
+  #rotationUser: string | undefined
 
   constructor(engine: Engine, tokens: readonly Token[], sink?: TokenSink) {
     const arrived = engine.environment.monotonic() - (sink?.waited?.() ?? 0)
@@ -74,6 +79,11 @@ export class RequestSession {
   get listed(): readonly string[] {
     const { verified } = this.#standing
     return verified ? [...verified.header.manifest.keys()] : []
+  }
+
+  /** Whose session it is, as its header says. */
+  get user(): BoundUser | undefined {
+    return this.#standing.verified?.header.user
   }
 
   /** Whether the session's end has passed, as far as this request knows. */
@@ -224,21 +234,43 @@ export class RequestSession {
     for (const write of writes) await write
   }
 
-  /** Changes the secret. A session that is still new is stored by it. Two calls at once are one change. */
-  regenerate(terms: Terms, deadline: Deadline): Promise<void> {
-    this.#rotation ??= this.#regenerate(terms, deadline).finally(() => {
-      this.#rotation = undefined
-    })
+  /** Changes the secret. A session that is still new is stored by it. Two calls at once are one change, unless they are for different users. */
+  async regenerate(terms: Terms, deadline: Deadline): Promise<void> {
+    if (this.#rotation !== undefined && terms.user !== undefined && terms.user !== this.#rotationUser) {
+      await this.#outcomeOf(
+        this.#rotation.catch(() => {}),
+        deadline,
+      )
+    }
+    if (this.#rotation === undefined) {
+      this.#rotationUser = terms.user
+      this.#rotation = this.#regenerate(terms, deadline).finally(() => {
+        this.#rotation = undefined
+      })
+    }
     return this.#rotation
   }
 
   async #regenerate(terms: Terms, deadline: Deadline): Promise<void> {
-    await this.#open(deadline)
+    const opening = this.state === 'unopened' ? await this.reads.snapshot([], deadline) : undefined
     const outcome = await this.#createOnce(() => this.create(new Map(), terms, deadline))
     if (outcome === 'created') return
-    const verified = this.#standing.expectVerified()
-    await this.#noting(rotate(this.#engine, verified, terms, deadline, () => this.#sink?.beforeChange()))
+    await this.#noting(this.#rotate(terms, deadline, opening))
     this.#announceToken()
+  }
+
+  #rotate(terms: Terms, deadline: Deadline, opening: Snapshot | undefined): Promise<void> {
+    const verified = this.#standing.expectVerified()
+    const beforeChange = () => this.#sink?.beforeChange()
+    if (terms.user === undefined) return rotate(this.#engine, verified, terms, deadline, beforeChange)
+    let first = opening
+    const open = () => {
+      const seen = first ? Promise.resolve(first) : this.reads.snapshot([], deadline)
+      first = undefined
+      return seen
+    }
+    const login = new Login(this.#engine, terms.user, deadline)
+    return logIn(this.#engine, verified, terms, login, open, deadline, beforeChange)
   }
 
   /** Changes how long the session lives unused. No input or output where it is that long already. */
@@ -263,6 +295,7 @@ export class RequestSession {
     if (!verified.isFresh && !verified.admits(await reader.read(sid, [], deadline))) throw this.#standing.cutOff()
     this.#sink?.beforeChange()
     await headers.end(sid, verified.header.manifest.keys(), deadline)
+    if (verified.header.user) forgetEntry(this.#engine, sid, verified.header.user)
     this.#standing.end(new SessionGoneError('destroyed'), true)
     telemetry.sessionEnded(sid)
     this.#sink?.changed({ type: 'ended' })

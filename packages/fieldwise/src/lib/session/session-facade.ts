@@ -4,11 +4,12 @@ import { BadArgumentError } from '../api/errors.js'
 import type { OperationName } from '../api/events.js'
 import type { OperationOptions, RegenerateOptions, Session, SessionState } from '../api/session.js'
 import { jsonIn } from '../engine/contents.js'
-import { readDeadline, writeDeadline } from '../engine/context.js'
+import { type Deadline, readDeadline, writeDeadline } from '../engine/context.js'
 import type { Change } from '../engine/edit.js'
 import type { Engine } from '../engine/engine.js'
 import { Operation } from '../engine/operation.js'
 import { copyOf, type Snapshot } from '../engine/snapshot.js'
+import type { BoundUser } from '../format/header.js'
 import type { CompiledField } from '../schema/schema.js'
 import { changed, collect, entriesOf, readAs } from './field-values.js'
 import { Propertyless } from './propertyless.js'
@@ -181,6 +182,12 @@ export class SessionFacade extends Propertyless implements UntypedSession {
   destroy(options?: OperationOptions): Promise<void> {
     const operation = this.#operation<void>('destroy')
     return operation.runAsync(options, () => this.#session.destroy(writeDeadline(this.#engine, operation.started)))
+  }
+
+  /** Whose session it is, read now. @throws {SessionGoneError} */
+  async boundUser(deadline: Deadline): Promise<BoundUser | undefined> {
+    await this.#session.reads.snapshot(none, deadline)
+    return this.#session.user
   }
 
   /** What `JSON.stringify` and loggers show of a session: no token and no value. */

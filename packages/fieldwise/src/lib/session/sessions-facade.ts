@@ -6,6 +6,7 @@ import type { CheckOptions, OpenOptions, Sessions } from '../api/sessions.js'
 import { fromCaller } from '../api/stack.js'
 import type { SessionsStats } from '../api/stats.js'
 import type { TokenSink } from '../api/token-sink.js'
+import type { UserSessions } from '../api/user.js'
 import { readDeadline, writeDeadline } from '../engine/context.js'
 import type { Engine } from '../engine/engine.js'
 import { Operation, type Subject } from '../engine/operation.js'
@@ -14,8 +15,9 @@ import { isHomeUp, tokenOfId } from './external-id.js'
 import { entriesOf } from './field-values.js'
 import { RequestSession } from './request-session.js'
 import { SessionFacade } from './session-facade.js'
-import { parseTerms } from './settings.js'
+import { checkedUser, parseTerms } from './settings.js'
 import { release } from './store-users.js'
+import { UserFacade } from './user-facade.js'
 
 type UntypedFields = Record<string, unknown>
 
@@ -94,6 +96,10 @@ export class SessionsFacade implements Sessions<UntypedFields> {
 
   valueOfJson(name: string, json: string): unknown {
     return this.#engine.schema.field(name).decode(json)
+  }
+
+  user(id: string): UserSessions {
+    return fromCaller(this.user, () => new UserFacade(this.#engine, checkedUser(id)))
   }
 
   revoke(sid: string, options: OperationOptions = {}): Promise<void> {

@@ -5,8 +5,9 @@ import type { Fields } from '../api/fields.js'
 import { assertOptions, type Refusal } from '../api/options.js'
 import type { LifetimeOptions, RegenerateOptions } from '../api/session.js'
 import type { Store } from '../api/store.js'
-import type { Settings } from '../engine/context.js'
+import type { Settings, UserLimit } from '../engine/context.js'
 import type { Lifetime } from '../engine/lifetime.js'
+import { mostEntries } from '../engine/user-lists.js'
 import { assertPrefix } from '../format/keys.js'
 import type { SealingOptions } from '../format/sealing.js'
 import type { CompiledSchema } from '../schema/schema.js'
@@ -33,14 +34,26 @@ export interface SessionsOptions<S extends z.ZodObject> {
   readonly retry?: { readonly attempts?: number | undefined; readonly deadline?: Duration | undefined } | undefined
   /** What an evicted field means, for all fields or by field: `{ cart: 'absent' }`. Default: `'end'`. */
   readonly lost?: Lost | { readonly [K in keyof Fields<S> & string]?: Lost | undefined } | undefined
+  /**
+   * How many living sessions a user has at most, and what becomes of one more: the oldest ends (`'end-oldest'`, the default), or the login is
+   * refused with `TOO_MANY_SESSIONS` (`'refuse'`). Without it, a user has any number up to 100 on each memcached server.
+   */
+  readonly users?: UsersOptions | undefined
   /** For tests: the time in milliseconds since 1970, for a store without a clock of its own, such as the memory store. Default: `Date`. */
   readonly clock?: { now(): number } | undefined
+}
+
+/** For `users` of `createSessions`. */
+export interface UsersOptions {
+  /** From 1 to 100. */
+  readonly max: number
+  readonly whenFull?: 'end-oldest' | 'refuse' | undefined
 }
 
 const defaultLifetime: Lifetime = { idle: 30 * 60_000, absolute: 12 * 3_600_000 }
 const defaultAttempts = 32
 const defaultPatience = 2_000
-const known = ['schema', 'store', 'lifetime', 'expires', 'sealing', 'prefix', 'retry', 'lost', 'clock']
+const known = ['schema', 'store', 'lifetime', 'expires', 'sealing', 'prefix', 'retry', 'lost', 'users', 'clock']
 
 /**
  * Checks the options of `createSessions`. @throws {BadConfigError} with what to write instead.
@@ -61,6 +74,7 @@ export function parseSettings(options: SessionsOptions<z.ZodObject>, schema: Com
     lifetime,
     attempts: parseAttempts(attempts),
     retryDeadline: deadline === undefined ? defaultPatience : length('retry.deadline', deadline, BadConfigError),
+    userLimit: parseUsers(options.users),
     expires: (field) => expires.get(field),
     mayBeAbsent: parseLost(options.lost, schema),
   }
@@ -72,14 +86,29 @@ export function parseSettings(options: SessionsOptions<z.ZodObject>, schema: Com
  * @internal
  */
 export function parseTerms(options: RegenerateOptions): Terms {
-  const { lifetime, persist, grace } = options
+  const { lifetime, persist, grace, user } = options
   if (persist !== undefined && typeof persist !== 'boolean') throw new BadArgumentError('persist is true or false')
   return {
     lifetime: parseLifetime(lifetime, BadArgumentError),
     persist,
     grace: grace === undefined ? undefined : length('grace', grace, BadArgumentError),
+    user: user === undefined ? undefined : checkedUser(user),
   }
 }
+
+/** @throws {BadArgumentError} for what is no user's id, never with the id. */
+export function checkedUser(user: unknown): string {
+  if (typeof user !== 'string') {
+    throw new BadArgumentError("A user's id is a string: write String(id), since 7 and '7' would be two users")
+  }
+  const size = Buffer.byteLength(user)
+  if (size < 1 || size > longestUser) throw new BadArgumentError(`A user's id has 1 to ${longestUser} bytes, not ${size}`)
+  if (Buffer.from(user).toString() !== user)
+    throw new BadArgumentError("A user's id is well-formed Unicode: two with half a character are one")
+  return user
+}
+
+const longestUser = 256
 
 const lifetimeParts = ['idle', 'absolute'] as const
 const retryParts = ['attempts', 'deadline'] as const
@@ -171,6 +200,17 @@ function assertField(option: string, field: string, schema: CompiledSchema): voi
     if (!isFieldwiseError(error, 'BAD_ARGUMENT')) throw error
     throw new BadConfigError(`${option}: ${error.message}`, { cause: error })
   }
+}
+
+function parseUsers(options: UsersOptions | undefined): UserLimit | undefined {
+  if (options === undefined) return undefined
+  assertOptions('users', options, ['max', 'whenFull'])
+  const { max, whenFull = 'end-oldest' } = options
+  if (!Number.isInteger(max) || max < 1 || max > mostEntries) {
+    throw new BadConfigError(`users.max is a whole number from 1 to ${mostEntries}`)
+  }
+  if (whenFull !== 'end-oldest' && whenFull !== 'refuse') throw new BadConfigError("users.whenFull is 'end-oldest' or 'refuse'")
+  return { max, whenFull }
 }
 
 function parseAttempts(attempts: number | undefined): number {

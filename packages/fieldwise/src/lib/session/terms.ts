@@ -12,6 +12,8 @@ export interface Terms {
   readonly lifetime?: Partial<Lifetime> | undefined
   readonly persist?: boolean | undefined
   readonly grace?: number | undefined
+  /** Whose session it is to be. */
+  readonly user?: string | undefined
 }
 
 /** What is left out stays as it is, so what is asked for has to fit the session's own lifetime. @throws {BadConfigError} */
@@ -22,11 +24,12 @@ export function assertTerms(header: Header, terms: Terms): void {
   assertGrace(terms.grace, idle)
 }
 
-/** The header with another secret, on these terms. */
-export function rotated(header: Header, secret: Secret, terms: Terms, at: number): Header {
+/** The header with another secret, on these terms. One that is bound already stays what it is (U4). */
+export function rotated(header: Header, secret: Secret, terms: Terms, at: number, user = header.user): Header {
   return {
     ...header,
     hash: secret.hash,
+    user,
     rotated: Math.floor(at),
     previous: terms.grace ? { hash: header.hash, until: Math.floor(at + terms.grace) } : undefined,
     persist: terms.persist ?? header.persist,

@@ -38,6 +38,10 @@ export class Fleet implements Store {
     return `${uuid}~${choose(uuid, this.#takers).config.label}`
   }
 
+  servers(): readonly string[] {
+    return this.#servers.map(({ config }) => `~${config.label}`)
+  }
+
   holds(sid: string): boolean {
     return this.#serverOf(sid) !== undefined
   }

@@ -1,0 +1,103 @@
+import { SessionGoneError } from '../api/errors.js'
+import type { DeleteRequest } from '../api/store.js'
+import { type Deadline, readDeadline, send } from '../engine/context.js'
+import type { Engine } from '../engine/engine.js'
+import type { SeenList } from '../engine/list-swap.js'
+import type { Listed, ListedEntry } from '../engine/user-lists.js'
+import type { BoundUser } from '../format/header.js'
+import { byAge, sameBinding, serverOf } from '../format/user-list.js'
+
+/** After which an entry that no header carries is taken for one of a login that failed (U10). */
+const abandonedAfter = 60_000
+
+/** The living sessions of a user, the newest first: listed, with headers that carry the binding (U9). */
+export async function livingSessions(engine: Engine, user: string, deadline: Deadline): Promise<Listed[]> {
+  const { userLists } = engine
+  const lists = await userLists.readAll(userLists.of(user), deadline)
+  const listed = await userLists.withHeaders(lists.flatMap(entriesOf), deadline)
+  dropDead(engine, listed.filter(isDead))
+  return listed.filter(({ header }) => header !== undefined).sort((one, other) => byAge(other.entry, one.entry))
+}
+
+/**
+ * Ends all sessions of a user, but the one that is kept. Resolves with how many living ones there were.
+ *
+ * @throws {OutcomeUnknownError} when one of the servers did not confirm.
+ */
+export async function endSessions(
+  engine: Engine,
+  user: string,
+  kept: BoundUser | undefined,
+  deadline: Deadline,
+): Promise<number> {
+  const { userLists } = engine
+  const isTaken = (entry: ListedEntry['entry']) => kept === undefined || !sameBinding(entry.binding, kept.binding)
+  const taken = await userLists.takeOut(userLists.of(user), isTaken, deadline)
+  const living = await userLists.withHeaders(taken, deadline).catch(() => [])
+  return clearUp(engine, living, deadline)
+}
+
+/**
+ * Deletes the fields of sessions that have been taken out of their lists (U8). Their headers stay until they expire, to say how they ended: a
+ * binding that was taken out never comes back. Resolves with how many sessions there were.
+ */
+export async function clearUp(engine: Engine, sessions: readonly Listed[], deadline: Deadline): Promise<number> {
+  const { keys, telemetry } = engine
+  const living = sessions.filter(({ header }) => header !== undefined)
+  await Promise.all(
+    living.map(({ sid, header }) => {
+      telemetry.sessionEnded(sid)
+      const fields = header?.manifest.keys() ?? []
+      return send(
+        engine,
+        sid,
+        Array.from(fields, (field): DeleteRequest => ({ op: 'delete', key: keys.field(sid, field) })),
+        deadline,
+      )
+    }),
+  )
+  return living.length
+}
+
+/** The user's session that a call is to spare, as its header says. @throws {SessionGoneError} where it is not the user's any more (U7). */
+export function boundTo(engine: Engine, user: string, bound: BoundUser | undefined): BoundUser {
+  if (bound && engine.userLists.isOf(user, bound.list)) return bound
+  throw new SessionGoneError('ended')
+}
+
+/** A session was destroyed: its entry goes too, as well as it can, beside the call (U10). */
+export function forgetEntry(engine: Engine, sid: string, { list, binding }: BoundUser): void {
+  beside(engine, (deadline) => {
+    const at = { server: serverOf(sid), name: list }
+    return engine.userLists.takeOut([at], (entry) => sameBinding(entry.binding, binding), deadline)
+  })
+}
+
+/** Nobody carries it, and it is too old for anybody to carry it yet. */
+export function isDead({ header, entry, serverTime }: Pick<Listed, 'header' | 'entry' | 'serverTime'>): boolean {
+  return header === undefined && serverTime >= entry.created + abandonedAfter
+}
+
+function dropDead(engine: Engine, dead: readonly Listed[]): void {
+  if (dead.length === 0) return
+  beside(engine, (deadline) => {
+    const lists = dead.map(({ at }) => at).filter((at, index, all) => all.findIndex((other) => sameList(at, other)) === index)
+    return engine.userLists.takeOut(lists, (entry) => dead.some((one) => sameBinding(one.entry.binding, entry.binding)), deadline)
+  })
+}
+
+/** Work that no call waits for, but closing does. */
+function beside(engine: Engine, work: (deadline: Deadline) => Promise<unknown>): void {
+  engine.calls.enter()
+  void work(readDeadline(engine))
+    .catch(() => {})
+    .finally(() => engine.calls.leave())
+}
+
+function entriesOf({ server, name, entries }: SeenList): ListedEntry[] {
+  return entries.map((entry) => ({ at: { server, name }, entry }))
+}
+
+function sameList(one: ListedEntry['at'], other: ListedEntry['at']): boolean {
+  return one.server === other.server && one.name === other.name
+}

@@ -1,0 +1,133 @@
+import { expect, test } from 'vitest'
+import * as z from 'zod'
+import { turn } from '../../../../../test/support/virtual-time.js'
+import { World } from '../../../../../test/support/world.js'
+
+const schema = z.object({ device: z.string(), visits: z.int().default(0) })
+
+function scene(options: { users?: { max: number; whenFull?: 'end-oldest' | 'refuse' } } = {}) {
+  const world = new World()
+  const here = world.process(schema, options)
+  const there = world.process(schema, options)
+  return { world, here, there }
+}
+
+test('a user has the sessions that were created or regenerated for it, the newest first', async () => {
+  const { world, here, there } = scene()
+  const first = await here.sessions.create({}, { user: 'ada' })
+  await world.time.advance(5)
+  const second = there.sessions.resume()
+  await second.set('device', 'phone')
+  await second.regenerate({ user: 'ada' })
+  await here.sessions.create({}, { user: 'bob' })
+  await here.sessions.create()
+  const listed = await here.sessions.user('ada').list({ current: first })
+  expect(listed.map(({ id, isCurrent }) => [id, isCurrent])).toEqual([
+    [second.id, false],
+    [first.id, true],
+  ])
+  expect(await there.sessions.user('ada').count()).toBe(2)
+  expect(await second.get('device')).toBe('phone')
+})
+
+test('once the end of a user is acknowledged, none of its sessions works, in any process', async () => {
+  const { here, there } = scene()
+  const session = await here.sessions.create({ device: 'phone' }, { user: 'ada' })
+  const other = await there.sessions.create({}, { user: 'bob' })
+  const held = there.sessions.resume(session.token)
+  expect(await held.get('device')).toBe('phone')
+  expect(await here.sessions.user('ada').end()).toEqual({ ended: 1 })
+  await expect(session.get('device')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'ended' })
+  await expect(held.set('device', 'x')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'ended' })
+  expect(await there.sessions.open(session.token)).toBeNull()
+  expect(await other.get('visits')).toBe(0)
+  expect(await here.sessions.user('ada').count()).toBe(0)
+})
+
+test('a login after the end works', async () => {
+  const { here, there } = scene()
+  await here.sessions.create({}, { user: 'ada' })
+  await here.sessions.user('ada').end()
+  const later = await there.sessions.create({}, { user: 'ada' })
+  expect(await later.increment('visits')).toBe(1)
+  expect(await here.sessions.user('ada').count()).toBe(1)
+})
+
+test('all but one are ended, and the one goes on', async () => {
+  const { here, there } = scene()
+  const one = await here.sessions.create({}, { user: 'ada' })
+  const two = await there.sessions.create({}, { user: 'ada' })
+  expect(await here.sessions.user('ada').end({ except: one })).toEqual({ ended: 1 })
+  expect(await one.increment('visits')).toBe(1)
+  await expect(two.get('visits')).rejects.toMatchObject({ reason: 'ended' })
+  await expect(there.sessions.user('ada').end({ except: two })).rejects.toMatchObject({ code: 'SESSION_GONE' })
+  expect(await one.increment('visits')).toBe(2)
+})
+
+test('a session never goes from one user to another; the same user may log in again', async () => {
+  const { here } = scene()
+  const session = await here.sessions.create({}, { user: 'ada' })
+  const { token } = session
+  await session.regenerate({ user: 'ada' })
+  expect(session.token).not.toBe(token)
+  await expect(session.regenerate({ user: 'bob' })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+  expect(await session.increment('visits')).toBe(1)
+  expect(await here.sessions.user('ada').count()).toBe(1)
+})
+
+test('of more sessions than the limit allows the oldest end', async () => {
+  const { world, here, there } = scene({ users: { max: 2 } })
+  const sessions = []
+  for (let time = 0; time < 4; time++) {
+    sessions.push(await (time % 2 ? here : there).sessions.create({}, { user: 'ada' }))
+    await world.time.advance(1)
+  }
+  const listed = await here.sessions.user('ada').list()
+  expect(listed.map(({ id }) => id)).toEqual([sessions[3]?.id, sessions[2]?.id])
+  await expect(sessions[0]?.get('visits')).rejects.toMatchObject({ reason: 'ended' })
+})
+
+test('with whenFull: refuse, one session too many is refused, and nothing of it is stored', async () => {
+  const { here, there } = scene({ users: { max: 1, whenFull: 'refuse' } })
+  const first = await here.sessions.create({}, { user: 'ada' })
+  await expect(there.sessions.create({}, { user: 'ada' })).rejects.toMatchObject({ code: 'TOO_MANY_SESSIONS', max: 1 })
+  const visitor = await there.sessions.create({ device: 'phone' })
+  const { token } = visitor
+  await expect(visitor.regenerate({ user: 'ada' })).rejects.toMatchObject({ code: 'TOO_MANY_SESSIONS' })
+  expect(visitor.token).toBe(token)
+  expect(await visitor.get('device')).toBe('phone')
+  await first.destroy()
+  await turn()
+  await visitor.regenerate({ user: 'ada' })
+  expect(await here.sessions.user('ada').count()).toBe(1)
+})
+
+test('a bound session costs one more key in a flight, and no flight more in a process that knows it', async () => {
+  const { here, there } = scene()
+  const session = await here.sessions.create({}, { user: 'ada' })
+  await there.sessions.resume(session.token).get('visits')
+  there.store.takeLog()
+  await there.sessions.resume(session.token).get('visits')
+  expect(there.store.flights).toHaveLength(1)
+  expect(there.store.flights[0]).toHaveLength(3)
+})
+
+test('a login takes three flights where the session is known, and a rotation two', async () => {
+  const { here } = scene()
+  const session = await here.sessions.create()
+  await session.get('visits')
+  here.store.flights.length = 0
+  await session.regenerate()
+  expect(here.store.flights).toHaveLength(2)
+  here.store.flights.length = 0
+  await session.regenerate({ user: 'ada' })
+  // The first two leave together.
+  expect(here.store.flights).toHaveLength(4)
+})
+
+test.each([7, '', 'x'.repeat(257), null, '\ud800'])('%j is no id of a user', async (id) => {
+  const { here } = scene()
+  expect(() => here.sessions.user(id as string)).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }))
+  if (id === null) return
+  await expect(here.sessions.create({}, { user: id as string })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+})
