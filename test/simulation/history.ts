@@ -21,6 +21,9 @@ export type Kind =
   | 'regenerate'
   | 'destroy'
   | 'revoke'
+  | 'login'
+  | 'end'
+  | 'list'
 
 export interface Operation {
   readonly id: number
@@ -47,6 +50,7 @@ const failures: ReadonlySet<ErrorCode> = new Set([
   'FIELD_INVALID',
   'VALUE_TOO_LARGE',
   'BAD_ARGUMENT',
+  'TOO_MANY_SESSIONS',
 ])
 
 /** An error that an update function throws on purpose: it fails its own call and nothing else. */

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { createSessionsOn } from '../../packages/fieldwise/src/lib/session/sessions.js'
+import type { UsersOptions } from '../../packages/fieldwise/src/lib/session/settings.js'
 import { type Deadlines, type Tag, tagOf } from './checker.js'
 import { type History, type Operation, Refused } from './history.js'
 import type { Host } from './world.js'
@@ -17,6 +18,7 @@ export interface SystemOptions {
   readonly absolute?: number
   readonly retry?: number
   readonly lost?: 'end' | 'absent'
+  readonly users?: UsersOptions | undefined
 }
 
 /** By when calls settle, as long as the options say nothing else. */
@@ -24,13 +26,14 @@ export const defaultDeadlines: Deadlines = { read: 500, write: 2_000 }
 
 /** The real sessions on a simulated process. */
 export function sessionsOn(host: Host, options: SystemOptions = {}) {
-  const { idle = 1_800_000, absolute = 43_200_000, retry = 2_000, lost = 'end' } = options
+  const { idle = 1_800_000, absolute = 43_200_000, retry = 2_000, lost = 'end', users } = options
   return createSessionsOn(host.runtime, {
     schema,
     store: host.store,
     lifetime: { idle: `${idle}ms`, absolute: `${absolute}ms` },
     retry: { deadline: `${retry}ms` },
     lost,
+    users,
     clock: host.clock,
   })
 }

@@ -1,5 +1,7 @@
+import type { Store } from '../../packages/fieldwise/src/lib/api/store.js'
 import type { Environment } from '../../packages/fieldwise/src/lib/environment/environment.js'
 import { RunningClock } from '../../packages/fieldwise/src/lib/environment/running-clock.js'
+import { SimulatedFleet } from './fleet.js'
 import { SimulatedMemcached } from './memcached.js'
 import { type Endpoint, type Faults, Network } from './network.js'
 import { Random } from './random.js'
@@ -21,6 +23,8 @@ export class World {
   readonly scheduler: Scheduler
   readonly server: SimulatedMemcached
   readonly network: Network
+  /** The one to each server; the first is {@link network}. */
+  readonly networks: Network[]
   readonly hosts: Host[] = []
   /** The simulation's own part in it: never paused, never crashed. */
   readonly #observer = { pausedUntil: 0, crashed: false }
@@ -32,8 +36,16 @@ export class World {
     this.scheduler = new Scheduler(() => shuffle.next())
     this.server = new SimulatedMemcached(() => this.serverTime(), 1_048_000)
     this.network = new Network(this.scheduler, this.random.fork(), this.server)
+    this.networks = [this.network]
     this.#trace = trace
-    if (trace) this.#traceServer()
+    if (trace) this.#traceServer(this.server, 'memcached')
+  }
+
+  /** Another memcached, whose clock is off by so much. */
+  addServer(skew: number): void {
+    const server = new SimulatedMemcached(() => this.serverTime() + skew, 1_048_000)
+    if (this.#trace) this.#traceServer(server, `memcached ${this.networks.length}`)
+    this.networks.push(new Network(this.scheduler, this.random.fork(), server))
   }
 
   get now(): number {
@@ -61,7 +73,7 @@ export class World {
   }
 
   setFaults(faults: Faults): void {
-    this.network.faults = faults
+    for (const network of this.networks) network.faults = faults
   }
 
   /** Plays a script to its end. False when it hangs: nothing is left to happen and the script is not over. */
@@ -86,16 +98,16 @@ export class World {
     this.#trace?.(`${this.now.toFixed(2).padStart(12)}  ${line()}`)
   }
 
-  #traceServer(): void {
-    const execute = this.server.execute.bind(this.server)
-    this.server.execute = (command) => {
+  #traceServer(server: SimulatedMemcached, name: string): void {
+    const execute = server.execute.bind(server)
+    server.execute = (command) => {
       const reply = execute(command)
       const key = 'key' in command ? ` ${command.key}` : ''
       const value = 'value' in command ? ` ${describe(command.value)}` : ''
       const cas = 'cas' in command && command.cas !== undefined ? ` cas ${command.cas}` : ''
       const life = 'ttl' in command ? ` life ${command.ttl}` : ''
       const found = reply.result === 'found' ? ` ${describe(reply.value)} cas ${reply.cas} life ${reply.life}` : ''
-      this.log(() => `memcached  ${command.op}${key}${cas}${life}${value} -> ${reply.result}${found}`)
+      this.log(() => `${name}  ${command.op}${key}${cas}${life}${value} -> ${reply.result}${found}`)
       return reply
     }
   }
@@ -106,6 +118,8 @@ export interface HostOptions extends StoreOptions {
   readonly skew?: number
   /** Whether its running clock beats, and so finds out by itself that the process stood still. Without it, it is told, which takes fewer events. */
   readonly beats?: boolean
+  /** Whether it spreads its sessions over all servers. */
+  readonly fleet?: boolean
 }
 
 /** One web server's process: what the core takes its time, chance and storage from. */
@@ -114,7 +128,7 @@ export class Host implements Endpoint {
   readonly world: World
   readonly runtime: Environment
   readonly clock: { now(): number }
-  readonly store: SimulatedStore
+  readonly store: Store
   pausedUntil = 0
   partitionedUntil = 0
   crashed = false
@@ -136,7 +150,8 @@ export class Host implements Endpoint {
       sleep: (milliseconds, idly = false) => running.sleep(milliseconds, idly),
     }
     this.clock = { now: () => world.serverTime() + (options.skew ?? 0) }
-    this.store = new SimulatedStore(world.network, this, options)
+    const one = (network: Network) => new SimulatedStore(network, this, options)
+    this.store = options.fleet ? new SimulatedFleet(world.networks.map(one)) : one(world.network)
   }
 
   log(line: () => string): void {
@@ -194,7 +209,7 @@ export class Host implements Endpoint {
   crash(): void {
     this.crashed = true
     this.log(() => `crashed`)
-    this.world.network.crashed(this)
+    for (const network of this.world.networks) network.crashed(this)
     for (const tell of this.#onCrash) tell()
   }
 

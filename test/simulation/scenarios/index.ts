@@ -11,6 +11,7 @@ import { oneField } from './one-field.js'
 import { plantedToken } from './planted-token.js'
 import { stalls } from './stalls.js'
 import { stolenToken } from './stolen-token.js'
+import { users } from './users.js'
 
 export const scenarios: readonly Scenario[] = [
   oneField,
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   stolenToken,
   lastMoment,
   longerLife,
+  users,
 ]
 
 export function scenarioNamed(name: string): Scenario {

@@ -45,8 +45,6 @@ export interface Binder {
   deadline(at: number): number
   /** Later than the newest of the user's other sessions (U12). */
   readonly newest: number
-  /** Bindings that were put into the list for attempts that have failed for good (U13). */
-  readonly dropped: readonly Binding[]
 }
 
 /** The lists of users' sessions: one for each user on each server. Changes of one list that wait at the same time are made in one swap. */
@@ -108,7 +106,7 @@ export class UserLists {
     const binding: ListChange = (entries, now) => {
       bound = drawn.find(({ entry }) => holds(entries, entry.binding))
       if (bound) return entries
-      const kept = roomIn(entries, now, binder.dropped)
+      const kept = roomIn(entries, now)
       const created = Math.max(Math.floor(now), binder.newest + 1, newestIn(kept) + 1)
       const entry = {
         binding: environment.bytes(bindingLength),
@@ -198,8 +196,8 @@ export class UserLists {
 }
 
 /** A login drops what cannot be living, and what is the oldest where there is no room for its own (U10, U14). */
-function roomIn(entries: readonly ListEntry[], now: number, dropped: readonly Binding[]): readonly ListEntry[] {
-  const kept = entries.filter((entry) => now < entry.deadline && !dropped.some((binding) => sameBinding(binding, entry.binding)))
+function roomIn(entries: readonly ListEntry[], now: number): readonly ListEntry[] {
+  const kept = entries.filter((entry) => now < entry.deadline)
   return kept.length < mostEntries ? kept : [...kept].sort(byAge).slice(1 - mostEntries)
 }
 

@@ -94,7 +94,7 @@ async function attemptCreation(
   )
   adds.push(addition(context, sid, headerName, keys.header(sid), encodeHeader(header), header, at))
   if (bound && !options.login?.isFresh(bound)) {
-    options.login?.drop(bound)
+    options.login?.forget(bound)
     throw new StoreUnavailableError('The new session was not stored while its binding was fresh')
   }
   const requests = header.user ? [...adds, listRequest(context, header.user)] : adds
@@ -111,7 +111,7 @@ async function attemptCreation(
     return { token, header, at }
   }
   if (answers[adds.length - 1]?.result === 'conflict') throw new Taken()
-  if (bound) options.login?.drop(bound)
+  if (bound) options.login?.forget(bound)
   await discard(context, sid, adds, options.deadline)
   throw 'error' in failed ? unavailable(failed.error) : new StoreUnavailableError('The new session could not be stored')
 }

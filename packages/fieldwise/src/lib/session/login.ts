@@ -6,7 +6,7 @@ import type { SeenList } from '../engine/list-swap.js'
 import { type Bound, type Listed, mostEntries, newestIn } from '../engine/user-lists.js'
 import type { BoundUser } from '../format/header.js'
 import { type Binding, byAge, sameBinding } from '../format/user-list.js'
-import { clearUp, isDead } from './user-sessions.js'
+import { clearUp, dropDead, entriesIn, forgetEntry, isDead } from './user-sessions.js'
 
 /** The entry has to be younger, when the header that carries it is sent, than others may take it for one that nobody will carry (U10). */
 const freshFor = 24_000
@@ -18,8 +18,6 @@ export class Login {
   readonly user: string
   readonly #engine: Engine
   readonly #deadline: Deadline
-  /** Of attempts that have failed for good. */
-  readonly #dropped: Binding[] = []
 
   constructor(engine: Engine, user: string, deadline: Deadline) {
     this.#engine = engine
@@ -43,18 +41,18 @@ export class Login {
     const { userLists } = this.#engine
     const home = userLists.homeOf(this.user, sid)
     const seen = lists.find(({ server, name }) => server === home.server && name === home.name)
-    if (seen && seen.entries.length >= mostEntries) await this.#dropDead(seen)
+    const isFull = seen !== undefined && seen.entries.length >= mostEntries
+    if (isFull) await dropDead(this.#engine, await userLists.withHeaders(entriesIn(seen), this.#deadline), this.#deadline)
     const newest = Math.max(...lists.map(({ entries }) => newestIn(entries)))
     const deadline = (at: number) => Math.floor(lifetime(at)) + entryMargin
-    const binder = { sid, deadline, newest, dropped: [...this.#dropped] }
-    const bound = await userLists.bind(home, binder, this.#deadline, seen)
+    const bound = await userLists.bind(home, { sid, deadline, newest }, this.#deadline, isFull ? undefined : seen)
     await this.#admit(bound)
     return bound
   }
 
-  /** The attempt that was bound has failed, and its header can never come to be: its entry is taken out with the next write (U13). */
-  drop(bound: Bound): void {
-    this.#dropped.push(bound.entry.binding)
+  /** The attempt that was bound has failed, and nobody can open what it may have stored (U13). */
+  forget({ at, entry }: Bound): void {
+    forgetEntry(this.#engine, at.server, { list: at.name, binding: entry.binding })
   }
 
   /** Whether the binding may still be written into a header (U10). */
@@ -80,7 +78,7 @@ export class Login {
     if (settings.userLimit?.whenFull !== 'end-oldest') return
     const { max } = settings.userLimit
     const lists = userLists.of(this.user)
-    const listed = entriesIn(await userLists.readAll(lists, this.#deadline))
+    const listed = (await userLists.readAll(lists, this.#deadline)).flatMap(entriesIn)
     if (listed.length <= max) return
     const living = (await userLists.withHeaders(listed, this.#deadline)).filter(({ header }) => header !== undefined)
     const over = living.sort((one, other) => byAge(other.entry, one.entry)).slice(max)
@@ -117,7 +115,7 @@ export class Login {
   /** The user's other sessions, with those about to be bound; not looked at closely where there are fewer than `max`. */
   async #others({ entry: own }: Bound, max: number): Promise<readonly Pick<Listed, 'entry' | 'header'>[]> {
     const { userLists } = this.#engine
-    const listed = entriesIn(await userLists.readAll(userLists.of(this.user), this.#deadline))
+    const listed = (await userLists.readAll(userLists.of(this.user), this.#deadline)).flatMap(entriesIn)
     const others = listed.filter(({ entry }) => !sameBinding(entry.binding, own.binding))
     if (others.length < max) return others.map(({ entry }) => ({ entry, header: undefined }))
     return (await userLists.withHeaders(others, this.#deadline)).filter((other) => !isDead(other))
@@ -128,14 +126,4 @@ export class Login {
     const isOwn = (entry: { binding: Binding }) => sameBinding(entry.binding, own.binding)
     await this.#engine.userLists.takeOut([at], isOwn, this.#deadline).catch(() => {})
   }
-
-  async #dropDead(seen: SeenList): Promise<void> {
-    const { userLists } = this.#engine
-    const dead = (await userLists.withHeaders(entriesIn([seen]), this.#deadline)).filter(isDead)
-    this.#dropped.push(...dead.map(({ entry }) => entry.binding))
-  }
-}
-
-function entriesIn(lists: readonly SeenList[]) {
-  return lists.flatMap(({ server, name, entries }) => entries.map((entry) => ({ at: { server, name }, entry })))
 }

@@ -8,6 +8,7 @@ import type { Snapshot } from '../engine/snapshot.js'
 import { waitedTooLong } from '../engine/waited-too-long.js'
 import type { BoundUser } from '../format/header.js'
 import { formatToken, type Token } from '../format/token.js'
+import { serverOf } from '../format/user-list.js'
 import { type Created, createSession, createSessionWithToken, newSession } from './creation.js'
 import { Login } from './login.js'
 import { keepFor, logIn, rotate } from './rotation.js'
@@ -295,7 +296,7 @@ export class RequestSession {
     if (!verified.isFresh && !verified.admits(await reader.read(sid, [], deadline))) throw this.#standing.cutOff()
     this.#sink?.beforeChange()
     await headers.end(sid, verified.header.manifest.keys(), deadline)
-    if (verified.header.user) forgetEntry(this.#engine, sid, verified.header.user)
+    if (verified.header.user) forgetEntry(this.#engine, serverOf(sid), verified.header.user)
     this.#standing.end(new SessionGoneError('destroyed'), true)
     telemetry.sessionEnded(sid)
     this.#sink?.changed({ type: 'ended' })

@@ -42,7 +42,9 @@ export class SessionsFacade implements Sessions<UntypedFields> {
     const operation = this.#operation<StoredFacade>('create', [], session)
     return operation.runAsync(options, async () => {
       const terms = parseTerms(options)
-      await session.create(this.#encodeAll(values), terms, readDeadline(this.#engine, operation.started))
+      // With a user there are several round trips, as there are in a call that writes.
+      const deadlineFrom = terms.user === undefined ? readDeadline : writeDeadline
+      await session.create(this.#encodeAll(values), terms, deadlineFrom(this.#engine, operation.started))
       return this.#stored(session)
     })
   }

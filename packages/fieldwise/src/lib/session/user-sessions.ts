@@ -2,10 +2,10 @@ import { SessionGoneError } from '../api/errors.js'
 import type { DeleteRequest } from '../api/store.js'
 import { type Deadline, readDeadline, send } from '../engine/context.js'
 import type { Engine } from '../engine/engine.js'
-import type { SeenList } from '../engine/list-swap.js'
+import type { ListAt, SeenList } from '../engine/list-swap.js'
 import type { Listed, ListedEntry } from '../engine/user-lists.js'
 import type { BoundUser } from '../format/header.js'
-import { byAge, sameBinding, serverOf } from '../format/user-list.js'
+import { byAge, sameBinding } from '../format/user-list.js'
 
 /** After which an entry that no header carries is taken for one of a login that failed (U10). */
 const abandonedAfter = 60_000
@@ -14,8 +14,8 @@ const abandonedAfter = 60_000
 export async function livingSessions(engine: Engine, user: string, deadline: Deadline): Promise<Listed[]> {
   const { userLists } = engine
   const lists = await userLists.readAll(userLists.of(user), deadline)
-  const listed = await userLists.withHeaders(lists.flatMap(entriesOf), deadline)
-  dropDead(engine, listed.filter(isDead))
+  const listed = await userLists.withHeaders(lists.flatMap(entriesIn), deadline)
+  beside(engine, (deadline) => dropDead(engine, listed, deadline))
   return listed.filter(({ header }) => header !== undefined).sort((one, other) => byAge(other.entry, one.entry))
 }
 
@@ -44,18 +44,13 @@ export async function endSessions(
 export async function clearUp(engine: Engine, sessions: readonly Listed[], deadline: Deadline): Promise<number> {
   const { keys, telemetry } = engine
   const living = sessions.filter(({ header }) => header !== undefined)
-  await Promise.all(
-    living.map(({ sid, header }) => {
-      telemetry.sessionEnded(sid)
-      const fields = header?.manifest.keys() ?? []
-      return send(
-        engine,
-        sid,
-        Array.from(fields, (field): DeleteRequest => ({ op: 'delete', key: keys.field(sid, field) })),
-        deadline,
-      )
-    }),
-  )
+  const clearing = living.map(({ sid, header }) => {
+    telemetry.sessionEnded(sid)
+    const fields = [...(header?.manifest.keys() ?? [])]
+    const requests = fields.map((field): DeleteRequest => ({ op: 'delete', key: keys.field(sid, field) }))
+    return requests.length === 0 ? undefined : send(engine, sid, requests, deadline)
+  })
+  await Promise.all(clearing)
   return living.length
 }
 
@@ -65,11 +60,10 @@ export function boundTo(engine: Engine, user: string, bound: BoundUser | undefin
   throw new SessionGoneError('ended')
 }
 
-/** A session was destroyed: its entry goes too, as well as it can, beside the call (U10). */
-export function forgetEntry(engine: Engine, sid: string, { list, binding }: BoundUser): void {
+/** A session was destroyed, or never came to be: its entry goes too, as well as it can, beside the call (U10, U13). */
+export function forgetEntry(engine: Engine, server: string, { list, binding }: BoundUser): void {
   beside(engine, (deadline) => {
-    const at = { server: serverOf(sid), name: list }
-    return engine.userLists.takeOut([at], (entry) => sameBinding(entry.binding, binding), deadline)
+    return engine.userLists.takeOut([{ server, name: list }], (entry) => sameBinding(entry.binding, binding), deadline)
   })
 }
 
@@ -78,12 +72,17 @@ export function isDead({ header, entry, serverTime }: Pick<Listed, 'header' | 'e
   return header === undefined && serverTime >= entry.created + abandonedAfter
 }
 
-function dropDead(engine: Engine, dead: readonly Listed[]): void {
+/** Takes out what nobody will carry any more (U10). */
+export async function dropDead({ userLists }: Engine, listed: readonly Listed[], deadline: Deadline): Promise<void> {
+  const dead = listed.filter(isDead)
   if (dead.length === 0) return
-  beside(engine, (deadline) => {
-    const lists = dead.map(({ at }) => at).filter((at, index, all) => all.findIndex((other) => sameList(at, other)) === index)
-    return engine.userLists.takeOut(lists, (entry) => dead.some((one) => sameBinding(one.entry.binding, entry.binding)), deadline)
-  })
+  const isOf = (at: ListAt) => (one: Listed) => one.at.server === at.server && one.at.name === at.name
+  const lists = dead.map(({ at }) => at).filter((at, index) => dead.findIndex(isOf(at)) === index)
+  await userLists.takeOut(lists, (entry) => dead.some((one) => sameBinding(one.entry.binding, entry.binding)), deadline)
+}
+
+export function entriesIn({ server, name, entries }: SeenList): ListedEntry[] {
+  return entries.map((entry) => ({ at: { server, name }, entry }))
 }
 
 /** Work that no call waits for, but closing does. */
@@ -92,12 +91,4 @@ function beside(engine: Engine, work: (deadline: Deadline) => Promise<unknown>):
   void work(readDeadline(engine))
     .catch(() => {})
     .finally(() => engine.calls.leave())
-}
-
-function entriesOf({ server, name, entries }: SeenList): ListedEntry[] {
-  return entries.map((entry) => ({ at: { server, name }, entry }))
-}
-
-function sameList(one: ListedEntry['at'], other: ListedEntry['at']): boolean {
-  return one.server === other.server && one.name === other.name
 }
