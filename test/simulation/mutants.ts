@@ -867,4 +867,204 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['stalls'],
     heldBy: 'operation.test.ts, “an operation counts its deadline from the running clock, whatever the time since (D1, D3)”',
   },
+  {
+    rule: 'U1',
+    what: 'what the list says of a bound session is not looked at',
+    replacements: [
+      {
+        file: 'engine/reader.ts',
+        from: 'if (user === undefined) return snapshot\n',
+        to: 'if (user !== null) return snapshot\n',
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U2',
+    what: 'the header is written while its binding is still on its way into the list',
+    replacements: [
+      {
+        file: 'engine/user-lists.ts',
+        from: '      await this.change(at, binding, deadline, seen)\n',
+        to: `      this.change(at, binding, deadline, seen).catch(() => {})
+      while (bound === undefined && environment.running() < deadline) await environment.sleep(0.1)
+      bound ??= { at, entry: { binding: environment.bytes(bindingLength), uuid: uuidIn(binder.sid), created: 0, deadline: 0 }, drawnAt: environment.monotonic() }
+`,
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U3',
+    what: 'every write of a list carries the binding of the first',
+    replacements: [
+      {
+        file: 'engine/user-lists.ts',
+        from: 'binding: environment.bytes(bindingLength),',
+        to: 'binding: (binder.binding ??= environment.bytes(bindingLength)),',
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U3',
+    what: 'a list is changed and compared by a version of another connection',
+    replacements: [{ file: '../../../../test/simulation/store.ts', from: ' && version.connection === connection', to: '' }],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U4',
+    what: "a session becomes another user's",
+    replacements: [{ file: 'session/rotation.ts', from: '      login.assertSame(before.user)\n', to: '' }],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U4',
+    what: 'a login of the same user draws a new binding, and takes the old one out first',
+    replacements: [
+      {
+        file: 'session/rotation.ts',
+        from: '      login.assertSame(before.user)\n      return rotate(engine, verified, terms, deadline, () => {})\n',
+        to: `      login.assertSame(before.user)
+      const old = before.user
+      await engine.userLists.takeOut([{ server: serverOf(sid), name: old.list }], (entry) => sameBinding(entry.binding, old.binding), deadline)
+`,
+      },
+      { file: 'session/rotation.ts', from: 'header.user ?? user)', to: 'user ?? header.user)' },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U5',
+    what: 'the list is not read where the process did not know the user',
+    replacements: [{ file: 'engine/reader.ts', from: ': this.#readList(snapshot, user, deadline)', to: ': snapshot' }],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U6',
+    what: 'a list is emptied whatever has been added to it meanwhile',
+    replacements: [
+      {
+        file: 'engine/list-swap.ts',
+        from: `return version ? { op: 'replace', key, value, ttl, version } :`,
+        to: `return version && entries.length === 0 ? { op: 'replace', key, value, ttl } : version ? { op: 'replace', key, value, ttl, version } :`,
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U6',
+    what: 'an end is acknowledged although a server did not confirm it',
+    replacements: [
+      {
+        file: 'engine/user-lists.ts',
+        from: `if (failed) throw new OutcomeUnknownError("the end of this user's sessions", failed.reason)`,
+        to: '',
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U9',
+    what: 'a session is listed whatever binding its header carries',
+    replacements: [
+      {
+        file: 'engine/user-lists.ts',
+        from: 'header.user?.list === name && sameBinding(header.user.binding, binding)',
+        to: 'true',
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U10',
+    what: 'an entry that no header carries is dropped at once',
+    replacements: [{ file: 'session/user-sessions.ts', from: 'const abandonedAfter = 60_000', to: 'const abandonedAfter = -10_000' }],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U10',
+    what: 'a binding is written into the header however old it is',
+    replacements: [{ file: 'session/login.ts', from: 'drawnAt <= freshFor', to: 'drawnAt <= 1e12' }],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U11',
+    what: 'a list lives as long as the session that was added last',
+    replacements: [
+      {
+        file: 'engine/list-swap.ts',
+        from: 'const last = entries.reduce((latest, { deadline }) => Math.max(latest, deadline), 0)',
+        to: 'const last = entries.at(-1)?.deadline ?? 0',
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U11',
+    what: 'a longer lifetime is not given to the entry',
+    replacements: [
+      {
+        file: 'session/rotation.ts',
+        from: '  if (verified.header.user) await lengthenEntry(engine, verified, terms, deadline)\n',
+        to: '',
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U12',
+    what: 'a login counts the sessions before its own is bound',
+    replacements: [
+      {
+        file: 'session/login.ts',
+        from: 'async keepLimit(binding: Binding): Promise<void> {',
+        to: `async keepLimit(): Promise<void> {}
+
+  async limitBefore(binding: Binding): Promise<void> {`,
+      },
+      {
+        file: 'session/login.ts',
+        from: '    const newest = Math.max',
+        to: '    await this.limitBefore(Buffer.alloc(8))\n    const newest = Math.max',
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U12',
+    what: 'entries that no header carries count for the limit',
+    replacements: [
+      {
+        file: 'session/login.ts',
+        from: 'const living = (await userLists.withHeaders(listed, this.#deadline)).filter(({ header }) => header !== undefined)',
+        to: 'const living = await userLists.withHeaders(listed, this.#deadline)',
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U12',
+    what: 'a login spares itself',
+    replacements: [
+      {
+        file: 'session/login.ts',
+        from: 'byAge(other.entry, one.entry)).slice(max)',
+        to: 'byAge(other.entry, one.entry)).slice(max).filter(({ entry }) => !sameBinding(entry.binding, binding))',
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U12',
+    what: 'a login is dated by the clock of its server alone',
+    replacements: [
+      {
+        file: 'engine/user-lists.ts',
+        from: 'Math.max(Math.floor(now), binder.newest + 1, newestIn(kept) + 1)',
+        to: 'Math.floor(now)',
+      },
+    ],
+    scenarios: ['users'],
+  },
 ]

@@ -48,15 +48,21 @@ interface Known {
   readonly user: string
   sid: string
   token: string
-  /** The first call that was to bind it, and the one that did. */
+  /** When it was created at the earliest. */
+  readonly born: number
+  /** When the first call began that was to bind it, and the call that did. */
   readonly begun: number
   login: Operation
+  /** Whether it was created for its user. */
+  readonly isCreated: boolean
   /** How long it lives, in milliseconds, if it is short. */
-  readonly absolute: number | undefined
+  absolute: number | undefined
   readonly uses: Operation[]
   readonly handles: Visitor[]
-  /** Its token is not known for certain, or it was destroyed. */
+  /** From when on its token is not known for certain, or it was destroyed. */
   blurred: number
+  /** When its secret was last changed. */
+  renewed: number
   destroyed: Operation | undefined
 }
 
@@ -119,6 +125,7 @@ interface At {
 
 async function logIn(world: World, history: History, scene: Scene, user: string, at: At): Promise<void> {
   const { random } = world
+  const born = history.moment()
   const absolute = random.chance(0.15) ? random.pick([5_000, 30_000]) : undefined
   const lifetime = absolute === undefined ? {} : { lifetime: { idle: `${absolute}ms`, absolute: `${absolute}ms` } as const }
   if (random.chance(0.5)) {
@@ -126,32 +133,31 @@ async function logIn(world: World, history: History, scene: Scene, user: string,
     const login = await history.record(at.host, 'login', user, async () => {
       session = await at.system.create({}, { user, ...lifetime })
     })
-    return add(history, scene, user, login, session, login.began, absolute, at)
+    return add(history, scene, { user, born, begun: login.began, login, isCreated: true, absolute }, session, at)
   }
   const visitor = new Visitor(at.host, history, at.system.resume())
   if (random.chance(0.7) && (await visitor.set('a')).outcome !== 'ok') return
   const { session } = visitor
   const regenerate = () => history.record(at.host, 'login', user, () => session.regenerate({ user, ...lifetime }))
   const first = await regenerate()
-  const login = first.outcome === 'unknown' && random.chance(0.7) ? await regenerate() : first
-  add(history, scene, user, login, session, first.began, absolute, at)
+  const last = first.outcome === 'unknown' && random.chance(0.7) ? await regenerate() : first
+  // What cannot be told of the first is told by the second only where it succeeds.
+  const login = last.outcome === 'ok' ? last : first
+  add(history, scene, { user, born, begun: first.began, login, isCreated: false, absolute }, session, at)
 }
 
 function add(
   history: History,
   scene: Scene,
-  user: string,
-  login: Operation,
+  login: Pick<Known, 'user' | 'born' | 'begun' | 'login' | 'isCreated' | 'absolute'>,
   session: SimulatedSession | undefined,
-  begun: number,
-  absolute: number | undefined,
   { host }: At,
 ): void {
-  login.session = session?.id
+  login.login.session = session?.id
   const [sid, token] = [session?.id ?? '', session?.token ?? '']
   const handles = session ? [new Visitor(host, history, session)] : []
-  const blurred = login.outcome === 'ok' ? Number.POSITIVE_INFINITY : begun
-  scene.known.push({ user, sid, token, begun, login, absolute, uses: [], handles, blurred, destroyed: undefined })
+  const blurred = login.login.outcome === 'ok' ? Number.POSITIVE_INFINITY : login.begun
+  scene.known.push({ ...login, sid, token, uses: [], handles, blurred, renewed: 0, destroyed: undefined })
 }
 
 async function use(world: World, history: History, scene: Scene, at: At): Promise<void> {
@@ -173,12 +179,38 @@ async function logInAgain(world: World, history: History, scene: Scene, at: At):
   if (known === undefined || known.blurred !== Number.POSITIVE_INFINITY) return
   known.blurred = history.moment()
   const session = at.system.resume(known.token)
-  const again = await history.record(at.host, 'login', known.user, () => session.regenerate({ user: known.user }))
+  const other = world.random.chance(0.2) ? scene.names.find((name) => name !== known.user) : undefined
+  if (other !== undefined) return logInAsOther(history, scene, known, other, session, at)
+  const longer = known.absolute !== undefined && world.random.chance(0.7)
+  const lifetime = longer ? ({ lifetime: { idle: '30m', absolute: '12h' } } as const) : {}
+  const again = await history.record(at.host, 'login', known.user, () => session.regenerate({ user: known.user, ...lifetime }))
   // A token that opens nothing any more begins a new session.
-  if (session.id !== known.sid) return add(history, scene, known.user, again, session, again.began, undefined, at)
+  if (session.id !== known.sid) return add(history, scene, { ...begunBy(again), user: known.user }, session, at)
   if (again.outcome !== 'ok') return
   known.token = session.token as string
   known.handles.push(new Visitor(at.host, history, session))
+  known.blurred = Number.POSITIVE_INFINITY
+  known.renewed = again.ended
+  if (longer) known.absolute = undefined
+}
+
+function begunBy(login: Operation): Pick<Known, 'born' | 'begun' | 'login' | 'isCreated' | 'absolute'> {
+  return { born: login.began, begun: login.began, login, isCreated: true, absolute: undefined }
+}
+
+/** Another user logs in where a session is somebody's already. */
+async function logInAsOther(
+  history: History,
+  scene: Scene,
+  known: Known,
+  user: string,
+  session: SimulatedSession,
+  at: At,
+): Promise<void> {
+  const login = await history.record(at.host, 'login', user, () => session.regenerate({ user }))
+  if (session.id !== known.sid) return add(history, scene, { ...begunBy(login), user }, session, at)
+  if (login.outcome === 'ok') history.surprises.push(`stolen: #${login.id} made a session of ${known.user} one of ${user}`)
+  if (login.code === 'BAD_ARGUMENT') known.blurred = Number.POSITIVE_INFINITY
 }
 
 async function end(history: History, scene: Scene, user: string, { host, system }: At): Promise<void> {
@@ -260,12 +292,14 @@ function checkEnd({ operation, user, kept }: End, scene: Scene): string[] {
 /** What nobody has ended works. */
 function checkLiving(known: Known, one: Operation, scene: Scene): string[] {
   const { login } = known
-  if (login.outcome !== 'ok' || one.began < login.ended || one.ended > known.blurred) return []
+  if (login.outcome !== 'ok' || one.began < Math.max(login.ended, known.renewed) || one.ended > known.blurred) return []
   if (one.outcome !== 'gone' && !(one.outcome === 'ok' && one.session !== known.sid)) return []
+  // Whoever holds on with the secret before is cut off.
+  if (known.renewed > 0 && one.reason === 'superseded') return []
   if (known.absolute !== undefined && one.endedAt > login.beganAt + known.absolute - 1_500) return []
-  if (scene.losses.some((loss) => loss > known.begun && loss < one.ended)) return []
+  if (scene.losses.some((loss) => loss > known.born && loss < one.ended)) return []
   if (scene.ends.some((end) => isEndedBy(end, known, one))) return []
-  if (scene.max !== undefined && scene.known.some((other) => mayDisplace(other, known))) return []
+  if (scene.max !== undefined && scene.known.reduce((sum, other) => sum + displacing(other, known), 0) >= scene.max) return []
   return [`ended falsely: #${one.id} ${describeOperation(one)} in the session of #${login.id}`]
 }
 
@@ -273,9 +307,17 @@ function isEndedBy({ operation, user, kept }: End, known: Known, one: Operation)
   return user === known.user && kept !== known && operation.ended > known.begun && operation.began < one.ended
 }
 
-/** A login that began before another was over may be the older one, and the other may end it. */
-function mayDisplace(other: Known, known: Known): boolean {
-  return other !== known && other.user === known.user && (other.login.ended > known.begun || other.login.outcome === 'unknown')
+/**
+ * How many sessions of another login may have pushed one out: a login that began before another was over may be the older one. A creation that
+ * took several attempts may have left sessions that nobody can open.
+ */
+function displacing(other: Known, known: Known): number {
+  if (other.user !== known.user) return 0
+  const { outcome, ended, endedAt, beganAt } = other.login
+  const failedAttempts = other.isCreated && endedAt - beganAt > 400 ? 3 : 0
+  if (other === known) return failedAttempts
+  const isBound = outcome !== 'failed' && (ended > known.begun || outcome === 'unknown')
+  return failedAttempts + (isBound ? 1 : 0)
 }
 
 /** Only what is bound to the user is listed, and all of it that lives. */
@@ -289,6 +331,10 @@ function checkList({ operation, user }: Scene['lists'][number], scene: Scene): s
     if (known === undefined) {
       if (!isUnnamed && scene.isFair) found.push(`wrong listing: #${operation.id} lists a session of nobody`)
       continue
+    }
+    const attempts = scene.known.filter((one) => one.sid === sid && one.user === user)
+    if (attempts.every(({ login }) => login.outcome === 'failed' && login.ended < operation.began)) {
+      found.push(`wrong listing: #${operation.id} lists a session that was never bound`)
     }
     if (known.destroyed && known.destroyed.ended < operation.began) found.push(`wrong listing: #${operation.id} lists a destroyed session`)
     const ended = scene.ends.find(
@@ -322,7 +368,7 @@ function checkLimit(user: string, history: History, scene: Scene): string[] {
     scene.losses.length === 0 &&
     scene.ends.every((end) => end.user !== user) &&
     mine.every((known) => known.absolute === undefined && known.blurred === Number.POSITIVE_INFINITY)
-  const least = Math.min(max, logins.length)
+  const least = Math.min(max, mine.length)
   if (isQuiet && working.length < least) return [`too few: ${working.length} of ${user}'s sessions work, and ${least} should`]
   return []
 }

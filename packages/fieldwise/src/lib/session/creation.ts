@@ -126,12 +126,13 @@ async function keepLimit(
   context: Context,
   sid: string,
   adds: readonly AddRequest[],
-  { entry }: Bound,
+  bound: Bound,
   { login, deadline }: NewSession,
 ): Promise<void> {
   try {
-    await login?.keepLimit(entry.binding)
+    await login?.keepLimit(bound.entry.binding)
   } catch (error) {
+    login?.forget(bound)
     await discard(context, sid, adds, deadline)
     throw error
   }

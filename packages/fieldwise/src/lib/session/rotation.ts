@@ -4,8 +4,9 @@ import type { Engine } from '../engine/engine.js'
 import type { HeaderChange } from '../engine/header-swap.js'
 import { type ListChange, nothingStored } from '../engine/list-swap.js'
 import { headerIn, type Snapshot } from '../engine/snapshot.js'
+import { afterUnanswered } from '../engine/swap.js'
 import type { Header } from '../format/header.js'
-import { type ListEntry, sameBinding, serverOf } from '../format/user-list.js'
+import { type Binding, type ListEntry, sameBinding, serverOf } from '../format/user-list.js'
 import { newSecret, type Secret, sameHash } from '../format/token.js'
 import { entryMargin, type Login } from './login.js'
 import { assertTerms, rotated, type Terms } from './terms.js'
@@ -65,12 +66,19 @@ export async function logIn(
     })
     try {
       const header = await engine.lifetimes.change(sid, swap, deadline, 'this login', seen)
-      if (header.user) await login.keepLimit(header.user.binding)
+      if (header.user) await keepLimit(login, header.user.binding)
       return end(engine, verified, header, secret)
     } catch (error) {
       if (!(error instanceof StaleBinding)) throw error
     }
   }
+}
+
+/** The session is bound by now: nothing may say that nothing was stored. Calling again keeps the limit, too (T3). */
+function keepLimit(login: Login, binding: Binding): Promise<void> {
+  return login.keepLimit(binding).catch((error) => {
+    throw afterUnanswered('this login', error)
+  })
 }
 
 /** The process stood still between the two writes: another binding is drawn (U10). */
