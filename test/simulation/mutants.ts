@@ -979,7 +979,9 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'U10',
     what: 'an entry that no header carries is dropped at once',
-    replacements: [{ file: 'session/user-sessions.ts', from: 'const abandonedAfter = 60_000', to: 'const abandonedAfter = -10_000' }],
+    replacements: [
+      { file: 'session/user-sessions.ts', from: 'const abandonedAfter = 60_000', to: 'const abandonedAfter = -10_000' },
+    ],
     scenarios: ['users'],
   },
   {

@@ -82,7 +82,18 @@ function begin(world: World, isFair: boolean): Scene {
   const max = random.pick([undefined, undefined, 1, 2, 3])
   const systems = hosts.map((host) => sessionsOn(host, { users: max === undefined ? undefined : { max } }))
   const names = random.chance(0.7) ? ['ada'] : ['ada', 'bob']
-  return { hosts, systems, max, isFair, isUnsafe: !isFair && random.chance(0.4), names, known: [], ends: [], lists: [], losses: [] }
+  return {
+    hosts,
+    systems,
+    max,
+    isFair,
+    isUnsafe: !isFair && random.chance(0.4),
+    names,
+    known: [],
+    ends: [],
+    lists: [],
+    losses: [],
+  }
 }
 
 async function act(world: World, history: History, scene: Scene): Promise<void> {
@@ -336,7 +347,8 @@ function checkList({ operation, user }: Scene['lists'][number], scene: Scene): s
     if (attempts.every(({ login }) => login.outcome === 'failed' && login.ended < operation.began)) {
       found.push(`wrong listing: #${operation.id} lists a session that was never bound`)
     }
-    if (known.destroyed && known.destroyed.ended < operation.began) found.push(`wrong listing: #${operation.id} lists a destroyed session`)
+    if (known.destroyed && known.destroyed.ended < operation.began)
+      found.push(`wrong listing: #${operation.id} lists a destroyed session`)
     const ended = scene.ends.find(
       (end) =>
         end.operation.outcome === 'ok' &&

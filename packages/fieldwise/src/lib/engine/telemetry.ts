@@ -1,9 +1,9 @@
 import type { Channel } from 'node:diagnostics_channel'
 import { isFieldwiseError } from '../api/errors.js'
 import { channels, type FieldEvent, type OperationEvent, type OperationName, type SessionEvent } from '../api/events.js'
-import { isSid } from '../format/token.js'
 import { Latencies, type SessionsStats } from '../api/stats.js'
 import type { Flight } from '../api/store.js'
+import { isSid } from '../format/token.js'
 import { warnOfMisrouted } from './misrouted.js'
 
 /** Counts what one `createSessions` does, and publishes events on the channels that have subscribers. */

@@ -1,7 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
+import { SteppingStore } from '../../../../../test/support/stepping-store.js'
 import { turn } from '../../../../../test/support/virtual-time.js'
 import { World } from '../../../../../test/support/world.js'
+import type { StoreRequest } from '../api/store.js'
+import { plainListName } from '../format/user-list.js'
+import { createSessionsOn } from './sessions.js'
 
 const schema = z.object({ device: z.string(), visits: z.int().default(0) })
 
@@ -131,3 +136,118 @@ test.each([7, '', 'x'.repeat(257), null, '\ud800'])('%j is no id of a user', asy
   if (id === null) return
   await expect(here.sessions.create({}, { user: id as string })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
 })
+
+test('what ended with its user loses its fields, and says how it ended as long as its header is there (U8)', async () => {
+  const { world, here, there } = scene()
+  const session = await here.sessions.create({ device: 'phone' }, { user: 'ada' })
+  await there.sessions.user('ada').end()
+  expect(await world.stored(`${session.id}:device`)).toBeUndefined()
+  await expect(session.get('device')).rejects.toMatchObject({ reason: 'ended' })
+})
+
+test('a list that is evicted ends the sessions in it, and only these', async () => {
+  const { world, here, there } = scene()
+  const session = await here.sessions.create({}, { user: 'ada' })
+  const other = await here.sessions.create({}, { user: 'bob' })
+  await world.evict(listKeyIn(here.store.flights))
+  await expect(session.get('visits')).rejects.toMatchObject({ reason: 'ended' })
+  expect(await there.sessions.open(session.token)).toBeNull()
+  expect(await other.get('visits')).toBe(0)
+})
+
+test('a process that stood still between list and header draws another binding (U10)', async () => {
+  const world = new World()
+  const { runtime } = world.time
+  let stood = 0
+  const store = new SteppingStore(world.shared, runtime)
+  const sessions = createSessionsOn({ ...runtime, monotonic: () => runtime.monotonic() + stood }, { schema, store })
+  const session = await sessions.create()
+  store.holding = true
+  const login = session.regenerate({ user: 'ada' })
+  await turn()
+  for (const read of [...store.held]) await read.deliver()
+  const added = await world.next({ store }, 'add')
+  stood = 24_001
+  await added.deliver()
+  expect(String(await world.next({ store }, 'get'))).not.toContain('replace')
+  await store.release()
+  await login
+  expect(listWrites(store.flights)).toHaveLength(2)
+  await world.time.advance(61_000)
+  expect(await sessions.user('ada').count()).toBe(1)
+  await turn()
+  expect(await session.get('visits')).toBe(0)
+})
+
+test('an attempt to create that failed leaves no entry (U13)', async () => {
+  const { world, here, there } = scene()
+  here.store.holding = true
+  const creation = here.sessions.create({}, { user: 'ada' })
+  await (await world.next(here, 'get')).deliver()
+  await (await world.next(here, 'add')).deliver()
+  ;(await world.next(here, 'add @')).loseRequest()
+  await here.store.release()
+  const session = await world.time.run(creation)
+  await world.time.advance(1_000)
+  const [listed] = await Promise.all([there.sessions.user('ada').list()])
+  expect(listed.map(({ id }) => id)).toEqual([session.id])
+  expect(await world.stored(listKeyIn(here.store.flights))).toHaveLength(1 + 36)
+})
+
+test('a list holds 100 entries: the dead ones give way first, and then the oldest (U14)', async () => {
+  const { world, here, there } = scene()
+  const sessions = []
+  for (let time = 0; time < 100; time++) {
+    sessions.push(await here.sessions.create({}, { user: 'ada' }))
+    await world.time.advance(1)
+  }
+  await there.sessions.revoke(sessions[50]?.id as string)
+  await world.time.advance(61_000)
+  await here.sessions.create({}, { user: 'ada' })
+  expect(await sessions[0]?.get('visits')).toBe(0)
+  await here.sessions.create({}, { user: 'ada' })
+  await expect(sessions[0]?.get('visits')).rejects.toMatchObject({ reason: 'ended' })
+  expect(await there.sessions.user('ada').count()).toBe(100)
+})
+
+test('the name of a list tells nothing without the key, and is found under the keys before (sealing)', async () => {
+  const world = new World()
+  const [old, fresh] = [key(), key()]
+  const before = world.process(schema, { sealing: { keys: [old, fresh] } })
+  const after = world.process(schema, { sealing: { keys: [fresh, old] }, users: { max: 2 } })
+  const first = await before.sessions.create({}, { user: 'ada' })
+  expect(listKeyIn(before.store.flights)).not.toBe(`u:${plainListName('ada')}`)
+  const second = await after.sessions.create({}, { user: 'ada' })
+  expect(listKeyIn(after.store.flights)).not.toBe(listKeyIn(before.store.flights))
+  const ids = async (process: typeof after) => (await process.sessions.user('ada').list()).map(({ id }) => id).sort()
+  expect(await ids(after)).toEqual([first.id, second.id].sort())
+  expect(await ids(before)).toEqual(await ids(after))
+  const again = after.sessions.resume(first.token)
+  await again.regenerate({ user: 'ada' })
+  expect(await ids(after)).toHaveLength(2)
+  await after.sessions.create({}, { user: 'ada' })
+  await expect(again.get('visits')).rejects.toMatchObject({ reason: 'ended' })
+  expect(await before.sessions.user('ada').end()).toEqual({ ended: 2 })
+  await expect(second.get('visits')).rejects.toMatchObject({ reason: 'ended' })
+})
+
+test('a session without a user is stored and used as if there were none', async () => {
+  const { here } = scene({ users: { max: 1 } })
+  const session = await here.sessions.create({ device: 'phone' })
+  await session.increment('visits')
+  await session.regenerate()
+  expect(here.store.log.filter((words) => words.includes('u:'))).toEqual([])
+})
+
+/** The first list that was written. */
+function listKeyIn(flights: readonly (readonly StoreRequest[])[]): string {
+  return listWrites(flights)[0]?.key as string
+}
+
+function listWrites(flights: readonly (readonly StoreRequest[])[]): StoreRequest[] {
+  return flights.flat().filter((request) => request.key.startsWith('u:') && 'value' in request)
+}
+
+function key(): string {
+  return randomBytes(32).toString('base64url')
+}
