@@ -98,34 +98,34 @@ function begin(world: World, isFair: boolean): Scene {
 
 async function act(world: World, history: History, scene: Scene): Promise<void> {
   const { random } = world
-  for (let left = 2 + random.below(7); left > 0; left--) {
-    const index = random.below(scene.hosts.length)
-    const at = { host: scene.hosts[index] as Host, system: scene.systems[index] as SimulatedSessions }
-    if (at.host.crashed) return
-    const user = random.pick(scene.names)
-    switch (random.weighted({ login: 4, use: 5, again: 0.7, end: 1.5, except: 1, list: 1, destroy: 0.5 })) {
-      case 'login':
-        await logIn(world, history, scene, user, at)
-        break
-      case 'use':
-        await use(world, history, scene, at)
-        break
-      case 'again':
-        await logInAgain(world, history, scene, at)
-        break
-      case 'end':
-        await end(history, scene, user, at)
-        break
-      case 'except':
-        await endOthers(world, history, scene, at)
-        break
-      case 'list':
-        await list(history, scene, user, at)
-        break
-      case 'destroy':
-        await destroy(world, history, scene, at)
-    }
+  for (let left = 2 + random.below(6); left > 0; left--) {
+    const atOnce = random.weighted({ '1': 6, '2': 1, '4': 1 })
+    await Promise.all(Array.from({ length: Number(atOnce) }, () => actOnce(world, history, scene)))
     await world.sleep(random.pick([0, 1, 30, 600, 12_000, 80_000]) * random.next())
+  }
+}
+
+async function actOnce(world: World, history: History, scene: Scene): Promise<void> {
+  const { random } = world
+  const index = random.below(scene.hosts.length)
+  const at = { host: scene.hosts[index] as Host, system: scene.systems[index] as SimulatedSessions }
+  if (at.host.crashed) return
+  const user = random.pick(scene.names)
+  switch (random.weighted({ login: 4, use: 5, again: 0.7, end: 1.2, except: 1, list: 1, destroy: 0.5 })) {
+    case 'login':
+      return logIn(world, history, scene, user, at)
+    case 'use':
+      return use(world, history, scene, at)
+    case 'again':
+      return logInAgain(world, history, scene, at)
+    case 'end':
+      return end(history, scene, user, at)
+    case 'except':
+      return endOthers(world, history, scene, at)
+    case 'list':
+      return list(history, scene, user, at)
+    case 'destroy':
+      return destroy(world, history, scene, at)
   }
 }
 
