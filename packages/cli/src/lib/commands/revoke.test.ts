@@ -64,3 +64,23 @@ test('a server that does not answer is a failure', async () => {
   expect({ code, output }).toEqual({ code: 3, output: '' })
   expect(said).toMatch(/^error: .*refuses connections/)
 })
+
+test('all sessions of a user end, and inspect lists them before', async () => {
+  await using sessions = open({ prefix: 'shop:', sealing: { keys: [key] } })
+  const ours = [await sessions.create({}, { user: 'ada' }), await sessions.create({}, { user: 'ada' })]
+  const other = await sessions.create({}, { user: 'bob' })
+  const args = [server.address, '--user', 'ada', '--prefix', 'shop:']
+  const env = { FIELDWISE_KEYS: key }
+  const listed = await fieldwise(['inspect', ...args], { env })
+  expect(listed.code).toBe(0)
+  for (const { id } of ours) expect(listed.output).toContain(id)
+  expect(await fieldwise(['revoke', ...args], { env })).toMatchObject({ code: 0, output: '2 sessions have ended.\n' })
+  for (const { token } of ours) expect(await sessions.open(token)).toBeNull()
+  expect(await sessions.open(other.token)).not.toBeNull()
+  expect(await fieldwise(['inspect', ...args, '--json'], { env })).toMatchObject({ code: 1, output: '[]\n' })
+})
+
+test.each(['revoke', 'inspect'])('%s takes a session or a user, and not both', async (command) => {
+  expect(await fieldwise([command, server.address])).toMatchObject({ code: 2 })
+  expect(await fieldwise([command, server.address, 'x', '--user', 'ada'])).toMatchObject({ code: 2 })
+})
