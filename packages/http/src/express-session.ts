@@ -31,6 +31,19 @@ interface MergeMethod<V> {
 export interface StoreOptions<F extends object> {
   /** For fields that several requests change at once, by their names. Without one the last writer of a field wins. */
   readonly merge?: { readonly [K in keyof F]?: MergeFunction<F[K]> | undefined } | undefined
+  /**
+   * Whose session this is, by what the app has put into it; `undefined` as long as it is nobody's. Then `sessions.user(id)` lists and ends it. A save
+   * that would make it another user's is refused with `BAD_ARGUMENT`: log in by `req.session.regenerate`, as passport does.
+   *
+   * @example
+   * import { Store } from '@fieldwise/http/express-session'
+   * import { createSessions } from 'fieldwise'
+   * import { z } from 'zod'
+   *
+   * const sessions = createSessions({ schema: z.object({ cookie: z.json() }).catchall(z.json()) })
+   * const store = new Store(sessions, { user: (data) => (data.passport as { user?: string } | undefined)?.user })
+   */
+  readonly user?: ((data: Readonly<Record<string, unknown>>) => string | undefined) | undefined
   /** The store that the app used before: sessions that are there and not here are brought over when they are first used. */
   readonly readThrough?: OldStore | undefined
   /**
@@ -96,6 +109,7 @@ export class Store<F extends object, D extends keyof F = never> extends BaseStor
       sessions: sessions as unknown as SessionSource['sessions'],
       merges: mergesOf(options.merge ?? {}),
       beginnings: new NewIds(),
+      userOf: options.user,
     }
     assertCookieField(this.#origin)
     this.#move = options.readThrough && new Migration(this.#origin, options.readThrough)
@@ -292,9 +306,10 @@ function checkedMerge(name: string, merge: unknown): Merge {
   return (base, mine, stored) => [name, merge(valueIn(base), valueIn(mine), valueIn(stored))]
 }
 
-function assertOptions({ creates, ...options }: { readonly creates?: unknown }): void {
-  const unknown = Object.keys(options).find((name) => name !== 'merge' && name !== 'readThrough')
-  if (unknown !== undefined) throw new BadConfigError(`Store has no option '${unknown}'; it has merge, readThrough and creates`)
+function assertOptions({ creates, ...options }: { readonly creates?: unknown; readonly user?: unknown }): void {
+  const unknown = Object.keys(options).find((name) => name !== 'merge' && name !== 'readThrough' && name !== 'user')
+  if (unknown !== undefined) throw new BadConfigError(`Store has no option '${unknown}'; it has merge, user, readThrough and creates`)
+  if (options.user !== undefined && typeof options.user !== 'function') throw new BadConfigError('user must be a function: (data) => id')
   if (creates !== undefined && creates !== 'own' && creates !== 'any') throw new BadConfigError("creates must be 'own' or 'any'")
 }
 

@@ -119,6 +119,7 @@ export type OperationName =
   | 'destroy'
   | 'keepFor'
   | 'storedJson'
+  | 'bindUser'
   | 'user.list'
   | 'user.end'
   | 'user.count'

@@ -11,7 +11,7 @@ import { formatToken, type Token } from '../format/token.js'
 import { serverOf } from '../format/user-list.js'
 import { type Created, createSession, createSessionWithToken, newSession } from './creation.js'
 import { Login } from './login.js'
-import { keepFor, logIn, rotate } from './rotation.js'
+import { bindTo, keepFor, logIn, rotate } from './rotation.js'
 import { SessionReads, StepRead } from './session-reads.js'
 import { type New, Standing } from './standing.js'
 import type { Terms } from './terms.js'
@@ -272,6 +272,15 @@ export class RequestSession {
     }
     const login = new Login(this.#engine, terms.user, deadline)
     return logIn(this.#engine, verified, terms, login, open, deadline, beforeChange)
+  }
+
+  /** Makes the session a user's, with the secret that it has. No input or output where it is known to be that. */
+  async bindTo(user: string, deadline: Deadline): Promise<void> {
+    await this.#open(deadline)
+    const verified = this.#standing.expectVerified()
+    const login = new Login(this.#engine, user, deadline)
+    if (verified.header.user) return login.assertSame(verified.header.user)
+    await this.#noting(bindTo(this.#engine, verified, login, () => this.reads.snapshot([], deadline), deadline))
   }
 
   /** Changes how long the session lives unused. No input or output where it is that long already. */

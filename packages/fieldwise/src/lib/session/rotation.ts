@@ -133,6 +133,41 @@ function endOf(header: Header, terms: Terms, at: number): number {
   return absolute === undefined ? header.deadline : Math.floor(at + absolute)
 }
 
+/**
+ * Makes a session a user's without a new secret: for sessions under ids of the caller's own, which have none to change. Nothing is done where it is
+ * that user's already.
+ *
+ * @throws as {@link logIn}
+ */
+export async function bindTo(
+  engine: Engine,
+  verified: Verified,
+  login: Login,
+  open: () => Promise<Snapshot | undefined>,
+  deadline: Deadline,
+): Promise<void> {
+  const { token } = verified
+  for (;;) {
+    const [seen, lists] = await Promise.all([open(), login.read(token.sid)])
+    const before = seen && headerIn(seen).value
+    if (before?.user) return login.assertSame(before.user)
+    const bound = await login.bind(token.sid, () => verified.header.deadline, lists)
+    const binding = (header: Header, at: number): Header => {
+      if (!verified.isGoodFor(header, at)) throw new SessionGoneError('superseded')
+      if (header.user) login.assertSame(header.user)
+      if (header.user === undefined && !login.isFresh(bound)) throw new StaleBinding()
+      return header.user ? header : { ...header, user: { list: bound.at.name, binding: bound.entry.binding } }
+    }
+    try {
+      const header = await engine.lifetimes.change(token.sid, binding, deadline, 'this login', seen)
+      if (header.user) await keepLimit(login, header.user.binding)
+      return verified.changed(header)
+    } catch (error) {
+      if (!(error instanceof StaleBinding)) throw error
+    }
+  }
+}
+
 /** Changes how long the session lives unused. No input or output where it is that long already. */
 export async function keepFor({ lifetimes }: Engine, verified: Verified, idle: number, deadline: Deadline): Promise<void> {
   if (verified.header.idle === idle) return

@@ -17,6 +17,7 @@ import { RequestSession } from './request-session.js'
 import { SessionFacade } from './session-facade.js'
 import { checkedUser, parseTerms } from './settings.js'
 import { release } from './store-users.js'
+import type { Terms } from './terms.js'
 import { UserFacade } from './user-facade.js'
 
 type UntypedFields = Record<string, unknown>
@@ -42,9 +43,7 @@ export class SessionsFacade implements Sessions<UntypedFields> {
     const operation = this.#operation<StoredFacade>('create', [], session)
     return operation.runAsync(options, async () => {
       const terms = parseTerms(options)
-      // With a user there are several round trips, as there are in a call that writes.
-      const deadlineFrom = terms.user === undefined ? readDeadline : writeDeadline
-      await session.create(this.#encodeAll(values), terms, deadlineFrom(this.#engine, operation.started))
+      await session.create(this.#encodeAll(values), terms, deadlineOf(terms)(this.#engine, operation.started))
       return this.#stored(session)
     })
   }
@@ -86,7 +85,7 @@ export class SessionsFacade implements Sessions<UntypedFields> {
     return operation.runAsync(options, async () => {
       const token = tokenOfId(this.#engine.store, id)
       const terms = parseTerms(options)
-      const deadline = readDeadline(this.#engine, operation.started)
+      const deadline = deadlineOf(terms)(this.#engine, operation.started)
       const isCreated = await session.createWithToken(token, this.#encodeAll(values), terms, deadline)
       return isCreated ? this.#stored(session) : null
     })
@@ -184,6 +183,11 @@ function leastOf(options: CheckOptions): 'all' | 'one' {
   const { least = 'all' } = options
   if (least === 'all' || least === 'one') return least
   throw new BadArgumentError("check takes { least: 'one' } or { least: 'all' }")
+}
+
+/** With a user there are several round trips, as there are in a call that writes. */
+function deadlineOf({ user }: Terms) {
+  return user === undefined ? readDeadline : writeDeadline
 }
 
 const nobody = { sid: undefined }

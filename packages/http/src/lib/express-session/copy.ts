@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BadArgumentError, BadConfigError, isFieldwiseError, type Session, type Sessions, StoreUnavailableError } from 'fieldwise'
-import { createWithExternalId, keepFor, storedJson, tokenOfExternalId, valueOfJson } from 'fieldwise/adapter'
+import { bindUser, createWithExternalId, keepFor, storedJson, tokenOfExternalId, valueOfJson } from 'fieldwise/adapter'
 import { isStoreFailure } from '../adapter/store-failure.js'
-import { idleOf, type JsonFields, plainCookie } from './data.js'
+import { dataOf, idleOf, type JsonFields, plainCookie } from './data.js'
 import type { NewIds } from './new-ids.js'
 
 /** What all copies of one store share. Which fields there are is known at run time only. */
@@ -11,6 +11,8 @@ export interface SessionSource {
   /** By the names of fields. */
   readonly merges: ReadonlyMap<string, Merge>
   readonly beginnings: NewIds
+  /** Whose session it is, by what the app has put into it. */
+  readonly userOf: ((data: Readonly<Record<string, unknown>>) => string | undefined) | undefined
 }
 
 /** What to store when a field was changed here (`mine`, from `base`) and in the store meanwhile. */
@@ -134,8 +136,15 @@ export class SessionCopy {
 
   async #update(session: SourceSession, fields: JsonFields): Promise<void> {
     await keepFor(session, idleOf(fields)).catch(refuseLifetime)
+    await this.#bind(session, fields)
     await this.#write(session, fields)
     await this.#use(session)
+  }
+
+  /** Before anything is written that is meant for the user alone. */
+  async #bind(session: SourceSession, fields: JsonFields): Promise<void> {
+    const user = userOf(this.#origin, fields)
+    if (user !== undefined) await bindUser(session, user)
   }
 
   async #write(session: SourceSession, fields: JsonFields): Promise<void> {
@@ -202,7 +211,7 @@ const pauses = [5, 20, 80, 320, 0]
 export async function begin(origin: SessionSource, id: string, fields: JsonFields): Promise<SourceSession | null> {
   const { sessions } = origin
   const { cookie, ...values } = valuesOf(origin, new Map([['cookie', plainCookie], ...fields]))
-  const session = await createWithExternalId(sessions, id, values, lifetimeOf(fields)).catch(refuseLifetime)
+  const session = await createWithExternalId(sessions, id, values, { ...lifetimeOf(fields), user: userOf(origin, fields) }).catch(refuseLifetime)
   if (session === null) return null
   try {
     await session.set({ cookie })
@@ -216,6 +225,10 @@ export async function begin(origin: SessionSource, id: string, fields: JsonField
 /** The values that fields stand for. @throws `FIELD_INVALID` */
 export function valuesOf({ sessions }: SessionSource, fields: JsonFields): Record<string, unknown> {
   return Object.fromEntries(Array.from(fields, ([field, json]) => [field, valueOfJson(sessions, field, json)]))
+}
+
+function userOf({ userOf }: SessionSource, fields: JsonFields): string | undefined {
+  return userOf?.(dataOf(fields, Date.now()))
 }
 
 function lifetimeOf(fields: JsonFields) {

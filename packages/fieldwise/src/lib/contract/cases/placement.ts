@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
-import { Scene, type SceneCase } from '../scene.js'
+import { Scene, type SceneCase, told } from '../scene.js'
 
 const requirement =
   'place: the uuid as it is, or with the label of the server that will hold it. holds: its label names a server of this store.'
@@ -31,6 +31,23 @@ export const placement: readonly SceneCase[] = [
       )
       for (const other of [...foreign, `${sid}~`, `${sid}~x`, `${sid}x~x`])
         assert.equal(harness.store.holds(other), false, inspect(other))
+    },
+  },
+  {
+    title: 'servers are what sids end with, and what sessions share is reached by a sid and by its server',
+    requirement:
+      'servers: what the ids of the sessions of each server end with. All items of one session live in one place; so do items that sessions share.',
+    async run(scene) {
+      const { store, sid } = scene
+      const server = store.servers().find((one) => one === sid.slice(36))
+      assert.ok(server !== undefined && new Set(store.servers()).size === store.servers().length)
+      const key = `shared:${randomUUID().replaceAll('-', '')}`
+      await scene.expect([{ op: 'add', key, value: Buffer.from('a'), ttl: 60_000 }], ['stored'])
+      const asked = [{ op: 'get', key }, scene.get('a')] as const
+      await scene.expect([scene.add('a', 'b')], ['stored'])
+      const { answers } = await store.flight(server, asked, scene.deadline)
+      assert.deepEqual(answers.map(told), ['found', 'found'])
+      assert.ok((await store.now(server, scene.deadline)) > 0 && store.largestValue(server, key.length) > 0)
     },
   },
   {
