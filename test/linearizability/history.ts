@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 export type Outcome = 'ok' | 'failed' | 'unknown'
 
 /** What a call came to know about its session: the reason of a `SESSION_GONE`, or that its token opens nothing. */
-export type Gone = 'destroyed' | 'expired' | 'lost' | 'superseded' | 'absent'
+export type Gone = 'destroyed' | 'expired' | 'lost' | 'superseded' | 'ended' | 'absent'
 
 type FieldKind = 'get' | 'has' | 'set' | 'update' | 'increment' | 'take' | 'delete'
 export type Kind = FieldKind | 'getAll' | 'create' | 'open' | 'regenerate' | 'destroy' | 'revoke'

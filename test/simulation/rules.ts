@@ -7,7 +7,7 @@ import type { Failure, Played } from './scenario.js'
 import { playOnThread, seedFromEnvironment } from './torture.js'
 
 /** How many histories of a scenario a missing rule may take to be noticed. */
-const mostHistories = Number(process.env.MOST ?? 100_000)
+const mostHistories = 100_000
 /** How many are played of a rule that only saves something. */
 const enoughToCount = 10_000
 

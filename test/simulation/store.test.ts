@@ -32,7 +32,7 @@ function harnessIn(world: World, fate: 'keeps' | 'deletes'): ContractHarness {
   const hosts: Host[] = []
   const storeOn = (host: Host) => {
     hosts.push(host)
-    host.store.start({ ...first.runtime, clock: host.clock })
+    host.store.start?.({ ...first.runtime, clock: host.clock })
     return host.store
   }
   const first = world.host({ traits })

@@ -308,8 +308,10 @@ function checkedMerge(name: string, merge: unknown): Merge {
 
 function assertOptions({ creates, ...options }: { readonly creates?: unknown; readonly user?: unknown }): void {
   const unknown = Object.keys(options).find((name) => name !== 'merge' && name !== 'readThrough' && name !== 'user')
-  if (unknown !== undefined) throw new BadConfigError(`Store has no option '${unknown}'; it has merge, user, readThrough and creates`)
-  if (options.user !== undefined && typeof options.user !== 'function') throw new BadConfigError('user must be a function: (data) => id')
+  if (unknown !== undefined)
+    throw new BadConfigError(`Store has no option '${unknown}'; it has merge, user, readThrough and creates`)
+  const { user } = options
+  if (user !== undefined && typeof user !== 'function') throw new BadConfigError('user must be a function: (data) => id')
   if (creates !== undefined && creates !== 'own' && creates !== 'any') throw new BadConfigError("creates must be 'own' or 'any'")
 }
 

@@ -261,6 +261,11 @@ function defects(): { what: string; defect: Defect; noticed: string }[] {
       noticed: 'a sid with a foreign or malformed label is not held',
     },
     {
+      what: 'names a server that no sid ends with',
+      defect: { store: () => ({ servers: () => ['~b'] }) },
+      noticed: 'servers are what sids end with, and what sessions share is reached by a sid and by its server',
+    },
+    {
       what: 'does not hold what it placed',
       defect: { store: () => ({ holds: (sid) => !sid.includes('~') }) },
       noticed: 'a placed sid is the uuid, bare or with a label, and is held by every client of the same items',
@@ -334,6 +339,7 @@ function coarseStore(memory: Store, traits: StoreTraits, defect: Defect, cut: Cu
     name: 'coarse',
     traits,
     place: (uuid) => `${uuid}~a`,
+    servers: () => ['~a'],
     holds: (sid) => /^[^~]+~a$/.test(sid),
     largestValue: (sid, length) => memory.largestValue(sid, length),
     async now(sid, deadline) {

@@ -18,7 +18,7 @@ export interface KnownSession {
   readonly weight: number
 }
 
-export interface SeenHeader {
+interface SeenHeader {
   readonly bytes: Buffer
   readonly header: Header
   /** Where the store can tell by it whether the header is still the same. */

@@ -260,7 +260,7 @@ describe('errors', () => {
     const error: unknown = undefined
     if (isFieldwiseError(error)) expectTypeOf(error).toExtend<FieldwiseError>()
     if (isFieldwiseError(error, 'SESSION_GONE')) {
-      expectTypeOf(error.reason).toEqualTypeOf<'destroyed' | 'expired' | 'lost' | 'superseded'>()
+      expectTypeOf(error.reason).toEqualTypeOf<'destroyed' | 'expired' | 'lost' | 'superseded' | 'ended'>()
       expectTypeOf(error.field).toEqualTypeOf<string | undefined>()
     }
     if (isFieldwiseError(error, 'FIELD_INVALID')) {

@@ -211,7 +211,8 @@ const pauses = [5, 20, 80, 320, 0]
 export async function begin(origin: SessionSource, id: string, fields: JsonFields): Promise<SourceSession | null> {
   const { sessions } = origin
   const { cookie, ...values } = valuesOf(origin, new Map([['cookie', plainCookie], ...fields]))
-  const session = await createWithExternalId(sessions, id, values, { ...lifetimeOf(fields), user: userOf(origin, fields) }).catch(refuseLifetime)
+  const options = { ...lifetimeOf(fields), user: userOf(origin, fields) }
+  const session = await createWithExternalId(sessions, id, values, options).catch(refuseLifetime)
   if (session === null) return null
   try {
     await session.set({ cookie })
