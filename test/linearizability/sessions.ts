@@ -61,6 +61,8 @@ function reasonsFor(
     case 'absent':
       return [...calls.filter(mayEnd), ...incidents, ...replacements]
     case 'expired':
+    // No session is bound to a user here.
+    case 'ended':
       return []
   }
 }
