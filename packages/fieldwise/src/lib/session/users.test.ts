@@ -179,6 +179,35 @@ test('a process that stood still between list and header draws another binding (
   expect(await session.get('visits')).toBe(0)
 })
 
+test.each([
+  [
+    'creation',
+    async ({ here }: ReturnType<typeof scene>) =>
+      () =>
+        here.sessions.create({}, { user: 'ada' }),
+  ],
+  [
+    'login',
+    async ({ here }: ReturnType<typeof scene>) => {
+      const session = await here.sessions.create()
+      return () => session.regenerate({ user: 'ada' })
+    },
+  ],
+] as const)('a %s that an end has overtaken says so (U15)', async (_what, prepare) => {
+  const at = scene()
+  const { world, here, there } = at
+  const logIn = await prepare(at)
+  here.store.holding = true
+  const login = outcomeOf(logIn())
+  await turn()
+  for (const read of [...here.store.held]) await read.deliver()
+  await (await world.next(here, 'add')).deliver()
+  await there.sessions.user('ada').end()
+  await here.store.release()
+  expect(await world.time.run(login)).toMatchObject({ code: 'SESSION_GONE', reason: 'ended' })
+  expect(await there.sessions.user('ada').count()).toBe(0)
+})
+
 test('an attempt to create that failed leaves no entry (U13)', async () => {
   const { world, here, there } = scene()
   here.store.holding = true
@@ -238,6 +267,10 @@ test('a session without a user is stored and used as if there were none', async 
   await session.regenerate()
   expect(here.store.log.filter((words) => words.includes('u:'))).toEqual([])
 })
+
+function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  return call.catch((error) => error)
+}
 
 /** The first list that was written. */
 function listKeyIn(flights: readonly (readonly StoreRequest[])[]): string {
