@@ -53,8 +53,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/header-swap.ts',
-        from: `send(this.context, this.#sid, [request], this.deadline)`,
-        to: `send(this.context, this.#sid, [request, { ...request, op: 'add' }], this.deadline)`,
+        from: `const requests = list ? ([request, list] as const) : ([request] as const)`,
+        to: `const requests = [request, { ...request, op: 'add' }]`,
       },
     ],
     scenarios: ['create-and-end'],
@@ -648,7 +648,7 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'session/rotation.ts',
-        from: `if (!sameHash(header.hash, token.secret.hash)) throw new SessionGoneError('superseded')`,
+        from: `if (!sameHash(header.hash, before)) throw new SessionGoneError('superseded')`,
         to: '',
       },
     ],
@@ -660,7 +660,7 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'session/rotation.ts',
-        from: `if (!sameHash(header.hash, token.secret.hash)) throw new SessionGoneError('superseded')`,
+        from: `if (!sameHash(header.hash, before)) throw new SessionGoneError('superseded')`,
         to: 'if (!sameHash(header.hash, token.secret.hash)) return header',
       },
       {
