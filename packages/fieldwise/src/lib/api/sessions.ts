@@ -61,6 +61,7 @@ export interface Sessions<F extends object, D extends keyof F = never> extends A
    */
   user(id: string): UserSessions
 
+  /**
    * Ends a session by its id, without its token: for "log out everywhere". An id without a session is not an error.
    *
    * @throws `STORE_UNAVAILABLE`, `OUTCOME_UNKNOWN` (call it again), `BAD_ARGUMENT` for what is not an id.
