@@ -32,7 +32,7 @@ export function assertCallOptions(operation: OperationName, options: OperationOp
 const optionsOf: { readonly [K in OperationName]?: readonly string[] } = {
   create: ['user', 'lifetime', 'persist', 'signal'],
   open: ['preload', 'signal'],
-  'user.list': ['current', 'signal'],
+  'user.list': ['current', 'preload', 'signal'],
   'user.end': ['except', 'signal'],
   regenerate: ['user', 'lifetime', 'persist', 'grace', 'signal'],
 }

@@ -59,7 +59,7 @@ export interface Sessions<F extends object, D extends keyof F = never> extends A
    * await session.regenerate({ user: 'ada' })
    * await sessions.user('ada').count() // 1
    */
-  user(id: string): UserSessions
+  user(id: string): UserSessions<F, D>
 
   /**
    * Ends a session by its id, without its token: for "log out everywhere". An id without a session is not an error.

@@ -1,7 +1,8 @@
+import type { Read } from './fields.js'
 import type { OperationOptions } from './session.js'
 
-/** One living session of a user. */
-export interface ListedSession {
+/** One living session of a user. `V` holds the types of the fields that were asked for. */
+export interface ListedSession<V extends object = object> {
   /** The public id: good for `sessions.revoke`, and for nothing that a token is good for. */
   readonly id: string
   readonly createdAt: Date
@@ -11,12 +12,16 @@ export interface ListedSession {
   readonly expiresAt: Date
   /** Whether it is the session that was given as `current`. */
   readonly isCurrent: boolean
+  /** The fields of `preload`, as `getMany` gives them. */
+  readonly values: V
 }
 
 /** For `list`. */
-export interface ListOptions extends OperationOptions {
+export interface ListOptions<K extends string = string> extends OperationOptions {
   /** The session of this request, which the list is to mark. */
   readonly current?: { readonly id: string | undefined } | undefined
+  /** Fields to read of each session, such as the device. Takes two more round trips, and one where this process knows the sessions. */
+  readonly preload?: readonly K[] | undefined
 }
 
 /** For `end`. */
@@ -42,9 +47,18 @@ export interface EndedSessions {
  * await sessions.user('ada').end({ except: session })
  * await sessions.user('ada').count() // 1
  */
-export interface UserSessions {
-  /** The living sessions, the newest login first. Two round trips to all servers at once. */
-  list(options?: ListOptions): Promise<readonly ListedSession[]>
+export interface UserSessions<F extends object = object, D extends keyof F = never> {
+  /**
+   * The living sessions, the newest login first. Two round trips to all servers at once.
+   *
+   * @throws with `preload`, also what `getMany` throws.
+   *
+   * @example
+   * await sessions.create({ username: 'ada' }, { user: 'ada' })
+   * const [device] = await sessions.user('ada').list({ preload: ['username'] })
+   * device?.values.username // 'ada'
+   */
+  list<K extends keyof F & string = never>(options?: ListOptions<K>): Promise<readonly ListedSession<Pick<Read<F, D>, K>>[]>
 
   /** How many there are. */
   count(options?: OperationOptions): Promise<number>

@@ -55,6 +55,16 @@ describe('createSessions', () => {
     expectTypeOf(sessions).toExtend<AsyncDisposable>()
   })
 
+  test('lists the sessions of a user with the fields that were asked for', async () => {
+    const ada = sessions.user('ada')
+    const [plain] = await ada.list()
+    expectTypeOf(plain?.values).toEqualTypeOf<object | undefined>()
+    const [listed] = await ada.list({ preload: ['username', 'visits'] })
+    expectTypeOf(listed?.values).toEqualTypeOf<{ username: string | undefined; visits: number } | undefined>()
+    // @ts-expect-error no such field
+    ada.list({ preload: ['device'] })
+  })
+
   test('takes options of the schema’s fields only', () => {
     const schema = z.object({ username: z.string() })
     createSessions({ schema })

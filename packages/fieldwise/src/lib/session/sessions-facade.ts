@@ -99,7 +99,7 @@ export class SessionsFacade implements Sessions<UntypedFields> {
     return this.#engine.schema.field(name).decode(json)
   }
 
-  user(id: string): UserSessions {
+  user(id: string): UserSessions<UntypedFields> {
     return fromCaller(this.user, () => new UserFacade(this.#engine, checkedUser(id)))
   }
 

@@ -1,8 +1,9 @@
-import { SessionGoneError } from '../api/errors.js'
+import { isFieldwiseError, SessionGoneError } from '../api/errors.js'
 import type { DeleteRequest } from '../api/store.js'
 import { type Deadline, readDeadline, send } from '../engine/context.js'
 import type { Engine } from '../engine/engine.js'
 import type { ListAt, SeenList } from '../engine/list-swap.js'
+import { EndOfSession, headerIn, type Snapshot } from '../engine/snapshot.js'
 import type { Listed, ListedEntry } from '../engine/user-lists.js'
 import type { BoundUser } from '../format/header.js'
 import { byAge, sameBinding } from '../format/user-list.js'
@@ -17,6 +18,24 @@ export async function livingSessions(engine: Engine, user: string, deadline: Dea
   const listed = await userLists.withHeaders(lists.flatMap(entriesIn), deadline)
   beside(engine, (deadline) => dropDead(engine, listed, deadline))
   return listed.filter(({ header }) => header !== undefined).sort((one, other) => byAge(other.entry, one.entry))
+}
+
+/** Fields of a session of the user; undefined where it has ended meanwhile. It ends where one that it lists is lost (R3). */
+export async function readListed(
+  { reader, headers }: Engine,
+  sid: string,
+  fields: readonly string[],
+  deadline: Deadline,
+): Promise<Snapshot | undefined> {
+  try {
+    const snapshot = await reader.settle(await reader.read(sid, fields, deadline), fields, deadline)
+    headerIn(snapshot)
+    return snapshot
+  } catch (error) {
+    const failure = error instanceof EndOfSession ? await headers.endOver(error, deadline) : error
+    if (isFieldwiseError(failure, 'SESSION_GONE')) return undefined
+    throw failure
+  }
 }
 
 /**

@@ -35,6 +35,40 @@ test('a user has the sessions that were created or regenerated for it, the newes
   expect(await second.get('device')).toBe('phone')
 })
 
+test('of each session in the list those fields are read that were asked for, with their defaults', async () => {
+  const { world, here, there } = scene()
+  const phone = await here.sessions.create({ device: 'phone' }, { user: 'ada' })
+  await world.time.advance(5)
+  await there.sessions.create({ visits: 7 }, { user: 'ada' })
+  await phone.increment('visits')
+  const listed = await there.sessions.user('ada').list({ preload: ['device', 'visits'] })
+  expect(listed.map(({ values }) => values)).toEqual([
+    { device: undefined, visits: 7 },
+    { device: 'phone', visits: 1 },
+  ])
+  expect((await here.sessions.user('ada').list()).map(({ values }) => values)).toEqual([{}, {}])
+  await expect(here.sessions.user('ada').list({ preload: ['name' as 'device'] })).rejects.toMatchObject({
+    code: 'BAD_ARGUMENT',
+  })
+})
+
+test('a session that has lost a field, or has ended since, is in no list that asks for fields', async () => {
+  const { world, here, there } = scene()
+  const [phone, desk] = [
+    await here.sessions.create({ device: 'phone' }, { user: 'ada' }),
+    await here.sessions.create({ device: 'desk' }, { user: 'ada' }),
+  ]
+  await world.evict(`${phone.id}:device`)
+  there.store.holding = true
+  const listing = there.sessions.user('ada').list({ preload: ['device'] })
+  await (await world.next(there, 'get ')).deliver()
+  await (await world.next(there, 'get @, get @')).deliver()
+  await desk.destroy()
+  await there.store.release()
+  expect(await world.time.run(listing)).toEqual([])
+  expect(await here.sessions.open(phone.token)).toBeNull()
+})
+
 test('once the end of a user is acknowledged, none of its sessions works, in any process', async () => {
   const { here, there } = scene()
   const session = await here.sessions.create({ device: 'phone' }, { user: 'ada' })
