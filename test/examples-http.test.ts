@@ -1,7 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { accessibilityFaults, complaintsOf, launchChromium } from './support/chromium.js'
 import { freePorts } from './support/free-port.js'
 import { Memcached } from './support/memcached.js'
 import { root } from './support/packages.js'
@@ -101,6 +103,108 @@ describe('express-login', () => {
   })
 })
 
+describe('the devices of a user of express-login, in two browsers', () => {
+  let chromium: Browser
+  beforeAll(async () => {
+    chromium = await launchChromium()
+  })
+  afterAll(() => chromium.close())
+
+  test('are listed, with when they were last used; the other one is logged out, and this one stays', async () => {
+    const { phone, desk } = await logInTwice()
+    await desk.getByRole('link', { name: 'Your devices' }).click()
+    expect(await devicesOn(desk)).toEqual(['Firefox on Linux', 'Safari on iPhone'])
+    expect(await accessibilityFaults(desk)).toEqual([])
+    const row = desk.getByRole('row').filter({ hasText: 'iPhone' })
+    expect(Date.now() - Date.parse((await row.locator('time').last().getAttribute('datetime')) as string)).toBeLessThan(60_000)
+    await row.getByRole('button', { name: 'Log out' }).click()
+    expect(await devicesOn(desk)).toEqual(['Firefox on Linux'])
+    expect(await headingAfterReload(phone)).toBe('Log in')
+    expect(await headingAfterReload(desk)).toBe('Your devices')
+  })
+
+  test('are all logged out but this one, and can log in again', async () => {
+    const { phone, desk } = await logInTwice()
+    await phone.getByRole('link', { name: 'Your devices' }).click()
+    await phone.getByRole('button', { name: 'Log out all other devices' }).click()
+    expect(await headingAfterReload(desk)).toBe('Log in')
+    expect(await devicesOn(phone)).toEqual(['Safari on iPhone'])
+    await logIn(desk, 'lovelace')
+    expect(await headingAfterReload(phone)).toBe('Your devices')
+    expect(await devicesOn(phone)).toEqual(['Firefox on Linux', 'Safari on iPhone'])
+  })
+
+  test('are logged out everywhere else when the password changes, and a copied cookie of this one is dead', async () => {
+    const { phone, desk } = await logInTwice()
+    const thief = await chromium.newContext()
+    await thief.addCookies(await desk.context().cookies())
+    await desk.getByRole('link', { name: 'Your devices' }).click()
+    await changePassword(desk, 'byron', 'analytical')
+    expect(await desk.getByRole('alert').textContent()).toBe('That is not your present password.')
+    expect(await headingAfterReload(phone)).toBe('Hello, ada')
+    await changePassword(desk, 'lovelace', 'analytical')
+    expect(await headingAfterReload(phone)).toBe('Log in')
+    const stolen = await thief.newPage()
+    await stolen.goto(desk.url())
+    expect(await stolen.getByRole('heading', { level: 1 }).textContent()).toBe('Log in')
+    expect(await headingAfterReload(desk)).toBe('Your devices')
+    await logIn(phone, 'lovelace')
+    expect(await phone.getByRole('alert').textContent()).toBe('No user has this name and password.')
+    await logIn(phone, 'analytical')
+    expect(await headingAfterReload(phone)).toBe('Hello, ada')
+    await thief.close()
+  })
+
+  /** Ada on her phone, and then at her desk. */
+  async function logInTwice(): Promise<{ phone: Page; desk: Page }> {
+    const own = await Memcached.start()
+    ends.push(own)
+    const port = await start('express-login', { server: own })
+    const phone = await openOn(
+      port,
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1',
+    )
+    const desk = await openOn(port, 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0')
+    for (const page of [phone, desk]) await logIn(page, 'lovelace')
+    return { phone, desk }
+  }
+
+  async function openOn(port: number, userAgent: string): Promise<Page> {
+    const context = await chromium.newContext({ userAgent })
+    const complaints = complaintsOf(context)
+    ends.push({
+      async [Symbol.asyncDispose]() {
+        await context.close()
+        expect(complaints).toEqual([])
+      },
+    })
+    const page = await context.newPage()
+    await page.goto(`http://localhost:${port}/`)
+    return page
+  }
+
+  async function logIn(page: Page, password: string): Promise<void> {
+    await page.getByLabel('Name').fill('ada')
+    await page.getByLabel('Password').fill(password)
+    await page.getByRole('button', { name: 'Log in' }).click()
+  }
+
+  async function changePassword(page: Page, old: string, password: string): Promise<void> {
+    await page.getByLabel('Present password').fill(old)
+    await page.getByLabel('New password').fill(password)
+    await page.getByRole('button', { name: 'Change it' }).click()
+  }
+
+  async function headingAfterReload(page: Page): Promise<string | null> {
+    await page.reload()
+    return page.getByRole('heading', { level: 1 }).textContent()
+  }
+
+  async function devicesOn(page: Page): Promise<string[]> {
+    return page.locator('tr td:first-child').allTextContents()
+  }
+})
+
 describe('express-session-drop-in', () => {
   test('counts every visit and keeps everything that was put into the cart at once', async () => {
     const visitor = new Visitor(await start('express-session-drop-in'))
@@ -117,7 +221,7 @@ describe('express-session-drop-in', () => {
 
   test('runs as four processes behind nginx, which spreads the requests at random: nothing is lost', async () => {
     const [front, ...ports] = (await freePorts(5)) as [number, number, number, number, number]
-    await Promise.all(ports.map((port) => start('express-session-drop-in', port)))
+    await Promise.all(ports.map((port) => start('express-session-drop-in', { port })))
     ends.push(await startNginx(front, ports))
     const visitor = new Visitor(front)
     await visitor.get('/')
@@ -144,9 +248,9 @@ describe('express-session-drop-in', () => {
 })
 
 /** Starts an example on memcached. Resolves with its port. */
-async function start(name: string, port?: number): Promise<number> {
+async function start(name: string, { port, server = memcached }: { port?: number; server?: Memcached } = {}): Promise<number> {
   const chosen = port ?? ((await freePorts(1))[0] as number)
-  const env = { PORT: String(chosen), MEMCACHE_SERVERS: memcached.address }
+  const env = { PORT: String(chosen), MEMCACHE_SERVERS: server.address }
   ends.push(
     await Program.start(process.execPath, ['dist/main.js'], { cwd: join(examples, name), env, ready: /http:\/\/localhost/ }),
   )

@@ -1,17 +1,17 @@
 import { expressSession } from '@fieldwise/http/express'
 import express from 'express'
-import { login } from './login.js'
+import { devices } from './devices.js'
+import { currentUser, login } from './login.js'
 import { loginPage, welcomePage } from './pages.js'
 import { sessions } from './sessions.js'
-import { findUser } from './users.js'
 
 const app = express()
 app.use(expressSession(sessions))
 app.use(login)
+app.use(devices)
 
 app.get('/', async (req, res) => {
-  const userId = await req.session.get('userId')
-  const user = userId === undefined ? undefined : findUser(userId)
+  const user = await currentUser(req)
   if (user === undefined) return res.send(loginPage('failed' in req.query))
   return res.send(welcomePage(user, await req.session.increment('visits')))
 })

@@ -1,10 +1,13 @@
 import { memcachedStore } from '@fieldwise/memcached'
-import { createSessions, memoryStore } from 'fieldwise'
+import { createSessions, dateCodec, memoryStore } from 'fieldwise'
 import { z } from 'zod'
 
 export const sessions = createSessions({
   schema: z.object({
     userId: z.string(),
+    /** Where the user logged in: the browser and its system. */
+    device: z.string(),
+    lastUse: dateCodec,
     visits: z.int().default(0),
   }),
   lifetime: { idle: '30m', absolute: '12h' },

@@ -26,6 +26,14 @@ export async function checkPassword(name: string, password: string): Promise<Use
   return timingSafeEqual(await hashOf(password, salt), hash) ? found : undefined
 }
 
+/** Whether `old` was right, so that `password` is the one from now on. */
+export async function changePassword({ id, name }: User, old: string, password: string): Promise<boolean> {
+  if ((await checkPassword(name, old)) === undefined) return false
+  const index = accounts.findIndex((each) => each.id === id)
+  accounts[index] = await account(id, name, password)
+  return true
+}
+
 const nobody = { salt: randomBytes(16), hash: randomBytes(32) }
 
 async function account(id: string, name: string, password: string): Promise<Account> {
