@@ -54,6 +54,9 @@ describe('its numbers', () => {
     await session.delete('username')
     await sessions.open(`${session.id}.${'A'.repeat(43)}`)
     written.stop()
+    for (let device = 0; device < 2; device++) await sessions.create({}, { user: 'ada' })
+    await sessions.user('ada').count()
+    await sessions.user('ada').end()
     for (const [event, times] of [
       ['conflict', 3],
       ['lost', 1],
@@ -64,8 +67,18 @@ describe('its numbers', () => {
     }
 
     const page = await open(address)
-    const totals = { operations: 10, writes: 4, conflicts: 3, combined: 4, lost: 1, forged: 1, unknown: 2, unavailable: 4 }
-    expect(await figures(page)).toEqual(totals)
+    expect(await figures(page)).toEqual({
+      operations: 14,
+      userCalls: 2,
+      writes: 4,
+      conflicts: 3,
+      combined: 4,
+      ended: 2,
+      lost: 1,
+      forged: 1,
+      unknown: 2,
+      unavailable: 4,
+    })
     const row = page.locator(`tr[data-sid="${session.id}"]`)
     const cells = (await row.locator('td').allTextContents()).slice(0, -1)
     expect(cells).toEqual(['live, 1 forged token', 'memory', '9', '0', `${written.stored()} B`])

@@ -60,6 +60,22 @@ describe('what it shows of real sessions', () => {
     expect((await firstFrame(shown)).sessions).toMatchObject([{ sid: session.id, state: 'ended' }])
   })
 
+  test('is how many calls were about users, and how many sessions ended by them', async () => {
+    await using sessions = createSessions({ schema })
+    const kept = await sessions.create({}, { user: 'ada' })
+    for (let device = 0; device < 3; device++) await sessions.create({}, { user: 'ada' })
+    await sessions.user('ada').list()
+    await sessions.user('ada').end({ except: kept })
+    const { totals, sessions: seen } = await firstFrame(shown)
+    expect(totals).toMatchObject({ userCalls: 2, ended: 3 })
+    expect(seen.map(({ sid, state }) => [sid === kept.id, state]).sort()).toEqual([
+      [false, 'ended'],
+      [false, 'ended'],
+      [false, 'ended'],
+      [true, 'live'],
+    ])
+  })
+
   test('holds no token, no secret and no value', async () => {
     const canary = 'canary-7f3a'
     await using sessions = createSessions({ schema, prefix: 'shop:' })

@@ -199,6 +199,31 @@ describe('real sessions', () => {
     expect(spans.at(-1)?.attributes).toMatchObject({ 'db.system.name': 'memory', 'db.operation.batch.size': 2 })
   })
 
+  test('of a user have spans and durations by the names of what was asked of them', async () => {
+    sdk.instrument({ sessionId: true })
+    await using sessions = createSessions({ schema, prefix: 'shop:' })
+    await sessions.create({ username: 'ada' }, { user: '4711' })
+    const user = sessions.user('4711')
+    await user.list({ preload: ['username'] })
+    await user.count()
+    await user.end()
+    const spans = sdk.spans().map(({ name, attributes }) => [name, attributes['session.id'] !== undefined])
+    expect(spans).toEqual([
+      ['create shop:', true],
+      ['user.list shop:', false],
+      ['user.count shop:', false],
+      ['user.end shop:', false],
+    ])
+    const durations = (await sdk.metric('db.client.operation.duration'))?.dataPoints
+    expect(durations?.map(({ attributes }) => attributes['db.operation.name'])).toEqual([
+      'create',
+      'user.list',
+      'user.count',
+      'user.end',
+    ])
+    expect(JSON.stringify([sdk.spans().map(({ attributes }) => attributes), durations])).not.toContain('4711')
+  })
+
   test('put no token, secret or value anywhere', async () => {
     sdk.instrument({ sessionId: true })
     const canary = 'canary-7f3a'

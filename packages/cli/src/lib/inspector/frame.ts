@@ -29,11 +29,15 @@ export interface Source {
 
 export interface Counts {
   readonly operations: number
+  /** Those of them that list, count or end the sessions of a user. */
+  readonly userCalls: number
   /** Fields stored or deleted. */
   readonly writes: number
   readonly conflicts: number
   /** Updates that needed no compare-and-swap of their own. */
   readonly combined: number
+  /** Sessions that were ended, one by one or with others of their user. */
+  readonly ended: number
   readonly lost: number
   readonly forged: number
   readonly unknown: number

@@ -57,6 +57,7 @@ export class Recorder {
     return {
       'fieldwise:operation': (event) => {
         this.#count('operations')
+        if (event.operation.startsWith('user.')) this.#count('userCalls')
         this.#seconds.addDuration(now(), event.duration)
         sessions.operation(event, now())
       },
@@ -67,7 +68,9 @@ export class Recorder {
         sessions.conflict(event, now())
       },
       'fieldwise:created': (event) => void sessions.became('live', event, now()),
-      'fieldwise:ended': (event) => void sessions.became('ended', event, now()),
+      'fieldwise:ended': (event) => {
+        if (sessions.became('ended', event, now())) this.#count('ended')
+      },
       'fieldwise:lost': (event) => {
         if (sessions.became('lost', event, now())) this.#count('lost')
       },

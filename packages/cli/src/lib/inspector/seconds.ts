@@ -65,9 +65,11 @@ class Slot {
 export function noCounts(): Record<Count, number> {
   return {
     operations: 0,
+    userCalls: 0,
     writes: 0,
     conflicts: 0,
     combined: 0,
+    ended: 0,
     lost: 0,
     forged: 0,
     unknown: 0,

@@ -61,6 +61,21 @@ describe('an operation', () => {
     })
   })
 
+  test('for a user is told by its name, and is about no single session', async () => {
+    const ada = web.sessions.user('ada')
+    listen('fieldwise:operation')
+    await ada.list({ preload: ['note'] })
+    await ada.count()
+    await ada.end()
+    await ada.end({ except: session }).catch(() => {})
+    expect(heard.map(({ event: { operation, fields, error, sid } }) => [operation, fields, error, sid])).toEqual([
+      ['user.list', ['note'], undefined, undefined],
+      ['user.count', [], undefined, undefined],
+      ['user.end', [], undefined, undefined],
+      ['user.end', [], 'SESSION_GONE', undefined],
+    ])
+  })
+
   test('is told in the async context of its caller, whoever else reads or writes in the same tick, and whoever gives it up', async () => {
     const caller = new AsyncLocalStorage<string>()
     const told: (readonly [unknown, string | undefined])[] = []
@@ -138,6 +153,13 @@ describe('what happens to a session', () => {
     await web.sessions.revoke(session.id as string)
     expect(names()).toEqual(['created', 'rotated', 'ended', 'ended'])
     expect(heard.map(({ event }) => event)).toEqual([about(fresh.id), about(fresh.id), about(fresh.id), about()])
+  })
+
+  test('is told of each session that ends with its user', async () => {
+    const ours = [await web.sessions.create({}, { user: 'ada' }), await web.sessions.create({}, { user: 'ada' })]
+    listen('fieldwise:ended')
+    await other.sessions.user('ada').end()
+    expect(heard.map(({ event }) => event.sid).sort()).toEqual(ours.map(({ id }) => id).sort())
   })
 
   test('is told: a forged secret, and one from before a rotation', async () => {

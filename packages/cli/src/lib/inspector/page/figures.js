@@ -16,6 +16,8 @@ const figures = [
   { name: 'writes', title: 'Writes', help: 'fields stored or deleted', isRate: true },
   { name: 'conflicts', title: 'Conflicts', help: 'somebody else was first; tried again', isRate: true },
   { name: 'combined', title: 'Combined', help: 'updates that shared another’s write', isRate: true },
+  { name: 'userCalls', title: 'User calls', help: 'list, count and end of a user’s sessions', isRate: true },
+  { name: 'ended', title: 'Ended sessions', help: 'by logout, or with others of their user', isRate: true },
   { name: 'lost', title: 'Lost sessions', help: 'an item was gone, evicted perhaps', isRate: false },
   { name: 'forged', title: 'Forged tokens', help: 'right id, wrong secret', isRate: false },
   { name: 'unavailable', title: 'Unavailable', help: 'calls that a silent server failed', isRate: false },
