@@ -1,5 +1,5 @@
 import { memcachedStore } from '@fieldwise/memcached'
-import { createSessions } from 'fieldwise'
+import { createSessions, type SealingOptions, type UsersOptions } from 'fieldwise'
 import { z } from 'zod'
 import { FaultProxy, type FaultProxyOptions } from '../support/fault-proxy.js'
 import { Memcached, type MemcachedOptions } from '../support/memcached.js'
@@ -24,6 +24,8 @@ export interface ClientOptions {
   /** How long one writing call may go on. */
   readonly patience?: `${number}ms`
   readonly retryInterval?: `${number}ms`
+  readonly users?: UsersOptions | undefined
+  readonly sealing?: SealingOptions | undefined
 }
 
 /** The servers, proxies and clients of one test; all of them end with it. */
@@ -47,7 +49,14 @@ export class Stage implements AsyncDisposable {
   /** Another web server: sessions over a connection of their own. One server has the same name by whatever way it is reached. */
   sessions(
     servers: string | Record<string, string>,
-    { timeout = '500ms', connectTimeout = '500ms', patience = '2000ms', retryInterval = '50ms' }: ClientOptions = {},
+    {
+      timeout = '500ms',
+      connectTimeout = '500ms',
+      patience = '2000ms',
+      retryInterval = '50ms',
+      users,
+      sealing,
+    }: ClientOptions = {},
   ) {
     const store = memcachedStore(typeof servers === 'string' ? { main: servers } : servers, {
       protocol: this.protocol,
@@ -55,7 +64,7 @@ export class Stage implements AsyncDisposable {
       connectTimeout,
       retryInterval,
     })
-    return this.#keep(createSessions({ schema, store, retry: { deadline: patience } }))
+    return this.#keep(createSessions({ schema, store, retry: { deadline: patience }, users, sealing }))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -138,10 +138,12 @@ export class ListSwap extends Swap<ListEdit, SeenList> {
   }
 }
 
-/** @throws {StoreUnavailableError} when no answer came. */
+/** A read whose answer was cut off changes nothing and goes out once more. @throws {StoreUnavailableError} when no answer came. */
 export async function readList(context: Context, { server, name }: ListAt, deadline: Deadline): Promise<SeenList> {
   const request: GetRequest = { op: 'get', key: context.keys.userList(name) }
-  const { answers, serverTime } = await send(context, server, [request], deadline)
+  const first = await send(context, server, [request], deadline)
+  const isCutOff = first.answers[0].result === 'unanswered'
+  const { answers, serverTime } = isCutOff ? await send(context, server, [request], deadline) : first
   const [answer] = answers
   if ('error' in answer) throw unavailable(answer.error)
   const found = answer.result === 'found' ? answer : undefined
