@@ -213,6 +213,23 @@ test('a process that stood still between list and header draws another binding (
   expect(await session.get('visits')).toBe(0)
 })
 
+test('a write of a list that comes late brings back no session that has ended since (U3)', async () => {
+  const { world, here, there } = scene()
+  here.store.holding = true
+  const creation = here.sessions.create({}, { user: 'ada' })
+  await (await world.next(here, 'get')).deliver()
+  const comesLate = (await world.next(here, 'add')).delay()
+  for (const next of ['get', 'add', 'add @']) await (await world.next(here, next)).deliver()
+  await here.store.release()
+  const session = await world.time.run(creation)
+  expect(await there.sessions.user('ada').end()).toEqual({ ended: 1 })
+  // The emptied list, which would refuse it, is gone by then.
+  await world.time.advance(61_000)
+  await comesLate()
+  expect(await there.sessions.open(session.token)).toBeNull()
+  expect(await there.sessions.user('ada').list()).toEqual([])
+})
+
 test.each([
   [
     'creation',
