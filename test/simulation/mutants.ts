@@ -905,6 +905,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     scenarios: ['users'],
+    heldBy: 'users.test.ts, “a write of a list that comes late brings back no session that has ended since (U3)”',
   },
   {
     rule: 'U3',
@@ -989,6 +990,7 @@ export const mutants: readonly Mutant[] = [
     what: 'a binding is written into the header however old it is',
     replacements: [{ file: 'session/login.ts', from: 'drawnAt <= freshFor', to: 'drawnAt <= 1e12' }],
     scenarios: ['users'],
+    heldBy: 'users.test.ts, “a process that stood still between list and header draws another binding (U10)”',
   },
   {
     rule: 'U11',
@@ -1053,6 +1055,21 @@ export const mutants: readonly Mutant[] = [
         file: 'session/login.ts',
         from: 'byAge(other.entry, one.entry)).slice(max)',
         to: 'byAge(other.entry, one.entry)).slice(max).filter(({ entry }) => !sameBinding(entry.binding, binding))',
+      },
+    ],
+    scenarios: ['users'],
+  },
+  {
+    rule: 'U12',
+    what: 'of logins that may be refused the older ones alone count, whatever has been bound meanwhile',
+    replacements: [
+      {
+        file: 'session/login.ts',
+        from: `const isFull = others.filter((other) => other.header || byAge(other.entry, bound.entry) < 0).length >= max
+        if (isFull`,
+        to: `const isFull = others.filter((other) => byAge(other.entry, bound.entry) < 0).length >= max
+        if (!isFull) return
+        if (isFull`,
       },
     ],
     scenarios: ['users'],

@@ -126,6 +126,25 @@ test('of more sessions than the limit allows the oldest end', async () => {
   await expect(sessions[0]?.get('visits')).rejects.toMatchObject({ reason: 'ended' })
 })
 
+test('a login whose limit could not be kept says that its outcome is unknown, and keeps it when it is called again (U12)', async () => {
+  const { world, here, there } = scene({ users: { max: 1 } })
+  const old = await there.sessions.create({}, { user: 'ada' })
+  const session = await here.sessions.create()
+  here.store.holding = true
+  const login = outcomeOf(session.regenerate({ user: 'ada' }))
+  await (await world.next(here, 'get @')).deliver()
+  for (const held of [...here.store.held]) await held.deliver()
+  await (await world.next(here, 'replace')).deliver()
+  await (await world.next(here, 'replace @')).deliver()
+  await world.outage(here)
+  expect(await world.time.run(login)).toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  expect(await there.sessions.user('ada').count()).toBe(2)
+  here.store.holding = false
+  await session.regenerate({ user: 'ada' })
+  await expect(old.get('visits')).rejects.toMatchObject({ reason: 'ended' })
+  expect(await session.get('visits')).toBe(0)
+})
+
 test('with whenFull: refuse, one session too many is refused, and nothing of it is stored', async () => {
   const { here, there } = scene({ users: { max: 1, whenFull: 'refuse' } })
   const first = await here.sessions.create({}, { user: 'ada' })
