@@ -47,7 +47,10 @@ async function inspectUser(
 ): Promise<ExitCode> {
   const sessions = await withUser(servers, options, terminal, (user) => user.list())
   const rows = sessions.map(({ id, ...dates }) => [id, ...[dates.boundAt, dates.createdAt, dates.expiresAt].map(shown)])
-  if (options.json) terminal.write(`${JSON.stringify(sessions.map(({ isCurrent: _, ...session }) => session))}\n`)
+  if (options.json)
+    terminal.write(
+      `${JSON.stringify(sessions.map(({ id, createdAt, boundAt, expiresAt }) => ({ id, createdAt, boundAt, expiresAt })))}\n`,
+    )
   else
     terminal.write(rows.length === 0 ? 'No session of this user.\n' : `${table(['session', 'login', 'created', 'ends'], rows)}\n`)
   return sessions.length === 0 ? exitCode.found : exitCode.good

@@ -183,6 +183,33 @@ test('a login takes three flights where the session is known, and a rotation two
   expect(here.store.flights).toHaveLength(4)
 })
 
+test('a login with a limit takes one flight more, and four beyond that where a session has to end', async () => {
+  const { here } = scene({ users: { max: 1 } })
+  const flightsOfLogin = async () => {
+    const session = await here.sessions.create({ device: 'phone' })
+    here.store.flights.length = 0
+    await session.regenerate({ user: 'ada' })
+    return here.store.flights.length
+  }
+  expect(await flightsOfLogin()).toBe(4 + 1)
+  expect(await flightsOfLogin()).toBe(4 + 1 + 4)
+})
+
+test('a list takes two flights, and with fields of a session that is not known two more, otherwise one', async () => {
+  const { here, there } = scene()
+  await here.sessions.create({ device: 'phone' }, { user: 'ada' })
+  const ada = there.sessions.user('ada')
+  const flightsOf = async (call: () => Promise<unknown>) => {
+    there.store.flights.length = 0
+    await call()
+    return there.store.flights.length
+  }
+  expect(await flightsOf(() => ada.list())).toBe(2)
+  expect(await flightsOf(() => ada.list({ preload: ['device'] }))).toBe(4)
+  expect(await flightsOf(() => ada.list({ preload: ['device'] }))).toBe(3)
+  expect(await flightsOf(() => ada.end())).toBe(4)
+})
+
 test.each([7, '', 'x'.repeat(257), null, '\ud800'])('%j is no id of a user', async (id) => {
   const { here } = scene()
   expect(() => here.sessions.user(id as string)).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }))
