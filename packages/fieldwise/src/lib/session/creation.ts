@@ -77,15 +77,31 @@ export interface NewSession {
 
 const mostAttempts = 3
 
+/** An attempt that fails leaves no entry in the list of its user, as well as it goes (U13). */
 async function attemptCreation(
   context: Context,
   token: Token,
   values: ReadonlyMap<string, string>,
   options: NewSession,
 ): Promise<Created> {
+  const bound = await bind(token.sid, options)
+  try {
+    return await storeNew(context, token, values, options, bound)
+  } catch (error) {
+    if (bound) options.login?.forget(bound)
+    throw error
+  }
+}
+
+async function storeNew(
+  context: Context,
+  token: Token,
+  values: ReadonlyMap<string, string>,
+  options: NewSession,
+  bound: Bound | undefined,
+): Promise<Created> {
   const { store, environment, keys } = context
   const { sid } = token
-  const bound = await bind(sid, options)
   const at = await store.now(sid, Math.min(options.deadline, environment.running() + store.traits.timeout))
   const items = new Map(Array.from(values, ([field, json]) => [field, newItem(context, field, json, at)]))
   const header = newHeader(context, token, items, at, options, bound)
@@ -94,7 +110,6 @@ async function attemptCreation(
   )
   adds.push(addition(context, sid, headerName, keys.header(sid), encodeHeader(header), header, at))
   if (bound && !options.login?.isFresh(bound)) {
-    options.login?.forget(bound)
     throw new StoreUnavailableError('The new session was not stored while its binding was fresh')
   }
   const requests = header.user ? [...adds, listRequest(context, header.user)] : adds
@@ -111,7 +126,6 @@ async function attemptCreation(
     return { token, header, at }
   }
   if (answers[adds.length - 1]?.result === 'conflict') throw new Taken()
-  if (bound) options.login?.forget(bound)
   await discard(context, sid, adds, options.deadline)
   throw 'error' in failed ? unavailable(failed.error) : new StoreUnavailableError('The new session could not be stored')
 }
@@ -132,7 +146,6 @@ async function keepLimit(
   try {
     await login?.keepLimit(bound.entry.binding)
   } catch (error) {
-    login?.forget(bound)
     await discard(context, sid, adds, deadline)
     throw error
   }

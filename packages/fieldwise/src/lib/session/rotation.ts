@@ -1,10 +1,11 @@
-import { SessionGoneError } from '../api/errors.js'
+import { isFieldwiseError, SessionGoneError } from '../api/errors.js'
 import type { Deadline } from '../engine/context.js'
 import type { Engine } from '../engine/engine.js'
 import type { HeaderChange } from '../engine/header-swap.js'
 import { type ListChange, nothingStored } from '../engine/list-swap.js'
 import { headerIn, type Snapshot } from '../engine/snapshot.js'
 import { afterUnanswered } from '../engine/swap.js'
+import type { Bound } from '../engine/user-lists.js'
 import type { Header } from '../format/header.js'
 import { newSecret, type Secret, sameHash } from '../format/token.js'
 import { type Binding, type ListEntry, sameBinding, serverOf } from '../format/user-list.js'
@@ -69,7 +70,9 @@ export async function logIn(
       if (header.user) await keepLimit(login, header.user.binding)
       return end(engine, verified, header, secret)
     } catch (error) {
-      if (!(error instanceof StaleBinding)) throw error
+      if (error instanceof StaleBinding) continue
+      if (bound) forgetUnlessUnknown(login, bound, error)
+      throw error
     }
   }
 }
@@ -79,6 +82,11 @@ function keepLimit(login: Login, binding: Binding): Promise<void> {
   return login.keepLimit(binding).catch((error) => {
     throw afterUnanswered('this login', error)
   })
+}
+
+/** Where no header carries the binding, nor will, it stands in nobody's way. */
+function forgetUnlessUnknown(login: Login, bound: Bound, error: unknown): void {
+  if (!isFieldwiseError(error, 'OUTCOME_UNKNOWN')) login.forget(bound)
 }
 
 /** The process stood still between the two writes: another binding is drawn (U10). */
@@ -163,7 +171,9 @@ export async function bindTo(
       if (header.user) await keepLimit(login, header.user.binding)
       return verified.changed(header)
     } catch (error) {
-      if (!(error instanceof StaleBinding)) throw error
+      if (error instanceof StaleBinding) continue
+      forgetUnlessUnknown(login, bound, error)
+      throw error
     }
   }
 }

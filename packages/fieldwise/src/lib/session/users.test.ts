@@ -320,6 +320,55 @@ test('an attempt to create that failed leaves no entry (U13)', async () => {
   expect(await world.stored(listKeyIn(here.store.flights))).toHaveLength(1 + 36)
 })
 
+test.each([
+  [
+    'creation that is refused for its size',
+    async ({ here }: ReturnType<typeof scene>) => {
+      here.store.largest = 500
+      return here.sessions.create({ device: 'x'.repeat(600) }, { user: 'ada' })
+    },
+    'VALUE_TOO_LARGE',
+  ],
+  [
+    'login whose session has ended meanwhile',
+    async ({ world, here, there }: ReturnType<typeof scene>) => {
+      const session = await here.sessions.create()
+      here.store.holding = true
+      const login = session.regenerate({ user: 'ada' })
+      await turn()
+      for (const read of [...here.store.held]) await read.deliver()
+      const bound = await world.next(here, 'add')
+      await there.sessions.revoke(session.id)
+      await bound.deliver()
+      await here.store.release()
+      return world.time.run(login)
+    },
+    'SESSION_GONE',
+  ],
+  [
+    'login whose header could not be sent',
+    async ({ world, here }: ReturnType<typeof scene>) => {
+      const session = await here.sessions.create()
+      here.store.holding = true
+      const login = session.regenerate({ user: 'ada' })
+      await turn()
+      for (const read of [...here.store.held]) await read.deliver()
+      await (await world.next(here, 'add')).deliver()
+      await (await world.next(here, 'get')).deliver()
+      ;(await world.next(here, 'replace @')).refuse()
+      await here.store.release()
+      return world.time.run(login)
+    },
+    'STORE_UNAVAILABLE',
+  ],
+] as const)('a %s stands in nobody’s way (U13)', async (_what, logIn, code) => {
+  const at = scene({ users: { max: 1, whenFull: 'refuse' } })
+  expect(await outcomeOf(logIn(at))).toMatchObject({ code })
+  await at.world.time.advance(1)
+  const next = await at.there.sessions.create({}, { user: 'ada' })
+  expect(await next.get('visits')).toBe(0)
+})
+
 test('a list holds 100 entries: the dead ones give way first, and then the oldest (U14)', async () => {
   const { world, here, there } = scene()
   const sessions = []
