@@ -88,7 +88,7 @@ async function open(protocol: Stage['protocol']) {
     protocol,
     sessions,
     logIn: (user: string) => limited.create({}, { user }),
-    listed: async (user: string) => (await sessions.user(user).list()).map(({ id }) => id as string | undefined),
+    listed: async (user: string) => (await sessions.user(user).list()).map(({ id }) => id),
   }
 }
 

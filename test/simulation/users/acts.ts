@@ -1,4 +1,4 @@
-import type { History } from '../history.js'
+import type { History, Operation } from '../history.js'
 import { type SimulatedSession, type SimulatedSessions, sessionsOn, Visitor } from '../visitor.js'
 import type { Host, World } from '../world.js'
 import { type Known, pick, type Scene } from './scene.js'

@@ -58,7 +58,7 @@ describe('createSessions', () => {
   test('lists the sessions of a user with the fields that were asked for', async () => {
     const ada = sessions.user('ada')
     const [plain] = await ada.list()
-    expectTypeOf(plain?.values).toEqualTypeOf<object | undefined>()
+    expectTypeOf(plain?.values).toEqualTypeOf<Pick<{ username: string }, never> | undefined>()
     const [listed] = await ada.list({ preload: ['username', 'visits'] })
     expectTypeOf(listed?.values).toEqualTypeOf<{ username: string | undefined; visits: number } | undefined>()
     // @ts-expect-error no such field
