@@ -38,6 +38,7 @@ export async function restartBetween(world: World, history: History, scene: Scen
   first.restartServer(0)
   await world.sleep(1)
   // It is not configured for users, so that it asks one server only, and does not wait.
+  scene.unlimited.push(user)
   await createFor(history, scene, user, { host: there.host, system: sessionsOn(there.host) })
   for (const other of others) other.faults = { ...other.faults, latency: first.faults.latency }
   await login

@@ -99,7 +99,9 @@ function checkLimit(user: string, history: History, scene: Scene): string[] {
   const logins = history.operations.filter((one) => one.kind === 'login' && one.field === user)
   const uncertain = logins.filter((one) => one.outcome !== 'ok' && one.outcome !== 'gone' && !isRefused(one)).length
   const working = mine.filter((known) => known.token !== '' && works(known.uses.at(-1), known))
-  if (working.length > max + uncertain) return [`over the limit: ${working.length} of ${user}'s sessions work, and ${max} may`]
+  const unlimited = scene.unlimited.filter((one) => one === user).length
+  if (working.length > max + uncertain + unlimited)
+    return [`over the limit: ${working.length} of ${user}'s sessions work, and ${max} may`]
   const isQuiet =
     uncertain === 0 &&
     scene.losses.length === 0 &&

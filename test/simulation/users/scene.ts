@@ -18,6 +18,8 @@ export interface Scene {
   readonly known: Known[]
   readonly ends: End[]
   readonly lists: { readonly operation: Operation; readonly user: string }[]
+  /** Whose logins were made by a process that is not configured for users, and so keeps no limit. */
+  readonly unlimited: string[]
   /** When items were lost. */
   readonly losses: number[]
 }
@@ -74,6 +76,7 @@ export function begin(world: World, isFair: boolean): Scene {
     known: [],
     ends: [],
     lists: [],
+    unlimited: [],
     losses: [],
   }
 }
