@@ -3,9 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { createSessions, type UsersOptions } from '../../packages/fieldwise/src/index.js'
+import { plainListName } from '../../packages/fieldwise/src/lib/format/user-list.js'
 import { memcachedStore } from '../../packages/memcached/src/index.js'
 import { FaultProxy } from '../support/fault-proxy.js'
-import { Memcached } from '../support/memcached.js'
+import { Memcached, textCommand } from '../support/memcached.js'
 import { measured } from '../support/promise.js'
 import type { Told } from './login.mjs'
 
@@ -82,6 +83,23 @@ describe.each(protocols)('with three servers (%s)', (protocol) => {
     const ids = living.flatMap((session) => session?.id ?? [])
     expect((await here.user('ada').list()).map(({ id }) => id).sort()).toEqual(ids.sort())
     expect(ids.length).toBeLessThan(20)
+  })
+
+  test('a user whose lists are all evicted has no session left, and can log in again', async () => {
+    await using here = web()
+    await using there = web()
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => here.create({ device: 'phone' }, { user: 'ada' })))
+    const other = await here.create({}, { user: 'bob' })
+    for (const server of servers) await textCommand(server, `delete u:${plainListName('ada')}`)
+    for (const session of sessions) {
+      await expect(session.get('device')).rejects.toMatchObject({ code: 'SESSION_GONE', reason: 'ended' })
+      expect(await there.open(session.token)).toBeNull()
+    }
+    expect(await here.user('ada').list()).toEqual([])
+    expect(await here.user('ada').end()).toEqual({ ended: 0 })
+    const later = await there.create({}, { user: 'ada' })
+    expect((await here.user('ada').list()).map(({ id }) => id)).toEqual([later.id])
+    expect(await other.increment('visits')).toBe(1)
   })
 
   test('64 logins in 4 processes against a limit of 5: five work', { timeout: 120_000 }, async (context) => {
