@@ -45,8 +45,12 @@ export interface SessionsOptions<S extends z.ZodObject> {
 
 /** For `users` of `createSessions`. */
 export interface UsersOptions {
-  /** From 1 to 100. */
+  /** How many sessions a user may have, once a login has returned: from 1 to 100. */
   readonly max: number
+  /**
+   * What one login too many does: `'end-oldest'` ends the user's oldest session, `'refuse'` rejects the login with `TOO_MANY_SESSIONS`. Default
+   * `'end-oldest'`.
+   */
   readonly whenFull?: 'end-oldest' | 'refuse' | undefined
 }
 
