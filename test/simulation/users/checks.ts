@@ -6,6 +6,7 @@ export function check(history: History, scene: Scene): string[] {
   return [
     ...scene.ends.flatMap((one) => checkEnd(one, scene)),
     ...scene.known.flatMap((known) => known.uses.flatMap((one) => checkLiving(known, one, scene))),
+    ...scene.known.flatMap((known) => checkLogin(known, scene)),
     ...scene.lists.flatMap((one) => checkList(one, scene)),
     ...scene.names.flatMap((user) => checkLimit(user, history, scene)),
   ]
@@ -28,15 +29,23 @@ function checkLiving(known: Known, one: Operation, scene: Scene): string[] {
   // Whoever holds on with the secret before is cut off.
   if (known.renewed > 0 && one.reason === 'superseded') return []
   if (known.absolute !== undefined && one.endedAt > login.beganAt + known.absolute - 1_500) return []
-  if (scene.losses.some((loss) => loss > known.born && loss < one.ended)) return []
-  if (scene.ends.some((end) => isEndedBy(end, known, one))) return []
-  if (
-    scene.max !== undefined &&
-    !scene.refuses &&
-    scene.known.reduce((sum, other) => sum + displacing(other, known), 0) >= scene.max
-  )
-    return []
+  if (mayHaveEnded(known, one, scene)) return []
   return [`ended falsely: #${one.id} ${describeOperation(one)} in the session of #${login.id}`]
+}
+
+/** No login is told that it has ended unless somebody has ended it. */
+function checkLogin(known: Known, scene: Scene): string[] {
+  const { login } = known
+  if (login.reason !== 'ended' || mayHaveEnded(known, login, scene)) return []
+  return [`ended falsely: #${login.id} ${describeOperation(login)}`]
+}
+
+/** Whether somebody ended a session before the end of a call, or what it stands on was lost. */
+function mayHaveEnded(known: Known, one: Operation, scene: Scene): boolean {
+  if (scene.losses.some((loss) => loss > known.born && loss < one.ended)) return true
+  if (scene.ends.some((end) => isEndedBy(end, known, one))) return true
+  if (scene.max === undefined || scene.refuses) return false
+  return scene.known.reduce((sum, other) => sum + displacing(other, known), 0) >= scene.max
 }
 
 function isEndedBy({ operation, user, kept }: End, known: Known, one: Operation): boolean {
