@@ -45,24 +45,19 @@ function mayHaveEnded(known: Known, one: Operation, scene: Scene): boolean {
   if (scene.losses.some((loss) => loss > known.born && loss < one.ended)) return true
   if (scene.ends.some((end) => isEndedBy(end, known, one))) return true
   if (scene.max === undefined || scene.refuses) return false
-  return scene.known.reduce((sum, other) => sum + displacing(other, known), 0) >= scene.max
+  const strangers = [...scene.stored].filter((sid) => scene.known.every((other) => other.sid !== sid))
+  return scene.known.filter((other) => mayDisplace(other, known)).length + strangers.length >= scene.max
 }
 
 function isEndedBy({ operation, user, kept }: End, known: Known, one: Operation): boolean {
   return user === known.user && kept !== known && operation.ended > known.begun && operation.began < one.ended
 }
 
-/**
- * How many sessions of another login may have pushed one out: a login that began before another was over may be the older one. A creation that
- * took several attempts may have left sessions that nobody can open.
- */
-function displacing(other: Known, known: Known): number {
-  if (other.user !== known.user) return 0
-  const { outcome, ended, endedAt, beganAt } = other.login
-  const failedAttempts = other.isCreated && endedAt - beganAt > 400 ? 3 : 0
-  if (other === known) return failedAttempts
-  const isBound = outcome !== 'failed' && (ended > known.begun || outcome === 'unknown')
-  return failedAttempts + (isBound ? 1 : 0)
+/** Whether the session of another login may have pushed one out: a login that began before another was over may be the older one. */
+function mayDisplace(other: Known, known: Known): boolean {
+  const { outcome, ended } = other.login
+  if (other === known || other.user !== known.user || outcome === 'failed') return false
+  return ended > known.begun || outcome === 'unknown'
 }
 
 /** Only what is bound to the user is listed, and all of it that lives. */

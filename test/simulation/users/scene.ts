@@ -20,6 +20,8 @@ export interface Scene {
   readonly lists: { readonly operation: Operation; readonly user: string }[]
   /** Whose logins were made by a process that is not configured for users, and so keeps no limit. */
   readonly unlimited: string[]
+  /** The ids of all sessions whose headers any server has stored. A creation whose answer was lost leaves one that nobody can open. */
+  readonly stored: ReadonlySet<string>
   /** When items were lost. */
   readonly losses: number[]
 }
@@ -77,8 +79,19 @@ export function begin(world: World, isFair: boolean): Scene {
     ends: [],
     lists: [],
     unlimited: [],
+    stored: storedOn(world),
     losses: [],
   }
+}
+
+function storedOn(world: World): ReadonlySet<string> {
+  const stored = new Set<string>()
+  for (const network of world.networks) {
+    network.witness = (_endpoint, command) => {
+      if (command.op === 'add' && command.key.endsWith(':@')) stored.add(command.key.slice(0, -2))
+    }
+  }
+  return stored
 }
 
 /** One that somebody has the token of. */
