@@ -905,7 +905,6 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     scenarios: ['users'],
-    heldBy: 'users.test.ts, “a write of a list that comes late brings back no session that has ended since (U3)”',
   },
   {
     rule: 'U3',
