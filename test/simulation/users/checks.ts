@@ -45,7 +45,7 @@ function mayHaveEnded(known: Known, one: Operation, scene: Scene): boolean {
   if (scene.losses.some((loss) => loss > known.born && loss < one.ended)) return true
   if (scene.ends.some((end) => isEndedBy(end, known, one))) return true
   if (scene.max === undefined || scene.refuses) return false
-  const strangers = [...scene.stored].filter((sid) => scene.known.every((other) => other.sid !== sid))
+  const strangers = (scene.created.get(known.user) ?? []).filter((sid) => scene.known.every((other) => other.sid !== sid))
   return scene.known.filter((other) => mayDisplace(other, known)).length + strangers.length >= scene.max
 }
 

@@ -1,3 +1,5 @@
+import { decodeHeader } from '../../../packages/fieldwise/src/lib/format/header.js'
+import { plainListName } from '../../../packages/fieldwise/src/lib/format/user-list.js'
 import type { UsersOptions } from '../../../packages/fieldwise/src/lib/session/settings.js'
 import type { Operation } from '../history.js'
 import { type SimulatedSessions, sessionsOn, type Visitor } from '../visitor.js'
@@ -20,8 +22,8 @@ export interface Scene {
   readonly lists: { readonly operation: Operation; readonly user: string }[]
   /** Whose logins were made by a process that is not configured for users, and so keeps no limit. */
   readonly unlimited: string[]
-  /** The ids of all sessions whose headers any server has stored. A creation whose answer was lost leaves one that nobody can open. */
-  readonly stored: ReadonlySet<string>
+  /** The ids of sessions that were created for a user, by the user. A creation whose answer was lost leaves one that nobody can open. */
+  readonly created: ReadonlyMap<string, readonly string[]>
   /** When items were lost. */
   readonly losses: number[]
 }
@@ -79,19 +81,22 @@ export function begin(world: World, isFair: boolean): Scene {
     ends: [],
     lists: [],
     unlimited: [],
-    stored: storedOn(world),
+    created: createdOn(world, names),
     losses: [],
   }
 }
 
-function storedOn(world: World): ReadonlySet<string> {
-  const stored = new Set<string>()
+function createdOn(world: World, names: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const created = new Map(names.map((name): [string, string[]] => [name, []]))
+  const byList = new Map(names.map((name) => [plainListName(name), name]))
   for (const network of world.networks) {
     network.witness = (_endpoint, command) => {
-      if (command.op === 'add' && command.key.endsWith(':@')) stored.add(command.key.slice(0, -2))
+      if (command.op !== 'add' || !command.key.endsWith(':@')) return
+      const { user } = decodeHeader(command.value)
+      if (user) created.get(byList.get(user.list) as string)?.push(command.key.slice(0, -2))
     }
   }
-  return stored
+  return created
 }
 
 /** One that somebody has the token of. */
