@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { accessibilityFaults, complaintsOf, launchChromium } from './support/chromium.js'
 import { freePorts } from './support/free-port.js'
@@ -117,7 +117,7 @@ describe('the devices of a user of express-login, in two browsers', () => {
     expect(await accessibilityFaults(desk)).toEqual([])
     const row = desk.getByRole('row').filter({ hasText: 'iPhone' })
     expect(Date.now() - Date.parse((await row.locator('time').last().getAttribute('datetime')) as string)).toBeLessThan(60_000)
-    await row.getByRole('button', { name: 'Log out' }).click()
+    await submit(row.getByRole('button', { name: 'Log out' }))
     expect(await devicesOn(desk)).toEqual(['Firefox on Linux'])
     expect(await headingAfterReload(phone)).toBe('Log in')
     expect(await headingAfterReload(desk)).toBe('Your devices')
@@ -126,7 +126,7 @@ describe('the devices of a user of express-login, in two browsers', () => {
   test('are all logged out but this one, and can log in again', async () => {
     const { phone, desk } = await logInTwice()
     await phone.getByRole('link', { name: 'Your devices' }).click()
-    await phone.getByRole('button', { name: 'Log out all other devices' }).click()
+    await submit(phone.getByRole('button', { name: 'Log out all other devices' }))
     expect(await headingAfterReload(desk)).toBe('Log in')
     expect(await devicesOn(phone)).toEqual(['Safari on iPhone'])
     await logIn(desk, 'lovelace')
@@ -186,13 +186,20 @@ describe('the devices of a user of express-login, in two browsers', () => {
   async function logIn(page: Page, password: string): Promise<void> {
     await page.getByLabel('Name').fill('ada')
     await page.getByLabel('Password').fill(password)
-    await page.getByRole('button', { name: 'Log in' }).click()
+    await submit(page.getByRole('button', { name: 'Log in' }))
   }
 
   async function changePassword(page: Page, old: string, password: string): Promise<void> {
     await page.getByLabel('Present password').fill(old)
     await page.getByLabel('New password').fill(password)
-    await page.getByRole('button', { name: 'Change it' }).click()
+    await submit(page.getByRole('button', { name: 'Change it' }))
+  }
+
+  /** Resolves when the page that answers is there: one that is reloaded before is neither the old nor the new. */
+  async function submit(button: Locator): Promise<void> {
+    const loaded = button.page().waitForEvent('load')
+    await button.click()
+    await loaded
   }
 
   async function headingAfterReload(page: Page): Promise<string | null> {

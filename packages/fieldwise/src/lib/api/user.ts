@@ -26,7 +26,7 @@ export interface ListOptions<K extends string = string> extends OperationOptions
 
 /** For `end`. */
 export interface EndOptions extends OperationOptions {
-  /** A session of the same user that goes on. */
+  /** A session of the same user that goes on. Default: all end. */
   readonly except?: object | undefined
 }
 
@@ -70,7 +70,7 @@ export interface UserSessions<F extends object = object, D extends keyof F = nev
    * With `except`, all but that one: after a changed password.
    *
    * @throws `OUTCOME_UNKNOWN` when a server did not confirm: some sessions may work on; call again. `SESSION_GONE` when the session to spare has
-   * ended, or is not this user's: nothing was ended then.
+   * ended, or is not this user's, `BAD_ARGUMENT` when it is no session of this store and prefix: nothing was ended then.
    */
   end(options?: EndOptions): Promise<EndedSessions>
 }

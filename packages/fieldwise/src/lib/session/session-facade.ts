@@ -191,6 +191,11 @@ export class SessionFacade extends Propertyless implements UntypedSession {
     )
   }
 
+  /** Whether sessions of `engine` are stored where this one is. */
+  isBeside({ store, keys }: Engine): boolean {
+    return store === this.#engine.store && keys.header('') === this.#engine.keys.header('')
+  }
+
   /** Whose session it is, read now. @throws {SessionGoneError} */
   async boundUser(deadline: Deadline): Promise<BoundUser | undefined> {
     await this.#session.reads.snapshot(none, deadline)

@@ -8,6 +8,7 @@ import type { Engine } from '../engine/engine.js'
 import { headerLife } from '../engine/lifetime.js'
 import { Operation } from '../engine/operation.js'
 import type { Listed } from '../engine/user-lists.js'
+import type { BoundUser } from '../format/header.js'
 import type { CompiledField } from '../schema/schema.js'
 import { collect } from './field-values.js'
 import { SessionFacade } from './session-facade.js'
@@ -51,12 +52,17 @@ export class UserFacade implements UserSessions<Record<string, unknown>> {
     const operation = this.#operation<EndedSessions>('user.end', this.end)
     return operation.runAsync(options, async () => {
       const deadline = writeDeadline(this.#engine, operation.started)
-      const { except } = options
-      if (except === undefined) return { ended: await endSessions(this.#engine, this.#user, undefined, deadline) }
-      if (!(except instanceof SessionFacade)) throw new BadArgumentError('user.end: except is a session of createSessions')
-      const kept = boundTo(this.#engine, this.#user, await except.boundUser(deadline))
+      const kept = options.except === undefined ? undefined : await this.#spared(options.except, deadline)
       return { ended: await endSessions(this.#engine, this.#user, kept, deadline) }
     })
+  }
+
+  async #spared(session: object, deadline: Deadline): Promise<BoundUser> {
+    if (!(session instanceof SessionFacade)) throw new BadArgumentError('user.end: except is a session of createSessions')
+    if (!session.isBeside(this.#engine)) {
+      throw new BadArgumentError('user.end: except is a session of another store or prefix, where this user has other sessions')
+    }
+    return boundTo(this.#engine, this.#user, await session.boundUser(deadline))
   }
 
   #operation<T>(name: OperationName, entry: (options?: never) => Promise<T>, fields: readonly string[] = []): Operation<T> {

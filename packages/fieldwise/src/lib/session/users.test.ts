@@ -6,7 +6,7 @@ import { turn } from '../../../../../test/support/virtual-time.js'
 import { World } from '../../../../../test/support/world.js'
 import type { StoreRequest } from '../api/store.js'
 import { plainListName } from '../format/user-list.js'
-import { createSessionsOn } from './sessions.js'
+import { createSessions, createSessionsOn } from './sessions.js'
 
 const schema = z.object({ device: z.string(), visits: z.int().default(0) })
 
@@ -101,6 +101,17 @@ test('all but one are ended, and the one goes on', async () => {
   await expect(two.get('visits')).rejects.toMatchObject({ reason: 'ended' })
   await expect(there.sessions.user('ada').end({ except: two })).rejects.toMatchObject({ code: 'SESSION_GONE' })
   expect(await one.increment('visits')).toBe(2)
+})
+
+test.each([
+  ['an id', (session: object) => (session as { id: string }).id],
+  ['a session under another prefix', () => createSessions({ schema: z.object({}), prefix: 'other:' }).resume()],
+] as const)('where the session to spare is %s, nothing ends', async (_what, mistaken) => {
+  const { here } = scene()
+  const one = await here.sessions.create({}, { user: 'ada' })
+  const ending = here.sessions.user('ada').end({ except: mistaken(one) as object })
+  await expect(ending).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+  expect(await one.increment('visits')).toBe(1)
 })
 
 test('a session never goes from one user to another; the same user may log in again', async () => {
