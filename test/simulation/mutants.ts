@@ -397,8 +397,8 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'engine/header-swap.ts',
-        from: 'extends Swap<HeaderEdit, Snapshot> {',
-        to: 'extends Swap<HeaderEdit, Snapshot> {\n  failOne(one, error) { one.fail(error) }',
+        from: 'extends SessionSwap<HeaderEdit> {',
+        to: 'extends SessionSwap<HeaderEdit> {\n  failOne(one, error) { one.fail(error) }',
       },
     ],
     scenarios: ['browser', 'header-races'],
@@ -521,8 +521,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'engine/context.ts',
-        from: '{ environment, store, telemetry }: Context',
-        to: '{ environment, store, clock }: Context',
+        from: '{ environment, store, telemetry }: ItemContext',
+        to: '{ environment, store, clock }: ItemContext',
       },
       {
         file: 'session/creation.ts',
@@ -531,8 +531,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'session/create-context.ts',
-        from: 'return { store, environment, schema,',
-        to: 'return { clock: options.clock, store, environment, schema,',
+        from: 'return { ...createItemContext(',
+        to: 'return { clock: options.clock, ...createItemContext(',
       },
     ],
     scenarios: ['continuous-use'],

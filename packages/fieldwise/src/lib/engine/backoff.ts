@@ -1,12 +1,12 @@
-import type { Context, Deadline } from './context.js'
+import type { Deadline, ItemContext } from './context.js'
 
 /** Waits between the attempts of one call: a little and at random at first, twice as long each time, never past its deadline. */
 export class Backoff {
-  readonly #context: Context
+  readonly #context: ItemContext
   readonly #deadline: Deadline
   #pauses = 0
 
-  constructor(context: Context, deadline: Deadline) {
+  constructor(context: ItemContext, deadline: Deadline) {
     this.#context = context
     this.#deadline = deadline
   }

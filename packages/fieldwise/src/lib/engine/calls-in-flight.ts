@@ -1,8 +1,14 @@
 /** Counts the calls that are under way, so that closing can wait for them. */
 export class CallsInFlight {
+  /** What is closed, as its callers would name it. */
+  readonly owner: string
   #count = 0
   #isClosed = false
   #waiting: (() => void)[] = []
+
+  constructor(owner: string) {
+    this.owner = owner
+  }
 
   get isClosed(): boolean {
     return this.#isClosed

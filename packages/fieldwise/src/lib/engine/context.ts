@@ -8,24 +8,33 @@ import type { CompiledSchema } from '../schema/schema.js'
 import type { Lifetime } from './lifetime.js'
 import type { Telemetry } from './telemetry.js'
 
-/** What all parts of one `createSessions` share. */
-export interface Context {
+/** What items are read and changed with, whatever they belong to. */
+export interface ItemContext {
   readonly store: Store
   readonly environment: Environment
-  readonly schema: CompiledSchema
   readonly sealer: Sealer
-  readonly keys: Keys
   readonly ids: WriteIds
-  readonly settings: Settings
+  readonly settings: RetrySettings
   readonly telemetry: Telemetry
 }
 
-/** The options of `createSessions`, checked and in milliseconds. */
-export interface Settings {
-  readonly lifetime: Lifetime
+/** What all parts of one `createSessions` share. */
+export interface Context extends ItemContext {
+  readonly schema: CompiledSchema
+  readonly keys: Keys
+  readonly settings: Settings
+}
+
+/** How one writing call tries. */
+export interface RetrySettings {
   readonly attempts: number
-  /** How long one writing call may take. */
+  /** How long it may take. */
   readonly retryDeadline: number
+}
+
+/** The options of `createSessions`, checked and in milliseconds. */
+export interface Settings extends RetrySettings {
+  readonly lifetime: Lifetime
   /** How many sessions a user may have, and what becomes of one more; undefined: any number. */
   readonly userLimit: UserLimit | undefined
   /** How long a field lasts after its last write, in milliseconds; undefined: as long as the session. */
@@ -43,17 +52,17 @@ export interface UserLimit {
 export type Deadline = number
 
 /** The deadline of a call that only reads. */
-export function readDeadline(context: Context, started = context.environment.running()): Deadline {
+export function readDeadline(context: ItemContext, started = context.environment.running()): Deadline {
   return started + context.store.traits.timeout
 }
 
 /** The deadline of a call that writes. */
-export function writeDeadline(context: Context, started = context.environment.running()): Deadline {
+export function writeDeadline(context: ItemContext, started = context.environment.running()): Deadline {
   return started + context.settings.retryDeadline
 }
 
 /** How long a packet of one call may still be sent after the call began: the retry deadline, and the timeout of its last flight. */
-export function longestCall(context: Context): number {
+export function longestCall(context: ItemContext): number {
   return context.settings.retryDeadline + context.store.traits.timeout
 }
 
@@ -63,7 +72,7 @@ export function longestCall(context: Context): number {
  * `unanswered`.
  */
 export function send<const R extends readonly StoreRequest[]>(
-  context: Context,
+  context: ItemContext,
   sid: string,
   requests: R,
   deadline: Deadline,
@@ -74,7 +83,7 @@ export function send<const R extends readonly StoreRequest[]>(
 }
 
 function fly(
-  { environment, store, telemetry }: Context,
+  { environment, store, telemetry }: ItemContext,
   sid: string,
   requests: readonly StoreRequest[],
   deadline: Deadline,

@@ -4,13 +4,12 @@ import { FieldWriter } from './field-writer.js'
 import { Headers } from './headers.js'
 import { KnownSessions } from './known-sessions.js'
 import { Lifetimes } from './lifetimes.js'
-import type { OperationContext } from './operation.js'
 import { Reader } from './reader.js'
 import { Renewals } from './renewals.js'
 import { UserLists } from './user-lists.js'
 
 /** What one `createSessions` works with: its context, and the workers that all its sessions share. */
-export interface Engine extends OperationContext {
+export interface Engine extends Context {
   readonly reader: Reader
   readonly headers: Headers
   readonly writer: FieldWriter
@@ -18,10 +17,11 @@ export interface Engine extends OperationContext {
   readonly lifetimes: Lifetimes
   readonly known: KnownSessions
   readonly userLists: UserLists
+  readonly calls: CallsInFlight
 }
 
 export function createEngine(context: Context): Engine {
-  const calls = new CallsInFlight()
+  const calls = new CallsInFlight('The store of these sessions')
   const known = new KnownSessions(context)
   const reader = new Reader(context, known)
   const headers = new Headers(context, reader, known)

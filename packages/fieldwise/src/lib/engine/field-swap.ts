@@ -10,8 +10,9 @@ import type { Edit, LastWrite } from './edit.js'
 import type { Headers } from './headers.js'
 import { idleOfFields, lifeOfFields } from './lifetime.js'
 import type { Reader } from './reader.js'
+import { SessionSwap } from './session-swap.js'
 import { type EndOfSession, headerIn, itemIn, type Snapshot } from './snapshot.js'
-import { afterUnanswered, Swap, type Verdict } from './swap.js'
+import { afterUnanswered, type Verdict } from './swap.js'
 
 /** What is stored of a field now. */
 export interface StoredItem {
@@ -36,7 +37,7 @@ export interface UnansweredAttempt {
  * One combined write of one field: runs its edits, builds the item, lists it and reports to the edits. `FieldWrite` decides how the item is
  * stored. All attempts have the same write id (W8).
  */
-export abstract class FieldSwap extends Swap<Edit, Snapshot> {
+export abstract class FieldSwap extends SessionSwap<Edit> {
   /** For the next write of the field to try without reading. */
   lastWrite: LastWrite | undefined
   /** Another process's write came first, at least once. */

@@ -5,8 +5,9 @@ import { type Context, type Deadline, send } from './context.js'
 import { headerLife } from './lifetime.js'
 import { isListed, listRequest } from './listing.js'
 import { unavailable } from './reader.js'
+import { SessionSwap } from './session-swap.js'
 import { type EndOfSession, headerIn, type Snapshot } from './snapshot.js'
-import { Swap, type Verdict } from './swap.js'
+import type { Verdict } from './swap.js'
 
 /**
  * A change of a header. It may run several times: it gets the stored header and the server's time, and returns the header to store, or the
@@ -67,7 +68,7 @@ export interface HeaderStore {
 }
 
 /** Several changes of one header, made by one compare-and-swap. */
-export class HeaderSwap extends Swap<HeaderEdit, Snapshot> {
+export class HeaderSwap extends SessionSwap<HeaderEdit> {
   readonly #headers: HeaderStore
   readonly #sid: string
   isUnanswered = false

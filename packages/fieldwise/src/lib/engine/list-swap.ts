@@ -61,7 +61,7 @@ export class ListEdit {
 }
 
 /** Changes of one list that are made in one swap. */
-export class ListSwap extends Swap<ListEdit, SeenList> {
+export class ListSwap extends Swap<ListEdit, SeenList, Context> {
   readonly #at: ListAt
   isUnanswered = false
 
@@ -76,7 +76,7 @@ export class ListSwap extends Swap<ListEdit, SeenList> {
       // What was read for one change may be older than another, which must not find in it that there is nothing to do.
       await this.attemptAll(this.waiting.length === 1 ? this.waiting[0]?.seen : undefined)
     } catch (error) {
-      await this.failAll(error)
+      this.failAll(error)
     }
   }
 
@@ -107,11 +107,6 @@ export class ListSwap extends Swap<ListEdit, SeenList> {
   }
 
   again(): void {}
-
-  /** No session ends by what its list says to a swap. */
-  endOver(end: Error): Promise<Error> {
-    return Promise.resolve(end)
-  }
 
   nameOf(): string {
     return "this change of a user's list"

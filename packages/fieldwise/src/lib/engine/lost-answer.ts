@@ -13,7 +13,7 @@ import type { Verdict } from './swap.js'
  * either.
  */
 export function judgeUnanswered(
-  attempt: UnansweredAttempt,
+  attempt: Pick<UnansweredAttempt, 'base' | 'mayBeAbsent'>,
   item: Item | undefined,
   id: WriteId,
 ): 'applied' | 'same' | 'not applied' | 'unknown' {

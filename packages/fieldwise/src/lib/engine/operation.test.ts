@@ -9,7 +9,7 @@ let context: OperationContext
 let telemetry: Telemetry
 let calls: CallsInFlight
 beforeEach(() => {
-  calls = new CallsInFlight()
+  calls = new CallsInFlight('The store of these sessions')
   telemetry = new Telemetry('a store', '')
   context = { calls, environment: systemEnvironment, telemetry } as unknown as OperationContext
 })

@@ -6,7 +6,7 @@ import { ownError } from '../api/own-error.js'
 import type { OperationOptions } from '../api/session.js'
 import { calledAt, fromCaller, type PublicFunction, rejectAtCaller } from '../api/stack.js'
 import type { CallsInFlight } from './calls-in-flight.js'
-import type { Context } from './context.js'
+import type { ItemContext } from './context.js'
 import { disobey, obey } from './signals.js'
 
 /** The public method that was called. */
@@ -21,8 +21,8 @@ export interface Subject {
   readonly sid: string | undefined
 }
 
-/** What all operations of one `createSessions` run in. */
-export interface OperationContext extends Context {
+/** What all operations of one `createSessions` or `createShared` run in. */
+export interface OperationContext extends ItemContext {
   readonly calls: CallsInFlight
 }
 
@@ -100,7 +100,7 @@ export class Operation<T> {
   /** @throws {ClosedError} after `close`, {BadArgumentError} for options that are none, and the signal's reason where it is aborted already. */
   #admit(options: OperationOptions | undefined): void {
     const { name, entry } = this.#called
-    if (this.#context.calls.isClosed) throw calledAt(new ClosedError('The store of these sessions'), entry)
+    if (this.#context.calls.isClosed) throw calledAt(new ClosedError(this.#context.calls.owner), entry)
     if (options === undefined) return
     fromCaller(entry, () => assertCallOptions(name, options))
     options.signal?.throwIfAborted()

@@ -1,7 +1,6 @@
 import { isFieldwiseError, OutcomeUnknownError } from '../api/errors.js'
 import { Backoff } from './backoff.js'
-import type { Context, Deadline } from './context.js'
-import { EndOfSession } from './snapshot.js'
+import type { Deadline, ItemContext } from './context.js'
 import type { Waiting } from './write-queue.js'
 
 /** What came of one attempt. `retry`: it is to be made again, over what is there by then. */
@@ -11,14 +10,14 @@ export type Verdict = 'settled' | 'retry'
  * Several changes of one item, made together: the item is read, the changes are applied, and the result is stored by compare-and-swap, over
  * and over until that succeeds. Its subclasses know the item, a header or a field.
  */
-export abstract class Swap<T extends Waiting, Seen> {
-  readonly context: Context
+export abstract class Swap<T extends Waiting, Seen, C extends ItemContext> {
+  readonly context: C
   /** The changes that have not ended yet. */
   waiting: readonly T[]
   /** Attempts so far that did not settle it. */
   attempts = 0
 
-  constructor(context: Context, waiting: readonly T[]) {
+  constructor(context: C, waiting: readonly T[]) {
     this.context = context
     this.waiting = waiting
   }
@@ -33,8 +32,6 @@ export abstract class Swap<T extends Waiting, Seen> {
   abstract late(): Error
   /** Called before another attempt. Throws where no more are allowed. */
   abstract again(): void
-  /** Ends a session that has turned out to be over. Resolves with the error for the callers. */
-  abstract endOver(end: EndOfSession): Promise<Error>
   /** What `change` is called in an `OUTCOME_UNKNOWN`. */
   abstract nameOf(change: T): string
 
@@ -81,10 +78,9 @@ export abstract class Swap<T extends Waiting, Seen> {
     return deadline
   }
 
-  /** Fails all that wait. A session that has turned out to be over is ended first. */
-  async failAll(error: unknown): Promise<void> {
-    const failure = error instanceof EndOfSession ? await this.endOver(error) : error
-    for (const one of this.waiting) this.failOne(one, failure)
+  /** Fails all that wait. */
+  failAll(error: unknown): void | Promise<void> {
+    for (const one of this.waiting) this.failOne(one, error)
   }
 
   /** After an attempt that may be stored, no error may say that nothing was (W5). */

@@ -56,7 +56,7 @@ export class Telemetry {
     }
     if (code === 'STORE_UNAVAILABLE') this.#tell(channels.unavailable, sid)
     if (!channels.operation.hasSubscribers) return
-    channels.operation.publish({ ...this.#about(sid), operation, fields, started, duration, error: code })
+    channels.operation.publish({ ...this.about(sid), operation, fields, started, duration, error: code })
   }
 
   /** A flight was sent. Returns it, with its duration published when it has returned. */
@@ -70,7 +70,7 @@ export class Telemetry {
     const landed = await flight
     const duration = performance.now() - started
     const answered = landed.answers.every((answer) => answer.result !== 'unanswered' && answer.result !== 'unsent')
-    channels.flight.publish({ ...this.#about(sid), requests, duration, answered })
+    channels.flight.publish({ ...this.about(sid), requests, duration, answered })
     return landed
   }
 
@@ -81,7 +81,7 @@ export class Telemetry {
 
   wrote(sid: string, field: string, bytes: number, deleted: boolean, combined: number): void {
     this.#counts.combined += combined - 1
-    if (channels.write.hasSubscribers) channels.write.publish({ ...this.#about(sid), field, bytes, deleted, combined })
+    if (channels.write.hasSubscribers) channels.write.publish({ ...this.about(sid), field, bytes, deleted, combined })
   }
 
   conflict(sid: string, field: string): void {
@@ -129,14 +129,15 @@ export class Telemetry {
   }
 
   #tell(channel: Channel<SessionEvent, SessionEvent>, sid: string | undefined): void {
-    if (channel.hasSubscribers) channel.publish(this.#about(sid))
+    if (channel.hasSubscribers) channel.publish(this.about(sid))
   }
 
   #tellField(channel: Channel<FieldEvent, FieldEvent>, sid: string, field: string): void {
-    if (channel.hasSubscribers) channel.publish({ ...this.#about(sid), field })
+    if (channel.hasSubscribers) channel.publish({ ...this.about(sid), field })
   }
 
-  #about(sid: string | undefined): SessionEvent {
+  /** What every event says of the one it is about. */
+  protected about(sid: string | undefined): SessionEvent {
     // What is asked of a server as a whole is about no session.
     return { store: this.#store, prefix: this.#prefix, sid: sid && isSid(sid) ? sid : undefined, server: sid?.split('~')[1] }
   }

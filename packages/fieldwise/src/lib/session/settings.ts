@@ -1,14 +1,14 @@
 import type * as z from 'zod'
-import { type Duration, parseDuration } from '../api/duration.js'
+import type { Duration } from '../api/duration.js'
 import { BadArgumentError, BadConfigError, isFieldwiseError } from '../api/errors.js'
 import type { Fields } from '../api/fields.js'
 import { assertOptions, type Refusal } from '../api/options.js'
 import type { LifetimeOptions, RegenerateOptions } from '../api/session.js'
 import type { Store } from '../api/store.js'
+import { length, parseCommonOptions, parts } from '../engine/common-options.js'
 import type { Settings, UserLimit } from '../engine/context.js'
 import type { Lifetime } from '../engine/lifetime.js'
 import { mostEntries } from '../engine/user-lists.js'
-import { assertPrefix } from '../format/keys.js'
 import type { SealingOptions } from '../format/sealing.js'
 import type { CompiledSchema } from '../schema/schema.js'
 import { assertLifetime, type Terms } from './terms.js'
@@ -55,8 +55,6 @@ export interface UsersOptions {
 }
 
 const defaultLifetime: Lifetime = { idle: 30 * 60_000, absolute: 12 * 3_600_000 }
-const defaultAttempts = 32
-const defaultPatience = 2_000
 const known = ['schema', 'store', 'lifetime', 'expires', 'sealing', 'prefix', 'retry', 'lost', 'users', 'clock']
 
 /**
@@ -66,18 +64,13 @@ const known = ['schema', 'store', 'lifetime', 'expires', 'sealing', 'prefix', 'r
  */
 export function parseSettings(options: SessionsOptions<z.ZodObject>, schema: CompiledSchema): Settings {
   assertOptions('createSessions', options, known)
-  assertPrefix(options.prefix ?? '')
-  if (options.sealing !== undefined) assertSealing(options.sealing)
-  assertMethod('clock', options.clock, 'now', 'an object with now(), such as Date')
-  assertStore(options.store)
-  const { attempts, deadline } = parts('retry', options.retry, retryParts, BadConfigError)
+  const retry = parseCommonOptions(options)
   const expires = parseExpires(options.expires, schema)
   const lifetime = { ...defaultLifetime, ...parseLifetime(options.lifetime, BadConfigError) }
   assertLifetime(lifetime)
   return {
+    ...retry,
     lifetime,
-    attempts: parseAttempts(attempts),
-    retryDeadline: deadline === undefined ? defaultPatience : length('retry.deadline', deadline, BadConfigError),
     userLimit: parseUsers(options.users),
     expires: (field) => expires.get(field),
     mayBeAbsent: parseLost(options.lost, schema),
@@ -115,8 +108,6 @@ export function checkedUser(user: unknown): string {
 const longestUser = 256
 
 const lifetimeParts = ['idle', 'absolute'] as const
-const retryParts = ['attempts', 'deadline'] as const
-const sealingParts = ['keys', 'acceptUnsealed'] as const
 
 function parseLifetime(options: LifetimeOptions | undefined, Refusal: Refusal): Partial<Lifetime> {
   const { idle, absolute } = parts('lifetime', options, lifetimeParts, Refusal)
@@ -124,38 +115,6 @@ function parseLifetime(options: LifetimeOptions | undefined, Refusal: Refusal): 
     ...(idle === undefined ? {} : { idle: length('lifetime.idle', idle, Refusal) }),
     ...(absolute === undefined ? {} : { absolute: length('lifetime.absolute', absolute, Refusal) }),
   }
-}
-
-/** An option that is itself an object. Checked, since a misspelt part would silently mean its default. */
-function parts<T extends object>(option: string, value: T | undefined, names: readonly string[], Refusal: Refusal): T {
-  if (value === undefined) return {} as T
-  assertOptions(option, value, names, Refusal)
-  return value
-}
-
-function assertStore(store: unknown): void {
-  if (typeof store === 'string') {
-    // A text that is not an address may be or contain a secret, so it is not repeated.
-    const address = /^[\w.:[\]-]{1,100}$/.test(store) ? store : '…'
-    throw new BadConfigError(`store is a store, not its address: write memcachedStore('${address}'), from @fieldwise/memcached`)
-  }
-  assertMethod(
-    'store',
-    store as Store | undefined,
-    'flight',
-    "a store, such as memcachedStore('127.0.0.1:11211') or memoryStore()",
-  )
-}
-
-function assertSealing(sealing: SealingOptions): void {
-  assertOptions('sealing', sealing, sealingParts)
-  if (sealing.acceptUnsealed === undefined || typeof sealing.acceptUnsealed === 'boolean') return
-  throw new BadConfigError('sealing.acceptUnsealed is true or false')
-}
-
-function assertMethod(option: string, value: object | undefined, method: string, what: string): void {
-  if (value === undefined || typeof (value as Record<string, unknown> | null)?.[method] === 'function') return
-  throw new BadConfigError(`${option} is ${what}`)
 }
 
 function parseExpires(options: SessionsOptions<z.ZodObject>['expires'], schema: CompiledSchema): ReadonlyMap<string, number> {
@@ -215,22 +174,4 @@ function parseUsers(options: UsersOptions | undefined): UserLimit | undefined {
   }
   if (whenFull !== 'end-oldest' && whenFull !== 'refuse') throw new BadConfigError("users.whenFull is 'end-oldest' or 'refuse'")
   return { max, whenFull }
-}
-
-function parseAttempts(attempts: number | undefined): number {
-  if (attempts === undefined) return defaultAttempts
-  if (Number.isInteger(attempts) && attempts >= 1) return attempts
-  throw new BadConfigError('retry.attempts is a whole number from 1 on')
-}
-
-/** A duration that is longer than nothing. */
-function length(option: string, duration: unknown, Refusal: Refusal): number {
-  let milliseconds = 0
-  try {
-    milliseconds = parseDuration(duration as string)
-  } catch (error) {
-    throw new Refusal(`${option}: ${(error as Error).message}`, { cause: error })
-  }
-  if (milliseconds === 0) throw new Refusal(`${option} is longer than nothing: write '1ms' or more`)
-  return milliseconds
 }

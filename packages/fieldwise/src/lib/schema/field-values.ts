@@ -1,5 +1,5 @@
 import { BadArgumentError } from '../api/errors.js'
-import type { CompiledField } from '../schema/schema.js'
+import type { CompiledField } from './schema.js'
 
 /**
  * The names and values that a caller hands in; a `Map`, an array or a class would silently be taken for nothing.
