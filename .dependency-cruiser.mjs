@@ -12,6 +12,7 @@ const rooms = {
     engine: ['api', 'environment', 'schema', 'format'],
     inspection: ['api', 'environment', 'schema', 'format'],
     session: ['api', 'environment', 'schema', 'format', 'engine', 'memory'],
+    shared: ['api', 'environment', 'schema', 'format', 'engine', 'memory'],
   },
   memcached: {
     connection: [],

@@ -28,6 +28,7 @@ export default {
   intentionallyNotDocumented: [
     'fieldwise.MemoryStoreOptions.clock.__type.now',
     'fieldwise.SessionsOptions.clock.__type.now',
+    'fieldwise/shared.SharedOptions.clock.__type.now',
     'fieldwise/store-contract.ContractHarness.clock.__type.now',
     'fieldwise/store-contract.StoreHost.clock.__type.now',
   ],

@@ -319,7 +319,7 @@ export interface Deadlines {
 const tolerance = 50
 
 function isRead(operation: Operation): boolean {
-  return ['get', 'getAll', 'has', 'open'].includes(operation.kind)
+  return ['get', 'getAll', 'has', 'open', 'peek'].includes(operation.kind)
 }
 
 function lasted(operation: Operation): number {

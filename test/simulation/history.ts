@@ -24,6 +24,11 @@ export type Kind =
   | 'login'
   | 'end'
   | 'list'
+  | 'peek'
+  | 'reset'
+  | 'put'
+  | 'load'
+  | 'invalidate'
 
 export interface Operation {
   readonly id: number

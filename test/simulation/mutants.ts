@@ -1085,4 +1085,179 @@ export const mutants: readonly Mutant[] = [
     ],
     scenarios: ['users'],
   },
+  {
+    rule: 'S1',
+    what: 'an open add of an item that is not there is sent again',
+    replacements: [{ file: 'shared/item-swap.ts', from: 'item, mayBeAbsent: true }', to: 'item, mayBeAbsent: false }' }],
+    scenarios: ['shared-values', 'shared-counters', 'shared-tickets'],
+  },
+  {
+    rule: 'S1',
+    what: 'where neither its base nor its own id is there, an open write is made anew',
+    replacements: [
+      {
+        file: 'shared/item-swap.ts',
+        from: `if (verdict === 'unknown') throw new OutcomeUnknownError(this.nameOf())`,
+        to: '',
+      },
+    ],
+    scenarios: ['shared-values', 'shared-counters', 'shared-tickets'],
+  },
+  {
+    rule: 'S1',
+    what: 'a version is used on another connection than the one that read it',
+    replacements: [{ file: '../../../../test/simulation/store.ts', from: ' && version.connection === connection', to: '' }],
+    scenarios: ['shared-values', 'shared-counters', 'shared-tickets'],
+  },
+  {
+    rule: 'S1',
+    what: 'an item is stored whatever is there by now',
+    replacements: [
+      {
+        file: 'shared/item-swap.ts',
+        from: `? { op: 'replace', key, value, ttl, version }`,
+        to: `? { op: 'replace', key, value, ttl }`,
+      },
+    ],
+    scenarios: ['shared-values', 'shared-counters', 'shared-tickets'],
+  },
+  {
+    rule: 'S2',
+    what: 'each increment moves the end of the window',
+    replacements: [{ file: 'shared/counters.ts', from: 'before?.deadline || deadlineAfter', to: 'deadlineAfter' }],
+    scenarios: ['shared-counters'],
+  },
+  {
+    rule: 'S2',
+    what: 'a count goes on past the end of its window',
+    replacements: [
+      {
+        file: 'shared/item-swap.ts',
+        from: 'const before = contentsOf(seen.item, at)',
+        to: 'const before = contentsOf(seen.item, 0)',
+      },
+    ],
+    scenarios: ['shared-counters'],
+  },
+  {
+    rule: 'S3',
+    what: 'a ticket is read and then deleted',
+    replacements: [
+      {
+        file: 'shared/tickets.ts',
+        from: 'await this.change(address, operation, taking)',
+        to: `const { item } = await this.engine.reader.read(address, operation.started + 500)
+      taking.change(item)
+      await this.engine.writer.delete(address, operation.started + 2_000)`,
+      },
+    ],
+    scenarios: ['shared-tickets'],
+  },
+  {
+    rule: 'S4',
+    what: 'what was loaded is stored over whatever is there',
+    replacements: [
+      { file: 'shared/loads.ts', from: 'if (before === undefined || !sameWrite(before.id, lease.id)) return before', to: '' },
+      { file: 'shared/loads.ts', from: 'seen: this.#seenBy(lease),', to: '' },
+    ],
+    scenarios: ['shared-cached'],
+  },
+  {
+    rule: 'S4',
+    what: 'what was loaded is added where the item is gone',
+    replacements: [
+      {
+        file: 'shared/loads.ts',
+        from: 'if (before === undefined || !sameWrite(before.id, lease.id)) return before',
+        to: 'if (before !== undefined && !sameWrite(before.id, lease.id)) return before',
+      },
+    ],
+    scenarios: ['shared-cached'],
+  },
+  {
+    rule: 'S4',
+    what: 'what was loaded is stored over any item that is there',
+    replacements: [
+      {
+        file: 'shared/loads.ts',
+        from: 'if (before === undefined || !sameWrite(before.id, lease.id)) return before',
+        to: 'if (before === undefined) return before',
+      },
+    ],
+    scenarios: ['shared-cached'],
+  },
+  {
+    rule: 'S5',
+    what: 'an invalidation leaves the lease of a load that is under way',
+    replacements: [
+      {
+        file: 'shared/cached-values.ts',
+        from: 'this.engine.writer.delete(address, writeDeadline(this.engine, started)),',
+        to: `this.engine.writer.change(address, {
+        change: (before, at) => (at < (decodeEntry(before)?.leaseUntil ?? 0) ? before : undefined),
+        deadline: writeDeadline(this.engine, started),
+      }),`,
+      },
+    ],
+    scenarios: ['shared-cached'],
+  },
+  {
+    rule: 'S6',
+    what: 'a load begins before the lease is acknowledged',
+    replacements: [
+      {
+        file: 'shared/cached-values.ts',
+        from: `return claim.is === 'taken' ? this.#leased(claim.old, claim.until) : before`,
+        to: `if (claim.is === 'taken') this.#loads.begin(address, { id, until: claim.until, old: claim.old, seen: { item: undefined, version: undefined, serverTime: at, readAt: this.engine.environment.monotonic(), askedAt: 0 } }, load)
+      return claim.is === 'taken' ? this.#leased(claim.old, claim.until) : before`,
+      },
+      {
+        file: 'shared/cached-values.ts',
+        from: 'this.#loads.begin(address, { id: lease, until, old, seen: outcome }, load)',
+        to: '',
+      },
+    ],
+    scenarios: ['shared-cached'],
+  },
+  {
+    rule: 'S6',
+    what: 'a load begins however little of its lease is left',
+    replacements: [
+      {
+        file: 'shared/loads.ts',
+        from: 'if (lease.until - serverTimeNow(lease.seen, this.#engine.environment) <= leastLeft) return',
+        to: '',
+      },
+    ],
+    scenarios: ['shared-cached'],
+  },
+  {
+    rule: 'S7',
+    what: 'callers join the load of the same item, whatever lease they have read',
+    replacements: [
+      {
+        file: 'shared/loads.ts',
+        from: 'return this.#byLease.get(writeIdText(lease))',
+        to: 'return this.#byLease.values().next().value',
+      },
+    ],
+    scenarios: ['shared-cached'],
+  },
+  {
+    rule: 'S8',
+    what: 'a caller loads while another process has the lease',
+    replacements: [
+      {
+        file: 'shared/cached-values.ts',
+        from: `if (claim.is === 'held') return this.#joined(claim.lease)`,
+        to: `if (claim.is === 'held') return Promise.resolve(load()).then((value) => ({ value, is: 'loaded' }))`,
+      },
+      {
+        file: 'shared/cached-values.ts',
+        from: 'if (entry && now < entry.leaseUntil) return this.#joined(entry.id)',
+        to: '',
+      },
+    ],
+    scenarios: ['shared-cached'],
+  },
 ]

@@ -5,6 +5,12 @@ import type { Store, StoreTraits } from '../../packages/fieldwise/src/lib/api/st
 import { memoryStore } from '../../packages/fieldwise/src/lib/memory/memory-store.js'
 import { createSessionsOn } from '../../packages/fieldwise/src/lib/session/sessions.js'
 import type { SessionsOptions } from '../../packages/fieldwise/src/lib/session/settings.js'
+import {
+  createSharedOn,
+  type Kinds,
+  type Shared,
+  type SharedOptions,
+} from '../../packages/fieldwise/src/lib/shared/create-shared.js'
 import { type HeldFlight, SteppingStore } from './stepping-store.js'
 import { turn, VirtualTime } from './virtual-time.js'
 
@@ -18,6 +24,13 @@ export class World {
     const { traits, ...rest } = options
     const store = new SteppingStore(this.shared, this.time.runtime, traits)
     return { store, sessions: createSessionsOn(this.time.runtime, { schema, store, ...rest }) }
+  }
+
+  /** Another web server, as far as it shares things beside sessions. */
+  sharing<const K extends Kinds>(kinds: K, options: Omit<SharedOptions<K>, 'kinds' | 'store' | 'clock'> = {}): Sharing<K> {
+    const store = new SteppingStore(this.shared, this.time.runtime)
+    // None of the kinds of a test is named as a method is.
+    return { store, shared: createSharedOn(this.time.runtime, { ...options, kinds: kinds as never, store }) }
   }
 
   /** The next flight that a process holds with this in it, such as `replace visits`. Time passes until it leaves. */
@@ -76,6 +89,11 @@ export type ProcessOptions<S extends z.ZodObject> = Omit<SessionsOptions<S>, 'sc
 export interface Process<S extends z.ZodObject> {
   readonly store: SteppingStore
   readonly sessions: Sessions<Fields<S>, Defaulted<S>>
+}
+
+export interface Sharing<K extends Kinds> {
+  readonly store: SteppingStore
+  readonly shared: Shared<K>
 }
 
 /** `prefix` + sid + `:` + name; a prefix may hold colons too. What sessions share has none. */

@@ -9,6 +9,10 @@ import { lastMoment } from './last-moment.js'
 import { longerLife } from './longer-life.js'
 import { oneField } from './one-field.js'
 import { plantedToken } from './planted-token.js'
+import { sharedCached } from './shared-cached.js'
+import { sharedCounters } from './shared-counters.js'
+import { sharedTickets } from './shared-tickets.js'
+import { sharedValues } from './shared-values.js'
 import { stalls } from './stalls.js'
 import { stolenToken } from './stolen-token.js'
 import { users } from './users.js'
@@ -27,6 +31,10 @@ export const scenarios: readonly Scenario[] = [
   lastMoment,
   longerLife,
   users,
+  sharedValues,
+  sharedCounters,
+  sharedTickets,
+  sharedCached,
 ]
 
 export function scenarioNamed(name: string): Scenario {

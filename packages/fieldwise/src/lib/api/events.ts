@@ -50,24 +50,24 @@ export interface FieldwiseEvents {
 export interface SessionEvent {
   /** The kind of store: `memory`, `memcached`. */
   readonly store: string
-  /** The `prefix` that `createSessions` was given. */
+  /** The `prefix` that `createSessions` or `createShared` was given. */
   readonly prefix: string
-  /** The public id of the session; undefined for a call that ended before it had one. */
+  /** The public id of the session; undefined for a call that ended before it had one, and for what is shared, whose ids may be secrets. */
   readonly sid: string | undefined
-  /** The label of the memcached server that holds the session; undefined in stores without labels. */
+  /** The label of the memcached server that holds the session, or what is shared; undefined in stores without labels. */
   readonly server: string | undefined
 }
 
 /** An event of one field. */
 export interface FieldEvent extends SessionEvent {
-  /** The field's name; `header` for the session's header. */
+  /** The field's name; `header` for the session's header; `~` and the name of its kind for a shared item. */
   readonly field: string
 }
 
 /** The end of one call. */
 export interface OperationEvent extends SessionEvent {
   readonly operation: OperationName
-  /** The fields that the call named; empty for `getAll` and for calls about the whole session. */
+  /** The fields that the call named; `~` and the name of its kind for a shared item; empty for `getAll` and for calls about the whole session. */
   readonly fields: readonly string[]
   /** When the call began, in milliseconds on the clock of `performance.now()`. */
   readonly started: number
@@ -100,7 +100,10 @@ export interface WriteEvent extends FieldEvent {
   readonly combined: number
 }
 
-/** The operations that `fieldwise:operation` names: methods of `Sessions` and `Session`, and two functions of `fieldwise/adapter`. */
+/**
+ * The operations that `fieldwise:operation` names: methods of `Sessions` and `Session`, two functions of `fieldwise/adapter`, and methods of
+ * the kinds of `fieldwise/shared`.
+ */
 export type OperationName =
   | 'create'
   | 'open'
@@ -123,6 +126,10 @@ export type OperationName =
   | 'user.list'
   | 'user.end'
   | 'user.count'
+  | 'peek'
+  | 'reset'
+  | 'put'
+  | 'invalidate'
 
 /**
  * The channel of each event. Check `hasSubscribers` before building a message.

@@ -23,8 +23,12 @@ export function assertOptions(owner: string, value: unknown, names: readonly str
 }
 
 /** Checks the options that every public method takes last. @throws {BadArgumentError} */
-export function assertCallOptions(operation: OperationName, options: OperationOptions): void {
-  assertOptions(operation, options, optionsOf[operation] ?? ['signal'], BadArgumentError)
+export function assertCallOptions(
+  operation: OperationName,
+  options: OperationOptions,
+  names: readonly string[] = optionsOf[operation] ?? ['signal'],
+): void {
+  assertOptions(operation, options, names, BadArgumentError)
   const { signal } = options
   if (signal !== undefined && !isSignal(signal)) throw new BadArgumentError(`${operation}: signal must be an AbortSignal`)
 }

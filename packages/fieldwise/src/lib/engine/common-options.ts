@@ -1,6 +1,7 @@
 import { parseDuration } from '../api/duration.js'
-import { BadConfigError } from '../api/errors.js'
+import { BadArgumentError, BadConfigError } from '../api/errors.js'
 import { assertOptions, type Refusal } from '../api/options.js'
+import type { CheckOptions } from '../api/sessions.js'
 import type { Store } from '../api/store.js'
 import { assertPrefix } from '../format/keys.js'
 import type { SealingOptions } from '../format/sealing.js'
@@ -45,6 +46,14 @@ export function length(option: string, duration: unknown, Refusal: Refusal): num
   }
   if (milliseconds === 0) throw new Refusal(`${option} is longer than nothing: write '1ms' or more`)
   return milliseconds
+}
+
+/** The servers that `check` asks for. @throws {BadArgumentError} */
+export function leastOf(options: CheckOptions): 'all' | 'one' {
+  assertOptions('check', options, ['least'], BadArgumentError)
+  const { least = 'all' } = options
+  if (least === 'all' || least === 'one') return least
+  throw new BadArgumentError("check takes { least: 'one' } or { least: 'all' }")
 }
 
 const retryParts = ['attempts', 'deadline'] as const

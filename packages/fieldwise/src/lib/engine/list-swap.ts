@@ -76,7 +76,7 @@ export class ListSwap extends Swap<ListEdit, SeenList, Context> {
       // What was read for one change may be older than another, which must not find in it that there is nothing to do.
       await this.attemptAll(this.waiting.length === 1 ? this.waiting[0]?.seen : undefined)
     } catch (error) {
-      this.failAll(error)
+      await this.failAll(error)
     }
   }
 

@@ -14,6 +14,8 @@ export interface Called {
   readonly name: OperationName
   /** The method itself: the stacks of its errors begin at its caller. */
   readonly entry: PublicFunction
+  /** The options that it takes, where it is not the method of a session. */
+  readonly takes?: readonly string[]
 }
 
 /** The session that a call is about. Its id is read when the call ends, since it may not be known before. */
@@ -99,10 +101,10 @@ export class Operation<T> {
 
   /** @throws {ClosedError} after `close`, {BadArgumentError} for options that are none, and the signal's reason where it is aborted already. */
   #admit(options: OperationOptions | undefined): void {
-    const { name, entry } = this.#called
+    const { name, entry, takes } = this.#called
     if (this.#context.calls.isClosed) throw calledAt(new ClosedError(this.#context.calls.owner), entry)
     if (options === undefined) return
-    fromCaller(entry, () => assertCallOptions(name, options))
+    fromCaller(entry, () => assertCallOptions(name, options, takes))
     options.signal?.throwIfAborted()
   }
 

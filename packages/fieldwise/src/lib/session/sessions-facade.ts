@@ -1,11 +1,11 @@
 import { BadArgumentError, ClosedError, isFieldwiseError } from '../api/errors.js'
 import type { OperationName } from '../api/events.js'
-import { assertOptions } from '../api/options.js'
 import type { CreateOptions, OperationOptions } from '../api/session.js'
 import type { CheckOptions, OpenOptions, Sessions } from '../api/sessions.js'
 import { fromCaller } from '../api/stack.js'
 import type { SessionsStats } from '../api/stats.js'
 import type { TokenSink } from '../api/token-sink.js'
+import { leastOf } from '../engine/common-options.js'
 import type { UserSessions } from '../api/user.js'
 import { readDeadline, writeDeadline } from '../engine/context.js'
 import type { Engine } from '../engine/engine.js'
@@ -176,13 +176,6 @@ export function sessionsFacadeOf(sessions: object): SessionsFacade {
 
 function tokensOf(texts: readonly string[]): Token[] {
   return texts.map(parseToken).filter((token) => token !== undefined)
-}
-
-function leastOf(options: CheckOptions): 'all' | 'one' {
-  assertOptions('check', options, ['least'], BadArgumentError)
-  const { least = 'all' } = options
-  if (least === 'all' || least === 'one') return least
-  throw new BadArgumentError("check takes { least: 'one' } or { least: 'all' }")
 }
 
 /** With a user there are several round trips, as there are in a call that writes. */
