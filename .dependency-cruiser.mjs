@@ -24,6 +24,7 @@ const rooms = {
     cookie: [],
     adapter: ['cookie'],
     'express-session': ['adapter'],
+    'rate-limit': ['adapter'],
   },
 }
 

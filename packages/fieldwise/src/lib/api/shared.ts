@@ -24,6 +24,9 @@ export interface IncrementOptions extends OperationOptions {
  * An evicted counter starts again, so a limit on it fails open. Ids may be personal or secret: only their hashes are stored.
  */
 export interface Counter {
+  /** How long a window is, in milliseconds. */
+  readonly window: number
+
   /**
    * Adds to a counter. Every acknowledged increment is counted exactly once, and gets a count of its own.
    *

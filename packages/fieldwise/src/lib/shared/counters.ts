@@ -10,11 +10,11 @@ import { deadlineAfter, SharedKind } from './shared-kind.js'
 
 /** The implementation of `Counter`. Its item holds the count, and the end of the window as its deadline (S2). */
 export class Counters extends SharedKind implements Counter {
-  readonly #window: number
+  readonly window: number
 
   constructor(engine: SharedEngine, name: string, { window }: CounterKind) {
     super(engine, name)
-    this.#window = window
+    this.window = window
   }
 
   increment(id: string, options?: IncrementOptions): Promise<Count> {
@@ -58,7 +58,7 @@ export class Counters extends SharedKind implements Counter {
     const count = Math.max(0, this.#countIn(before) + by)
     if (!Number.isSafeInteger(count))
       throw new BadArgumentError(`increment: the count of '${this.name}' would no longer be exact`)
-    return { json: String(count), deadline: before?.deadline || deadlineAfter(at, this.#window) }
+    return { json: String(count), deadline: before?.deadline || deadlineAfter(at, this.window) }
   }
 
   #count(contents: Contents, seen: WriteOutcome): Count {
