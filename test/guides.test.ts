@@ -1,5 +1,8 @@
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
+import { writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createSessions, type Session, type Sessions } from 'fieldwise'
 import { describe, expect, test } from 'vitest'
@@ -128,6 +131,78 @@ describe('the program of the guide to WebSockets', () => {
     await session.destroy()
     expect(await answer(after, 'honey')).toBeUndefined()
     await sessions.close()
+  })
+})
+
+describe('the program of the guide to what servers share', () => {
+  interface Elsewhere {
+    readonly mails: string[]
+    readonly loads: string[]
+  }
+
+  /** Two web servers, with one database and one mailer. */
+  async function start(memcached: Memcached) {
+    process.env.MEMCACHE_SERVERS = patiently(memcached.address)
+    const program = new GuideProgram('packages/fieldwise/guides/shared.md')
+    writeFileSync(
+      join(program.folder, 'elsewhere.js'),
+      `export const mails = [], loads = [], prices = new Map()
+      export const sendMail = async (_to, text) => void mails.push(text)
+      export const savePrice = async (item, price) => void prices.set(item, price)
+      export const loadPrice = async (item) => (loads.push(item), prices.get(item) ?? null)`,
+    )
+    const { app } = await program.import<{ app: RequestListener }>('app.js')
+    const { shared } = await program.import<{ shared: AsyncDisposable }>('shared.js')
+    const elsewhere = await program.import<Elsewhere>('elsewhere.js')
+    const server = createServer(app).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const end = async () => {
+      server.closeAllConnections()
+      server.close()
+      await shared[Symbol.asyncDispose]()
+      await program[Symbol.asyncDispose]()
+    }
+    return { url, elsewhere, [Symbol.asyncDispose]: end }
+  }
+
+  test('logs in by a link once, not when a mail program looks at it, and limits how often links are asked for', async () => {
+    await using memcached = await Memcached.start()
+    await using guide = await start(memcached)
+    const asked = await fetch(`${guide.url}/login?email=ada@example.org`, { method: 'POST' })
+    expect(asked.headers.get('ratelimit-policy')).toBe('"logins";q=5;w=60')
+    const link = guide.url + new URL(guide.elsewhere.mails[0] as string).pathname
+    expect(await (await fetch(link)).text()).toContain('<form method="post">')
+    const used = await Promise.all([1, 2].map(async () => (await fetch(link, { method: 'POST' })).status))
+    expect(used.sort()).toEqual([200, 410])
+    const last = await fetch(`${guide.url}/login?email=ada@example.org`, { method: 'POST' })
+    expect([last.status, last.headers.get('ratelimit')]).toEqual([200, expect.stringMatching(/^"logins";r=0;t=\d+$/)])
+    const refused = await fetch(`${guide.url}/login?email=ada@example.org`, { method: 'POST' })
+    expect([refused.status, Number(refused.headers.get('retry-after'))]).toEqual([429, expect.any(Number)])
+  })
+
+  test('counts everybody who is here once', async () => {
+    await using memcached = await Memcached.start()
+    await using guide = await start(memcached)
+    const here = async (cookie = '') => fetch(`${guide.url}/here`, { headers: { cookie } })
+    const first = await here()
+    expect(await first.text()).toBe('1 here now')
+    expect(await (await here()).text()).toBe('2 here now')
+    const cookie = first.headers.getSetCookie()[0]?.split(';')[0] as string
+    expect(await (await here(cookie)).text()).toBe('2 here now')
+  })
+
+  test('loads a price once, and again when it was changed, and says how often', async () => {
+    await using memcached = await Memcached.start()
+    await using guide = await start(memcached)
+    const price = async () => (await fetch(`${guide.url}/price/tea`)).text()
+    expect(await Promise.all([price(), price(), price()])).toEqual(Array(3).fill('not for sale'))
+    await fetch(`${guide.url}/price/tea?price=4`, { method: 'PUT' })
+    expect([await price(), await price()]).toEqual(['costs 4', 'costs 4'])
+    expect(guide.elsewhere.loads).toEqual(['tea', 'tea'])
+    const metrics = await (await fetch(`${guide.url}/metrics`)).json()
+    expect(metrics).toMatchObject({ loads: 2, failedLoads: 0 })
+    expect(metrics.fresh + metrics.loaded).toBe(5)
   })
 })
 

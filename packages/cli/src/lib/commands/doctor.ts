@@ -18,6 +18,7 @@ import {
 
 interface DoctorOptions extends ServerOptions {
   readonly idle: Duration
+  readonly caches?: string
   readonly cookieDomain?: string
   readonly host?: readonly string[]
 }
@@ -27,6 +28,7 @@ export const addDoctor: AddCommand = (program, { terminal, end }) => {
   addServerOptions(program.command('doctor').argument('[servers]', serversHelp))
     .description('check memcached servers for what loses sessions or exposes them')
     .option('--idle <duration>', "the app's lifetime.idle, against which evictions are judged", '30m')
+    .option('--caches <servers>', 'those of the servers that hold cached values of fieldwise/shared as well')
     .option('--cookie-domain <domain>', "the app's cookie.domain, checked against each --host")
     .option('--host <name>', 'a host name under which browsers see the app; may be repeated', collect)
     .addHelpText('after', help)
@@ -40,19 +42,23 @@ export const addDoctor: AddCommand = (program, { terminal, end }) => {
 
 async function examineAll(servers: string | undefined, options: DoctorOptions) {
   const intentions = intentionsOf(options)
-  const configs = serversOf(parseServersArgument(servers), storeOptions(options, options.protocol ?? 'binary'))
-  const diagnoses = await Promise.all(configs.map((config) => diagnose(config, intentions)))
+  const diagnoses = await Promise.all(configsOf(servers, options).map((config) => diagnose(config, intentions)))
   return reportOf(diagnoses, await cookieFindings(options.host ?? [], options.cookieDomain))
 }
 
+function configsOf(servers: string | undefined, options: DoctorOptions) {
+  return serversOf(parseServersArgument(servers), storeOptions(options, options.protocol ?? 'binary'))
+}
+
 function intentionsOf(options: DoctorOptions): Intentions {
-  const { username, password, protocol, idle } = options
+  const { username, password, protocol, idle, caches } = options
   return {
     credentials: username === undefined || password === undefined ? undefined : { username, password },
     tls: tlsOptions(options),
     protocol,
     timeout: timeoutOf(options),
     idle: parseDuration(idle),
+    caches: new Set(caches === undefined ? [] : configsOf(caches, options).map(({ name }) => name)),
   }
 }
 

@@ -46,13 +46,36 @@ function findingsOf(
     refusal: undefined,
     ...different,
   }
-  const intentions = { credentials: undefined, tls: undefined, protocol: undefined, timeout: 500, idle: 30 * minute, ...meant }
+  const intentions = {
+    credentials: undefined,
+    tls: undefined,
+    protocol: undefined,
+    timeout: 500,
+    idle: 30 * minute,
+    caches: new Set<string>(),
+    ...meant,
+  }
   return diagnosisOf(examination, intentions).map(({ severity, code }) => `${severity} ${code}`)
 }
 
 function stats(of: Readonly<Record<string, string | number>>): ReadonlyMap<string, string> {
   return new Map(Object.entries(of).map(([name, value]) => [name, String(value)]))
 }
+
+describe('a server that holds cached values too', () => {
+  const caches = new Set([serversOf('127.0.0.1')[0]?.name as string])
+
+  test('pushes sessions out when it is full, or has done so already', () => {
+    expect(found({}, { caches })).toEqual(['warning caches'])
+    expect(found({ settings: { evictions: 'on' } }, { caches })).toEqual(['warning caches'])
+    expect(found({ general: { evictions: 3 } }, { caches })).toEqual(['warning evictions', 'danger caches'])
+  })
+
+  test('pushes nothing out when it evicts nothing, or is another server', () => {
+    expect(found({ settings: { evictions: 'off' } }, { caches })).toEqual(['danger evictions-off'])
+    expect(found({}, { caches: new Set([serversOf('10.0.0.1')[0]?.name as string]) })).toEqual([])
+  })
+})
 
 test('a good server has no findings, nor has one that tells nothing of what is asked', () => {
   expect(found({})).toEqual([])

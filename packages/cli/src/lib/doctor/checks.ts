@@ -1,4 +1,5 @@
 import { checkAddresses } from './checks/addresses.js'
+import { checkCaches } from './checks/caches.js'
 import { checkCas } from './checks/cas.js'
 import { checkCertificate } from './checks/certificate.js'
 import { checkClock } from './checks/clock.js'
@@ -32,6 +33,7 @@ export const checks: readonly Check[] = [
   checkItemSize,
   checkNoEvictions,
   checkEvictions,
+  checkCaches,
   checkMemory,
   checkConnections,
   checkSpeed,

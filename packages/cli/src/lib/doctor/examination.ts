@@ -14,6 +14,8 @@ export interface Intentions {
   readonly timeout: number
   /** How long a session lives without being used, in milliseconds. */
   readonly idle: number
+  /** The servers, by their names, that hold cached values of `fieldwise/shared` as well. */
+  readonly caches: ReadonlySet<string>
 }
 
 /** What was found out of a server that tells its statistics. */
