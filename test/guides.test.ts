@@ -1,8 +1,6 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createSessions, type Session, type Sessions } from 'fieldwise'
 import { describe, expect, test } from 'vitest'
@@ -144,13 +142,6 @@ describe('the program of the guide to what servers share', () => {
   async function start(memcached: Memcached) {
     process.env.MEMCACHE_SERVERS = patiently(memcached.address)
     const program = new GuideProgram('packages/fieldwise/guides/shared.md')
-    writeFileSync(
-      join(program.folder, 'elsewhere.js'),
-      `export const mails = [], loads = [], prices = new Map()
-      export const sendMail = async (_to, text) => void mails.push(text)
-      export const savePrice = async (item, price) => void prices.set(item, price)
-      export const loadPrice = async (item) => (loads.push(item), prices.get(item) ?? null)`,
-    )
     const { app } = await program.import<{ app: RequestListener }>('app.js')
     const { shared } = await program.import<{ shared: AsyncDisposable }>('shared.js')
     const elsewhere = await program.import<Elsewhere>('elsewhere.js')

@@ -4,6 +4,7 @@ import * as fetchAdapter from '@fieldwise/http/fetch'
 import * as memcached from '@fieldwise/memcached'
 import * as fieldwise from 'fieldwise'
 import * as adapter from 'fieldwise/adapter'
+import * as shared from 'fieldwise/shared'
 import ts from 'typescript'
 import { z } from 'zod'
 import type { Example } from './examples.js'
@@ -17,6 +18,7 @@ export interface Outcome {
 const modules: Readonly<Record<string, object>> = {
   fieldwise,
   'fieldwise/adapter': adapter,
+  'fieldwise/shared': shared,
   '@fieldwise/http/fetch': fetchAdapter,
   '@fieldwise/memcached': memcached,
   zod: { z },
@@ -54,6 +56,7 @@ export async function runExample(code: string): Promise<Outcome> {
   const names = {
     ...fieldwise,
     ...adapter,
+    ...shared,
     ...fetchAdapter,
     ...memcached,
     ...diagnostics,

@@ -65,9 +65,13 @@ export interface LimitedFastifyReply {
  * @throws {BadConfigError} (`BAD_CONFIG`) for options that are wrong.
  *
  * @example
- * const shared = createShared({ store, kinds: { requests: counter({ window: '1m' }) } })
- * const limit = fastifyRateLimit(shared.requests, { limit: 100, fails: 'open' })
- * Fastify().addHook('onRequest', limit)
+ * import { fastifyRateLimit } from '@fieldwise/http/rate-limit'
+ * import Fastify from 'fastify'
+ * import { counter, createShared } from 'fieldwise/shared'
+ *
+ * const shared = createShared({ kinds: { requests: counter({ window: '1m' }) } })
+ * const app = Fastify()
+ * app.addHook('onRequest', fastifyRateLimit(shared.requests, { limit: 100, fails: 'open' }))
  */
 export function fastifyRateLimit(
   counter: Counter,
@@ -139,7 +143,11 @@ export interface RateLimitHits {
  * `passOnStoreError` to say.
  *
  * @example
- * const shared = createShared({ store, kinds: { requests: counter({ window: '15m' }) } })
+ * import { rateLimitStore } from '@fieldwise/http/rate-limit'
+ * import { rateLimit } from 'express-rate-limit'
+ * import { counter, createShared } from 'fieldwise/shared'
+ *
+ * const shared = createShared({ kinds: { requests: counter({ window: '15m' }) } })
  * const limiter = rateLimit({ windowMs: 15 * 60_000, limit: 100, store: rateLimitStore(shared.requests) })
  */
 export function rateLimitStore(counter: Counter): RateLimitStore {
