@@ -10,10 +10,22 @@ import { stamp } from './lib/stamp.js'
 import type { Scale } from './lib/table.js'
 import { memoryTable } from './memory/table.js'
 import { serversTable } from './servers/table.js'
+import { sharedTable } from './shared/table.js'
 import { sizeTable } from './size/table.js'
 import { typesTable } from './types/table.js'
 
-const all = [clientsTable, leanTable, serversTable, hotFieldTable, sizeTable, growthTable, memoryTable, heapTable, typesTable]
+const all = [
+  clientsTable,
+  leanTable,
+  serversTable,
+  hotFieldTable,
+  sharedTable,
+  sizeTable,
+  growthTable,
+  memoryTable,
+  heapTable,
+  typesTable,
+]
 
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
