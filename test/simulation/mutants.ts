@@ -1107,7 +1107,7 @@ export const mutants: readonly Mutant[] = [
     rule: 'S1',
     what: 'a version is used on another connection than the one that read it',
     replacements: [{ file: '../../../../test/simulation/store.ts', from: ' && version.connection === connection', to: '' }],
-    scenarios: ['shared-values', 'shared-counters', 'shared-tickets'],
+    scenarios: ['shared-cached', 'shared-values'],
   },
   {
     rule: 'S1',

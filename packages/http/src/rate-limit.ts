@@ -54,8 +54,11 @@ export interface LimitedFastifyRequest {
 
 /** What the hook needs of Fastify's reply. */
 export interface LimitedFastifyReply {
+  /** Sets a header field. */
   header(name: string, value: string): unknown
+  /** Sets the status. */
   code(status: number): unknown
+  /** Ends the response. */
   send(payload: string): unknown
 }
 
@@ -91,8 +94,9 @@ export function fastifyRateLimit(
 
 /** What the middleware needs of Hono's context. */
 export interface LimitedContext {
-  readonly req: { header(name: string): string | undefined }
+  /** Sets a header field. */
   header(name: string, value: string): void
+  /** Makes the response. */
   text(text: string, status: 429 | 503): Response
 }
 
@@ -126,9 +130,13 @@ export interface RateLimitStore {
   readonly localKeys: false
   /** @throws {BadConfigError} (`BAD_CONFIG`) where its window is another than the counter's. */
   init(options: { readonly windowMs: number }): void
+  /** How often a client was counted; undefined where no window is open. */
   get(key: string): Promise<RateLimitHits | undefined>
+  /** Counts a request. */
   increment(key: string): Promise<RateLimitHits>
+  /** Takes a request back. */
   decrement(key: string): Promise<void>
+  /** Ends a client's window. */
   resetKey(key: string): Promise<void>
 }
 

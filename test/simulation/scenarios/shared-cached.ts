@@ -5,7 +5,7 @@ import { type CachedKind, cached } from '../../../packages/fieldwise/src/lib/sha
 import { describeOperation, type History, type Operation, Refused } from '../history.js'
 import type { Endpoint } from '../network.js'
 import type { Scenario } from '../scenario.js'
-import type { Host, World } from '../world.js'
+import { Host, type World } from '../world.js'
 import { beginShared, callAll } from './shared-scene.js'
 
 /**
@@ -52,7 +52,10 @@ class Database {
     this.#lengths = lengths
     const { server, network } = world
     network.witness = (endpoint, command) => {
-      if ('value' in command) this.#writers.set(decodeItem('price', command.value).id.process, endpoint)
+      if (!('value' in command)) return
+      this.#writers.set(decodeItem('price', command.value).id.process, endpoint)
+      // The most awkward moment to stand still is behind the write that takes the lease.
+      if (world.random.chance(0.03) && endpoint instanceof Host) endpoint.pause(world.random.pick([1_200, 2_500, 20_000]))
     }
     const evict = server.evict.bind(server)
     server.evict = (key) => {
