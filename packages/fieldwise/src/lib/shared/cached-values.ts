@@ -9,7 +9,7 @@ import type { Address } from './addresses.js'
 import { compileValue } from './compile-value.js'
 import type { SharedEngine } from './engine.js'
 import { decodeEntry, type Entry, encodeEntry } from './entry.js'
-import { contentsOf, type WriteOutcome, type Written } from './item-swap.js'
+import { type Contents, contentsOf, type ItemChange, type WriteOutcome } from './item-swap.js'
 import type { CachedKind } from './kinds.js'
 import { Loads } from './loads.js'
 import { SharedKind } from './shared-kind.js'
@@ -80,15 +80,12 @@ export class CachedValues extends SharedKind implements Cached<unknown> {
   /** Asks for the lease, and acts on what came of it. */
   async #claim(address: Address, load: Load, began: number): Promise<Readable | undefined> {
     let claim: Claim | undefined
-    const change = (before: Written | undefined, at: number, id: WriteId) => {
+    const change: ItemChange = (before, at, id) => {
       const entry = decodeEntry(before)
       claim = this.#claimOver(entry, at, id)
       return claim.is === 'taken' ? this.#leased(claim.old, claim.until) : before
     }
-    // A value that cannot be trusted is loaded anew.
-    const outcome = await this.#ask(writeDeadline(this.engine, began), (deadline) =>
-      this.engine.writer.change(address, { change, deadline, isBlind: true }),
-    )
+    const outcome = await this.#ask(address, change, began)
     if (outcome === undefined || claim === undefined) return undefined
     return this.#act(claim, outcome, address, load)
   }
@@ -102,14 +99,15 @@ export class CachedValues extends SharedKind implements Cached<unknown> {
   }
 
   /** The item with a lease: the old value stays in it as long as it may be served. */
-  #leased(old: Entry | undefined, leaseUntil: number) {
+  #leased(old: Entry | undefined, leaseUntil: number): Contents {
     return encodeEntry({ json: old?.json, freshUntil: old?.freshUntil ?? 0, leaseUntil }, this.#kind.stale)
   }
 
-  /** A lease of which nobody knows whether it was stored ends by itself. */
-  async #ask(deadline: number, ask: (deadline: number) => Promise<WriteOutcome>): Promise<WriteOutcome | undefined> {
+  /** Undefined where it is unknown whether the lease was stored: then it ends by itself. */
+  async #ask(address: Address, change: ItemChange, began: number): Promise<WriteOutcome | undefined> {
     try {
-      return await ask(deadline)
+      // Blind: a value that cannot be trusted is loaded anew.
+      return await this.engine.writer.change(address, { change, deadline: writeDeadline(this.engine, began), isBlind: true })
     } catch (error) {
       if (isFieldwiseError(error, 'OUTCOME_UNKNOWN') || isFieldwiseError(error, 'UPDATE_CONFLICT')) return undefined
       throw error
