@@ -1124,7 +1124,7 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'S2',
     what: 'each increment moves the end of the window',
-    replacements: [{ file: 'shared/counters.ts', from: 'before?.deadline || deadlineAfter', to: 'deadlineAfter' }],
+    replacements: [{ file: 'shared/counters.ts', from: 'before?.deadline || end', to: 'end' }],
     scenarios: ['shared-counters'],
   },
   {

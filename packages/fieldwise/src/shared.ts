@@ -4,7 +4,17 @@
  * @module fieldwise/shared
  */
 
-export type { Cached, Count, Counter, IncrementOptions, SharedBase, SharedStats, Ticket, Value } from './lib/api/shared.js'
+export type {
+  Cached,
+  Count,
+  Counter,
+  IncrementOptions,
+  KeepOptions,
+  SharedBase,
+  SharedStats,
+  Ticket,
+  Value,
+} from './lib/api/shared.js'
 export {
   createShared,
   type Kinds,

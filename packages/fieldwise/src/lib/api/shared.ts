@@ -1,3 +1,4 @@
+import type { Duration } from './duration.js'
 import type { Updated, UpdatedValue, UpdateResult } from './fields.js'
 import type { OperationOptions } from './session.js'
 import type { CheckOptions } from './sessions.js'
@@ -16,6 +17,14 @@ export interface Count {
 export interface IncrementOptions extends OperationOptions {
   /** How much to add: a whole number, not 0. Less than 0 takes away; a count never falls below 0. Default 1. */
   readonly by?: number | undefined
+  /** How long the window is that this call opens, in place of the kind's. A window that is open keeps its end. */
+  readonly window?: Duration | undefined
+}
+
+/** The options of `put` and `set`. */
+export interface KeepOptions extends OperationOptions {
+  /** How long this one lives, in place of the kind's `expires`. */
+  readonly expires?: Duration | undefined
 }
 
 /**
@@ -58,7 +67,7 @@ export interface Ticket<T> {
    * @throws `OUTCOME_UNKNOWN` (put another one, under another id), `FIELD_INVALID`, `VALUE_TOO_LARGE`, `UPDATE_CONFLICT`,
    * `STORE_UNAVAILABLE`, `BAD_ARGUMENT`.
    */
-  put(id: string, value: T, options?: OperationOptions): Promise<void>
+  put(id: string, value: T, options?: KeepOptions): Promise<void>
 
   /**
    * Takes a ticket: of any number of concurrent calls, in any number of processes, exactly one gets the value. Resolves with `undefined`
@@ -118,11 +127,11 @@ export interface Value<T, R = T | undefined> {
   get(id: string, options?: OperationOptions): Promise<R>
 
   /**
-   * Replaces a value.
+   * Replaces a value, and when it expires. `update` keeps that, unless its kind has an `expires`.
    *
    * @throws `FIELD_INVALID`, `VALUE_TOO_LARGE`, `OUTCOME_UNKNOWN`, `UPDATE_CONFLICT`, `STORE_UNAVAILABLE`, `BAD_ARGUMENT`.
    */
-  set(id: string, value: T, options?: OperationOptions): Promise<void>
+  set(id: string, value: T, options?: KeepOptions): Promise<void>
 
   /**
    * Changes a value atomically, as `update` of a session does a field: `change` is synchronous, may run several times, and may change an

@@ -6,7 +6,7 @@ import { serverTimeNow } from '../engine/snapshot.js'
 import type { SharedEngine } from './engine.js'
 import { type Contents, contentsIn, type WriteOutcome, type Written } from './item-swap.js'
 import type { CounterKind } from './kinds.js'
-import { deadlineAfter, SharedKind } from './shared-kind.js'
+import { deadlineAfter, lifeOf, SharedKind } from './shared-kind.js'
 
 /** The implementation of `Counter`. Its item holds the count, and the end of the window as its deadline (S2). */
 export class Counters extends SharedKind implements Counter {
@@ -23,18 +23,19 @@ export class Counters extends SharedKind implements Counter {
       id,
       options,
       async (address, operation) => {
-        const { by = 1 } = options ?? {}
+        const { by = 1, window } = options ?? {}
         if (!Number.isSafeInteger(by) || by === 0) throw new BadArgumentError('increment adds a whole number that is not 0')
+        const life = lifeOf('increment: window', window, this.window)
         let counted: Contents | undefined
         const outcome = await this.change(address, operation, {
           change: (before, at) => {
-            counted = this.#increased(before, by, at)
+            counted = this.#increased(before, by, deadlineAfter(at, life))
             return counted
           },
         })
         return this.#count(counted as Contents, outcome)
       },
-      ['by', 'signal'],
+      ['by', 'window', 'signal'],
     )
   }
 
@@ -54,11 +55,11 @@ export class Counters extends SharedKind implements Counter {
   }
 
   /** Within its window a count grows and keeps the end; without one, another window begins (S2). */
-  #increased(before: Written | undefined, by: number, at: number): Contents {
+  #increased(before: Written | undefined, by: number, end: number): Contents {
     const count = Math.max(0, this.#countIn(before) + by)
     if (!Number.isSafeInteger(count))
       throw new BadArgumentError(`increment: the count of '${this.name}' would no longer be exact`)
-    return { json: String(count), deadline: before?.deadline || deadlineAfter(at, this.window) }
+    return { json: String(count), deadline: before?.deadline || end }
   }
 
   #count(contents: Contents, seen: WriteOutcome): Count {

@@ -1,5 +1,8 @@
+import type { Duration } from '../api/duration.js'
+import { BadArgumentError } from '../api/errors.js'
 import type { OperationName } from '../api/events.js'
 import type { OperationOptions } from '../api/session.js'
+import { length } from '../engine/common-options.js'
 import { writeDeadline } from '../engine/context.js'
 import { Operation } from '../engine/operation.js'
 import type { CompiledField } from '../schema/schema.js'
@@ -47,6 +50,11 @@ export abstract class SharedKind {
     const deadline = writeDeadline(this.engine, operation.started)
     return this.engine.writer.change(address, { ...edit, deadline, isOver: () => operation.isOver })
   }
+}
+
+/** How long what one call stores lives, in milliseconds: as the call says, else as the kind does. @throws {BadArgumentError} */
+export function lifeOf(option: string, duration: Duration | undefined, kinds: number | undefined): number | undefined {
+  return duration === undefined ? kinds : length(option, duration, BadArgumentError)
 }
 
 /** From when on something that lives so long is over, on the server's clock; undefined lives for ever. */

@@ -43,6 +43,13 @@ describe('a counter', () => {
     expect(await one.shared.attempts.increment('ada')).toMatchObject({ count: 1 })
   })
 
+  test('opens a window of another length where a call says so, and leaves one that is open as it is', async () => {
+    const { one } = begin()
+    expect(await one.shared.attempts.increment('ada', { window: '10s' })).toMatchObject({ resetsIn: 10_000 })
+    expect(await one.shared.attempts.increment('ada', { window: '1h' })).toMatchObject({ count: 2, resetsIn: 10_000 })
+    await expect(one.shared.attempts.increment('ada', { window: '0s' })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+  })
+
   test('stays exact: a count that a number cannot hold is refused', async () => {
     const { one } = begin()
     await one.shared.attempts.increment('ada', { by: Number.MAX_SAFE_INTEGER })
@@ -158,6 +165,22 @@ describe('a value', () => {
     expect(await one.shared.note.get('site')).toBe('closed')
     await world.time.advance(1)
     expect(await one.shared.note.get('site')).toBeUndefined()
+  })
+
+  test('lives as long as `set` says, through updates, until the next `set`', async () => {
+    const { world, one } = begin()
+    await one.shared.settings.set('site', { open: false, seats: 1 }, { expires: '10s' })
+    await world.time.advance(9_000)
+    await one.shared.settings.update('site', (settings) => ({ ...settings, seats: 2 }))
+    await world.time.advance(999)
+    expect(await one.shared.settings.get('site')).toEqual({ open: false, seats: 2 })
+    await world.time.advance(1)
+    expect(await one.shared.settings.get('site')).toEqual({ open: true, seats: 4 })
+    await one.shared.settings.set('site', { open: false, seats: 3 }, { expires: '10s' })
+    await one.shared.settings.set('site', { open: false, seats: 3 })
+    await world.time.advance(20_000)
+    expect(await one.shared.settings.get('site')).toEqual({ open: false, seats: 3 })
+    await expect(one.shared.note.set('site', 'x', { expires: 5 as never })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
   })
 
   test('keeps what it was when its function throws', async () => {

@@ -1,10 +1,12 @@
 import type { OperationOptions } from '../api/session.js'
-import type { Ticket } from '../api/shared.js'
+import type { KeepOptions, Ticket } from '../api/shared.js'
+import type { Operation } from '../engine/operation.js'
 import type { CompiledField } from '../schema/schema.js'
+import type { Address } from './addresses.js'
 import { compileValue } from './compile-value.js'
 import type { SharedEngine } from './engine.js'
 import type { TicketKind } from './kinds.js'
-import { deadlineAfter, SharedKind, Taking } from './shared-kind.js'
+import { deadlineAfter, lifeOf, SharedKind, Taking } from './shared-kind.js'
 
 /** The implementation of `Ticket`. */
 export class Tickets extends SharedKind implements Ticket<unknown> {
@@ -17,12 +19,14 @@ export class Tickets extends SharedKind implements Ticket<unknown> {
     this.#expires = expires
   }
 
-  put(id: string, value: unknown, options?: OperationOptions): Promise<void> {
-    return this.call<void>('put', id, options, async (address, operation) => {
+  put(id: string, value: unknown, options?: KeepOptions): Promise<void> {
+    const put = async (address: Address, operation: Operation<void>) => {
       const json = this.#field.encode(value)
-      const change = (_before: unknown, at: number) => ({ json, deadline: deadlineAfter(at, this.#expires) })
+      const life = lifeOf('put: expires', options?.expires, this.#expires)
+      const change = (_before: unknown, at: number) => ({ json, deadline: deadlineAfter(at, life) })
       await this.change(address, operation, { change, isBlind: true })
-    })
+    }
+    return this.call<void>('put', id, options, put, ['expires', 'signal'])
   }
 
   /** Swaps the ticket for a tombstone that carries the id of this write, so that a lost answer can be looked up (S3). */

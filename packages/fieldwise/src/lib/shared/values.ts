@@ -1,14 +1,16 @@
 import { BadArgumentError } from '../api/errors.js'
 import type { OperationOptions } from '../api/session.js'
-import type { Value } from '../api/shared.js'
+import type { KeepOptions, Value } from '../api/shared.js'
 import { readDeadline } from '../engine/context.js'
+import type { Operation } from '../engine/operation.js'
 import { changed, readAs } from '../schema/field-values.js'
 import type { CompiledField } from '../schema/schema.js'
+import type { Address } from './addresses.js'
 import { compileValue } from './compile-value.js'
 import type { SharedEngine } from './engine.js'
-import { type Contents, contentsIn, type Written } from './item-swap.js'
+import { type Contents, contentsIn, type ItemChange, type Written } from './item-swap.js'
 import type { ValueKind } from './kinds.js'
-import { deadlineAfter, SharedKind, Taking } from './shared-kind.js'
+import { deadlineAfter, lifeOf, SharedKind, Taking } from './shared-kind.js'
 
 /** The implementation of `Value`. */
 export class Values extends SharedKind implements Value<unknown, unknown> {
@@ -29,11 +31,14 @@ export class Values extends SharedKind implements Value<unknown, unknown> {
     })
   }
 
-  set(id: string, value: unknown, options?: OperationOptions): Promise<void> {
-    return this.call<void>('set', id, options, async (address, operation) => {
+  set(id: string, value: unknown, options?: KeepOptions): Promise<void> {
+    const set = async (address: Address, operation: Operation<void>) => {
       const json = this.#field.encode(value)
-      await this.change(address, operation, { change: (before, at) => this.#replaced(before, json, at), isBlind: true })
-    })
+      const life = lifeOf('set: expires', options?.expires, this.#expires)
+      const change: ItemChange = (before, at) => replaced(before, json, deadlineAfter(at, life))
+      await this.change(address, operation, { change, isBlind: true })
+    }
+    return this.call<void>('set', id, options, set, ['expires', 'signal'])
   }
 
   update(id: string, change: (value: never) => unknown, options?: OperationOptions): Promise<never> {
@@ -43,7 +48,7 @@ export class Values extends SharedKind implements Value<unknown, unknown> {
       await this.change(address, operation, {
         change: (before, at) => {
           after = changed(this.#field, before?.json, change as (value: unknown) => unknown)
-          return this.#replaced(before, after, at)
+          return replaced(before, after, this.#deadlineOf(before, at))
         },
       })
       return readAs(this.#field, after)
@@ -64,10 +69,13 @@ export class Values extends SharedKind implements Value<unknown, unknown> {
     })
   }
 
-  /** The same value is written again where it has a life of its own, which runs from the last write. */
-  #replaced(before: Written | undefined, json: string | undefined, at: number): Contents | undefined {
-    if (json === undefined) return undefined
-    if (json === before?.json && this.#expires === undefined) return before
-    return { json, deadline: deadlineAfter(at, this.#expires) }
+  /** A kind's life runs from the last write; what `set` gave one value stays. */
+  #deadlineOf(before: Written | undefined, at: number): number {
+    return this.#expires === undefined ? (before?.deadline ?? 0) : deadlineAfter(at, this.#expires)
   }
+}
+
+function replaced(before: Written | undefined, json: string | undefined, deadline: number): Contents | undefined {
+  if (json === undefined) return undefined
+  return json === before?.json && deadline === before.deadline ? before : { json, deadline }
 }
