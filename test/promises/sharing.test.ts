@@ -24,7 +24,7 @@ function ending<T extends AsyncDisposable>(end: T): T {
   return end
 }
 
-test.for(sized(protocols, ['meta']))(
+test.for(sized<Protocol>(protocols, ['meta']))(
   'increments by 8 processes over a faulty network: each acknowledged one is counted once, each unknown one at most once (%s)',
   async (protocol, context) => {
     const server = ending(await Memcached.start())
@@ -98,21 +98,24 @@ test.for(protocols)(
   },
 )
 
-test.for(sized(protocols, ['binary']))('64 callers in 4 processes on one cold key: one load (%s)', async (protocol, context) => {
-  const server = ending(await Memcached.start())
-  const rounds = scaled(20)
-  const told = await Promise.all(
-    Array.from({ length: 4 }, () => {
-      return runSharer({ address: server.address, protocol, what: 'load', calls: 16 * rounds, abreast: 16, timeout: '20s' })
-    }),
-  )
-  const loaded = told.flatMap((one) => one.loaded)
-  measured(context, `${count(rounds)} keys, 64 callers in 4 processes each`, `${count(loaded.length)} loads`)
-  expect(told.map(({ failures }) => failures)).toEqual([{}, {}, {}, {}])
-  expect(told.map(({ results }) => results.length)).toEqual(Array(4).fill(16 * rounds))
-  expect([...loaded].sort()).toEqual([...new Set(loaded)].sort())
-  expect(new Set(loaded).size).toBe(rounds)
-})
+test.for(sized<Protocol>(protocols, ['binary']))(
+  '64 callers in 4 processes on one cold key: one load (%s)',
+  async (protocol, context) => {
+    const server = ending(await Memcached.start())
+    const rounds = scaled(20)
+    const told = await Promise.all(
+      Array.from({ length: 4 }, () => {
+        return runSharer({ address: server.address, protocol, what: 'load', calls: 16 * rounds, abreast: 16, timeout: '20s' })
+      }),
+    )
+    const loaded = told.flatMap((one) => one.loaded)
+    measured(context, `${count(rounds)} keys, 64 callers in 4 processes each`, `${count(loaded.length)} loads`)
+    expect(told.map(({ failures }) => failures)).toEqual([{}, {}, {}, {}])
+    expect(told.map(({ results }) => results.length)).toEqual(Array(4).fill(16 * rounds))
+    expect([...loaded].sort()).toEqual([...new Set(loaded)].sort())
+    expect(new Set(loaded).size).toBe(rounds)
+  },
+)
 
 test.for(protocols)(
   'loads that meet invalidations: none serves what an acknowledged one has taken away (%s)',

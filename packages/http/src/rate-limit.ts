@@ -94,6 +94,11 @@ export function fastifyRateLimit(
 
 /** What the middleware needs of Hono's context. */
 export interface LimitedContext {
+  /** The request. */
+  readonly req: {
+    /** A header field of the request. */
+    header(name: string): string | undefined
+  }
   /** Sets a header field. */
   header(name: string, value: string): void
   /** Makes the response. */
