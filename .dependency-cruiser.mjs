@@ -62,6 +62,12 @@ export default {
       to: { path: '^packages/', pathNot: [name, ...known].map((each) => `^packages/${each}/`) },
     })),
     {
+      name: 'who does not import what servers share does not load it',
+      severity: 'error',
+      from: { path: '^packages/fieldwise/src/[^/]+$', pathNot: `${tests}|/shared\\.ts$` },
+      to: { path: '^packages/fieldwise/src/lib/shared/' },
+    },
+    {
       name: 'one file knows memjs',
       severity: 'error',
       from: { path: '^packages/', pathNot: '^packages/(memcached/src/lib/protocol/binary/memjs-client\\.ts|bench/)' },

@@ -134,6 +134,19 @@ test('by default a client is its address, as the framework tells it', async () =
   await fastify.close()
 })
 
+test('who hangs up before they are counted is counted all the same', async () => {
+  const { requests } = createShared({ kinds })
+  const limit = expressRateLimit(requests, { limit: 2, fails: 'closed' })
+  const ask = () => {
+    const res = { statusCode: 200, setHeader: () => {}, end: () => {} }
+    return new Promise<number>((resolve) => {
+      res.end = () => resolve(res.statusCode)
+      limit({ headers: {}, socket: {} } as never, res as never, () => resolve(200))
+    })
+  }
+  expect([await ask(), await ask(), await ask()]).toEqual([200, 200, 429])
+})
+
 test.each([
   ['203.0.113.7', '203.0.113.7'],
   ['::ffff:203.0.113.7', '203.0.113.7'],

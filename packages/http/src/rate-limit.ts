@@ -48,7 +48,7 @@ export function expressRateLimit(
 /** What the hook needs of Fastify's request. */
 export interface LimitedFastifyRequest {
   /** The client's address: Fastify heeds its option `trustProxy`. */
-  readonly ip: string
+  readonly ip: string | undefined
   readonly headers: IncomingMessage['headers']
 }
 
@@ -187,7 +187,6 @@ export function rateLimitStore(counter: Counter): RateLimitStore {
   }
 }
 
-function addressOfNode(req: LimitedRequest): string | undefined {
-  const address = req.ip ?? req.socket.remoteAddress
-  return address === undefined ? undefined : clientOf(address)
+function addressOfNode(req: LimitedRequest): string {
+  return clientOf(req.ip ?? req.socket.remoteAddress)
 }

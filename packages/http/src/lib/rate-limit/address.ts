@@ -3,8 +3,11 @@ import { isIPv6, SocketAddress } from 'node:net'
 /**
  * The part of an address by which one client is told from another. An IPv4 address as it is, also where it comes as IPv6; of an IPv6 address its
  * first 64 bits, since whoever has one has all of those.
+ *
+ * A connection that was closed has no address any more. Those are counted together: not to be counted at all is what one would hang up for.
  */
-export function clientOf(address: string): string {
+export function clientOf(address: string | undefined): string {
+  if (address === undefined) return 'a client without an address'
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (mapped !== undefined) return mapped
   return isIPv6(address) ? `${firstGroups(address)}::/64` : address
