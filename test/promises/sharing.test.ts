@@ -152,6 +152,31 @@ test.for(protocols)(
   },
 )
 
+test.for(protocols)(
+  'in a fleet each id has one server, the same in every process, and keeps it while that is down (%s)',
+  async (protocol) => {
+    const servers = [ending(await Memcached.start()), ending(await Memcached.start())] as const
+    const shareOver = () => {
+      const store = memcachedStore({ a: servers[0].address, b: servers[1].address }, { protocol, retryInterval: '10ms' })
+      return ending(createShared({ store, kinds: { visits: counter({ window: '1h' }) } }))
+    }
+    const [one, other] = [shareOver(), shareOver()]
+    const ids = Array.from({ length: 40 }, (_, index) => `${index}`)
+    for (const shared of [one, other]) await Promise.all(ids.map((id) => shared.visits.increment(id)))
+    expect(new Set(await Promise.all(ids.map(async (id) => (await one.visits.peek(id))?.count)))).toEqual(new Set([2]))
+    await servers[1].stop()
+    const counts = await Promise.all(ids.map((id) => other.visits.increment(id).then(({ count }) => count, codeOf)))
+    expect(new Set(counts)).toEqual(new Set([3, 'STORE_UNAVAILABLE']))
+    const away = ids.filter((_, index) => counts[index] !== 3)
+    await servers[1].start()
+    await expect.poll(() => one.visits.peek(away[0] as string).catch(codeOf)).toBeUndefined()
+  },
+)
+
+function codeOf(error: unknown): string {
+  return (error as { code: string }).code
+}
+
 const lanes = 16
 
 /** A take that could not be told, or one that the store was away for: then nothing was taken. */

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { World } from '../../../../../test/support/world.js'
 import { memoryStore } from '../../index.js'
 import { cached, counter, createShared, ticket, value } from '../../shared.js'
 import { type BadConfigError, isFieldwiseError } from '../api/errors.js'
@@ -102,6 +104,13 @@ test('what needs a function says so', async () => {
   await expect(shared.price.get('a', undefined as Any)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
   await expect(shared.settings.update('a', 'v' as Any)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
   await expect(shared.settings.update('a', (async () => 'v') as Any)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' })
+})
+
+test('an item has the key that the guide to the stored format says', async () => {
+  const { store, shared } = new World().sharing(kinds, { prefix: 'shop:' })
+  await shared.price.get('tea', () => 4)
+  const guide = readFileSync(new URL('../../../guides/stored-format.md', import.meta.url), 'utf8')
+  expect(guide).toContain(`\`${store.flights[0]?.[0]?.key}\` for \`tea\``)
 })
 
 test('after close, calls are refused; the store is closed by the last who uses it', async () => {

@@ -87,6 +87,22 @@ describe('a counter', () => {
     }
   })
 
+  test('is refused while the server has no memory, and begins again where the server has deleted it for that', async () => {
+    const { one } = begin()
+    for (const [outOfMemory, left] of [
+      ['unsent', { count: 1 }],
+      ['lost', undefined],
+    ] as const) {
+      await one.shared.attempts.reset('ada')
+      await one.shared.attempts.increment('ada')
+      one.store.outOfMemory = outOfMemory
+      await expect(one.shared.attempts.increment('ada')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+      one.store.outOfMemory = undefined
+      const found = await one.shared.attempts.peek('ada')
+      expect(found && { count: found.count }).toEqual(left)
+    }
+  })
+
   test('says that the outcome is unknown when nothing is there after a lost answer (S1)', async () => {
     const { world, one, other } = begin()
     one.store.holding = true
