@@ -4,7 +4,7 @@ import { type Deadline, type ItemContext, send } from '../engine/context.js'
 import { judgeUnanswered } from '../engine/lost-answer.js'
 import { type SeenAt, serverTimeNow } from '../engine/snapshot.js'
 import { Swap, type Verdict } from '../engine/swap.js'
-import { waitedTooLong } from '../engine/waited-too-long.js'
+import { waitedInQueue } from '../engine/waited-too-long.js'
 import type { Waiting } from '../engine/write-queue.js'
 import { earlierWrites, encodeItem, type Item, itemSize, living } from '../format/item.js'
 import type { WriteId } from '../format/write-ids.js'
@@ -143,7 +143,7 @@ export class ItemSwap extends Swap<ItemEdit, SeenItem, ItemContext> {
   }
 
   late(): Error {
-    return this.attempts === 0 ? waitedTooLong() : this.#conflict()
+    return this.attempts === 0 ? waitedInQueue() : this.#conflict()
   }
 
   again(): void {

@@ -3,7 +3,7 @@ import type { DeleteRequest } from '../api/store.js'
 import { Backoff } from '../engine/backoff.js'
 import { type Deadline, type ItemContext, send } from '../engine/context.js'
 import { unavailable } from '../engine/reader.js'
-import { waitedTooLong } from '../engine/waited-too-long.js'
+import { waitedInQueue } from '../engine/waited-too-long.js'
 import { type WriteQueue, WriteQueues } from '../engine/write-queue.js'
 import type { Address } from './addresses.js'
 import type { ItemReader } from './item-reader.js'
@@ -18,7 +18,7 @@ export class ItemWriter {
   constructor(context: ItemContext, reader: ItemReader) {
     this.#context = context
     this.#reader = reader
-    this.#queues = new WriteQueues(context.environment, (queue) => this.#write(queue), waitedTooLong)
+    this.#queues = new WriteQueues(context.environment, (queue) => this.#write(queue), waitedInQueue)
   }
 
   change(address: Address, request: EditRequest): Promise<WriteOutcome> {
