@@ -119,18 +119,23 @@ function checkWindow({ end, sightings }: Window, operations: readonly Operation[
   return found
 }
 
-/** Nothing is counted in a window that is over, or that begins later than now. Clocks part by a second. */
+/**
+ * Nothing is counted in a window that is over, or that begins later than now, by more than clocks part: memcached tells whole seconds, and its
+ * answer may have been under way for one (L7).
+ */
 function checkTimes(operations: readonly Operation[], window: number, world: World): string[] {
   const epoch = world.serverTime() - world.now
   return operations.filter(hasCount).flatMap((operation) => {
     const end = countOf(operation).resetsAt.getTime() - epoch
-    if (end < operation.beganAt - 1_100)
+    if (end < operation.beganAt - apart)
       return [`over: #${operation.id} ${describeOperation(operation)} in a window that had ended`]
-    if (end > operation.endedAt + window + 1_100)
+    if (end > operation.endedAt + window + apart)
       return [`early: #${operation.id} ${describeOperation(operation)} in a window to come`]
     return []
   })
 }
+
+const apart = 2_100
 
 /** While one window is open, no other begins, unless the first was reset or taken away. */
 function checkFirst(windows: readonly Window[], operations: readonly Operation[], endings: readonly Ending[]): string[] {
