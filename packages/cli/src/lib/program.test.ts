@@ -33,7 +33,7 @@ describe('what is not understood ends with 2 and says so:', () => {
     ['an unknown command', ['docter'], /unknown command 'docter'\n\(Did you mean doctor\?\)/],
     ['an unknown option', ['doctor', '--jsn'], /unknown option '--jsn'/],
     ['an argument too many', ['key', 'more'], /too many arguments/],
-    ['an argument too few', ['inspect', '127.0.0.1'], /missing required argument 'session'/],
+    ['an argument too few', ['inspect', '127.0.0.1'], /Give either the id of a session, or --user/],
     ['an address that is none', ['doctor', 'cache:port'], /'cache:port' is not the address of a server/],
     ['a protocol that is none', ['doctor', '--protocol', 'udp'], /Allowed choices are binary, meta/],
     ['a duration that is none', ['doctor', '--timeout', '5'], /A duration is a number and a unit/],
