@@ -19,7 +19,7 @@ export {
   type SessionInspection,
 } from './lib/inspection/inspection.js'
 export { isFieldName } from './lib/schema/schema.js'
-export { bindUser, keepFor, storedJson } from './lib/session/session-facade.js'
+export { bindUser, keepFor, storedJson } from './lib/session/adapter-operations.js'
 export {
   canCreateWithExternalId,
   createWithExternalId,

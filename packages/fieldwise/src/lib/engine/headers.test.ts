@@ -5,7 +5,7 @@ import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
 import type { SessionOf } from '../api/sessions.js'
 import { decodeHeader } from '../format/header.js'
-import { keepFor } from '../session/session-facade.js'
+import { keepFor } from '../session/adapter-operations.js'
 
 const schema = z.object({ first: z.int() }).catchall(z.int())
 type Web = Process<typeof schema>

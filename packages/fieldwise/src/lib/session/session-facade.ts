@@ -1,5 +1,4 @@
 import { inspect } from 'node:util'
-import type { Duration } from '../api/duration.js'
 import { BadArgumentError } from '../api/errors.js'
 import type { OperationName } from '../api/events.js'
 import type { OperationOptions, RegenerateOptions, Session, SessionState } from '../api/session.js'
@@ -300,53 +299,3 @@ const nothing = (): undefined => undefined
 
 /** How many milliseconds preloaded values are served for: no longer is a session shown that has ended meanwhile. */
 const longestPreload = 1_000
-
-/**
- * The JSON text of every stored field of a session, by name; unset fields and their defaults are left out. Values are not checked against
- * the schema. Fields of a catchall take a second round trip.
- *
- * @throws as `getAll`, except `FIELD_INVALID`.
- *
- * @example
- * const session = await sessions.create({ username: 'ada' })
- * const json = await storedJson(session)
- * json.get('username') // '"ada"'
- */
-export function storedJson<F extends object, D extends keyof F>(session: Session<F, D>): Promise<ReadonlyMap<string, string>> {
-  return facadeOf(session).storedJson()
-}
-
-/**
- * Changes how long a stored session lives without being used. Without `idle`, it becomes the idle time of `createSessions`. No I/O where it
- * is that already.
- *
- * @throws `BAD_CONFIG` for more than the session's absolute lifetime.
- *
- * @example
- * const session = await sessions.create()
- * await keepFor(session, '2h')
- */
-export function keepFor<F extends object, D extends keyof F>(session: Session<F, D>, idle?: Duration): Promise<void> {
-  const terms = idle === undefined ? {} : parseTerms({ lifetime: { idle } })
-  return facadeOf(session).keepFor(terms.lifetime?.idle)
-}
-
-/**
- * Makes a stored session a user's, without a new secret: for a session under an id of the caller's own, whose library changes that id itself.
- * Everybody else passes `user` to `regenerate`. Costs nothing where it is known to be that user's.
- *
- * @throws `BAD_ARGUMENT` where it is another user's; as `regenerate`.
- *
- * @example
- * const session = await sessions.create()
- * await bindUser(session, 'ada')
- * await sessions.user('ada').count() // 1
- */
-export function bindUser<F extends object, D extends keyof F>(session: Session<F, D>, user: string): Promise<void> {
-  return facadeOf(session).bindTo(user)
-}
-
-function facadeOf(session: object): SessionFacade {
-  if (session instanceof SessionFacade) return session
-  throw new BadArgumentError('This needs a session of createSessions')
-}

@@ -4,7 +4,7 @@ import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
 import type { Duration } from '../api/duration.js'
 import type { TokenChange } from '../api/token-sink.js'
-import { keepFor } from './session-facade.js'
+import { keepFor } from './adapter-operations.js'
 import { resumeFor } from './sessions.js'
 
 const schema = z.object({ username: z.string(), otp: z.string(), visits: z.int().default(0), tries: z.int().default(3) })

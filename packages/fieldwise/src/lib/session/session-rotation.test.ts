@@ -5,7 +5,7 @@ import { turn } from '../../../../../test/support/virtual-time.js'
 import { type Process, World } from '../../../../../test/support/world.js'
 import type { SessionOf } from '../api/sessions.js'
 import type { TokenChange } from '../api/token-sink.js'
-import { keepFor } from './session-facade.js'
+import { keepFor } from './adapter-operations.js'
 import { resumeFor } from './sessions.js'
 
 const schema = z.object({ username: z.string(), role: z.string(), visits: z.int().default(0) })
