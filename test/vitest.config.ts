@@ -6,16 +6,16 @@ import { isFull } from './support/scale.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** They see what other files leave in memory. */
-const measuringMemory = ['packages/fieldwise/src/lib/engine/known-sessions.test.ts']
+/** They see what other files leave in memory, and what has been warned of once. */
+const alone = ['packages/fieldwise/src/lib/engine/known-sessions.test.ts', 'packages/fieldwise/src/lib/api/events.test.ts']
 
 export default defineConfig({
   root,
   resolve: { alias: sourcesOfPackages() },
   test: {
     projects: [
-      { extends: true, test: { name: 'packages', include: ['packages/*/src/**/*.test.ts'], exclude: measuringMemory } },
-      { extends: true, test: { name: 'memory', include: measuringMemory, isolate: true } },
+      { extends: true, test: { name: 'packages', include: ['packages/*/src/**/*.test.ts'], exclude: alone } },
+      { extends: true, test: { name: 'alone', include: alone, isolate: true } },
       // Their programs use the built packages.
       { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'], globalSetup: ['test/support/build.ts'] } },
     ],
