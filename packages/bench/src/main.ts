@@ -13,12 +13,14 @@ import { serversTable } from './servers/table.js'
 import { sharedTable } from './shared/table.js'
 import { sizeTable } from './size/table.js'
 import { typesTable } from './types/table.js'
+import { usersTable } from './users/table.js'
 
 const all = [
   clientsTable,
   leanTable,
   serversTable,
   hotFieldTable,
+  usersTable,
   sharedTable,
   sizeTable,
   growthTable,

@@ -3,6 +3,15 @@ export function median(values: Iterable<number>): number {
   return quantile([...values].sort(ascending), 0.5)
 }
 
+/** The 95 % interval of a median, from the ranks of the values: of any distribution. */
+export function medianInterval(values: readonly number[]): readonly [low: number, high: number] {
+  const sorted = [...values].sort(ascending)
+  const reach = 0.98 * Math.sqrt(sorted.length)
+  const middle = (sorted.length - 1) / 2
+  const at = (place: number) => sorted[Math.min(sorted.length - 1, Math.max(0, place))] as number
+  return [at(Math.floor(middle - reach)), at(Math.ceil(middle + reach))]
+}
+
 /** What a part `share` of all values is not above; `sorted` ascending. Between two values it lies in proportion. */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   if (sorted.length === 0) return Number.NaN

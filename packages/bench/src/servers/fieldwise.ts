@@ -10,7 +10,7 @@ import type { Keeping } from './shop.js'
 type StoreName = 'memory' | StoreProtocol
 
 /** All options as by default, save that the store may be slow on a busy machine. */
-export function fieldwise({ memcached }: Addresses, storeName: StoreName, isSealed: boolean): Keeping {
+export function fieldwise({ memcached }: Addresses, storeName: StoreName, isSealed: boolean, isBound = false): Keeping {
   const sessions = createSessions({
     schema,
     store: storeName === 'memory' ? memoryStore() : patientStore(memcached, storeName),
@@ -20,7 +20,12 @@ export function fieldwise({ memcached }: Addresses, storeName: StoreName, isSeal
   return {
     // The benchmark speaks plain HTTP.
     middleware: expressSession(sessions, { cookie: { secure: false } }),
-    logIn: (request) => sessionOf(request, sessions).set({ profile, visits: 0 }),
+    async logIn(request) {
+      const session = sessionOf(request, sessions)
+      // Each visitor is a user with one session.
+      if (isBound) await session.regenerate({ user: randomBytes(8).toString('hex') })
+      await session.set({ profile, visits: 0 })
+    },
     profile: (request) => sessionOf(request, sessions).get('profile'),
     count: (request) => sessionOf(request, sessions).increment('visits'),
     visits: (request) => sessionOf(request, sessions).get('visits'),
