@@ -136,6 +136,7 @@ describe('the program of the guide to what servers share', () => {
   interface Elsewhere {
     readonly mails: string[]
     readonly loads: string[]
+    readonly passwords: ReadonlyMap<string, string>
   }
 
   /** Two web servers, with one database and one mailer. */
@@ -170,6 +171,27 @@ describe('the program of the guide to what servers share', () => {
     expect([last.status, last.headers.get('ratelimit')]).toEqual([200, expect.stringMatching(/^"logins";r=0;t=\d+$/)])
     const refused = await fetch(`${guide.url}/login?email=ada@example.org`, { method: 'POST' })
     expect([refused.status, Number(refused.headers.get('retry-after'))]).toEqual([429, expect.any(Number)])
+  })
+
+  test('sets a new password by a link once, and logs out whoever was logged in as that user', async () => {
+    await using memcached = await Memcached.start()
+    await using guide = await start(memcached)
+    const post = (path: string, body?: URLSearchParams) => fetch(`${guide.url}${path}`, { method: 'POST', body: body ?? null })
+    const pathIn = (mail: string | undefined) => new URL(mail as string).pathname
+    await post('/login?email=ada@example.org')
+    const cookie = (await post(pathIn(guide.elsewhere.mails[0]))).headers.getSetCookie()[0]?.split(';')[0] as string
+    const here = async () => (await fetch(`${guide.url}/here`, { headers: { cookie } })).headers.getSetCookie()
+    expect(await here()).toEqual([])
+
+    await post('/forgotten?email=nobody@example.org')
+    await post('/forgotten?email=ada@example.org')
+    expect(guide.elsewhere.mails).toHaveLength(2)
+    const link = pathIn(guide.elsewhere.mails[1])
+    const reset = () => post(link, new URLSearchParams({ password: 'analytical' }))
+    expect(await (await reset()).text()).toBe('Log in with your new password')
+    expect((await reset()).status).toBe(410)
+    expect(guide.elsewhere.passwords.get('ada@example.org')).toBe('analytical')
+    expect(await here()).toEqual([expect.stringContaining('session=')])
   })
 
   test('counts everybody who is here once', async () => {
