@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { isFull } from './support/scale.js'
@@ -21,9 +20,9 @@ export default defineConfig({
     ],
     // Loading vitest and the packages anew for each file took half of the time of small tests.
     isolate: false,
-    // Half of what the tests do is wait for servers, browsers and programs; one worker a core would leave cores idle. At full size each
+    // Half of what the tests do is wait for servers, browsers and programs; vitest alone would leave a core idle. At full size each
     // file has the machine to itself: there is time, and what is measured then is what the machine does.
-    maxWorkers: isFull ? 1 : availableParallelism() + 1,
+    maxWorkers: isFull ? 1 : '100%',
     // Real servers and browsers on a busy machine. A test that needs to be fast says so itself.
     testTimeout: 180_000,
     hookTimeout: 180_000,
