@@ -1,9 +1,8 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import type { Addresses } from '../lib/addresses.js'
 import { serve } from '../lib/remote.js'
 import type { StoreProtocol } from '../lib/store.js'
 import { fieldwise } from '../servers/fieldwise.js'
+import { cpu, listen } from '../servers/serving.js'
 import { shop } from '../servers/shop.js'
 
 interface Opening {
@@ -15,18 +14,10 @@ interface Opening {
 
 const api = {
   /** Resolves with the port. */
-  async open({ addresses, protocol, isBound }: Opening): Promise<number> {
-    const server = shop(fieldwise(addresses, protocol, false, isBound)).listen(0, '127.0.0.1')
-    // Connections wait until it is their turn again.
-    Object.assign(server, { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 })
-    await once(server, 'listening')
-    return (server.address() as AddressInfo).port
+  open({ addresses, protocol, isBound }: Opening): Promise<number> {
+    return listen(shop(fieldwise(addresses, protocol, false, isBound)))
   },
-  /** Seconds of processor time that this process has used so far. */
-  cpu(_: null): number {
-    const { user, system } = process.cpuUsage()
-    return (user + system) / 1_000_000
-  },
+  cpu,
 }
 
 export type UsersApi = typeof api

@@ -1,9 +1,12 @@
+import type { Store } from '../api/store.js'
+import { release } from './store-users.js'
+
 /** Counts the calls that are under way, so that closing can wait for them. */
 export class CallsInFlight {
   /** What is closed, as its callers would name it. */
   readonly owner: string
   #count = 0
-  #isClosed = false
+  #closing: Promise<void> | undefined
   #waiting: (() => void)[] = []
 
   constructor(owner: string) {
@@ -11,11 +14,13 @@ export class CallsInFlight {
   }
 
   get isClosed(): boolean {
-    return this.#isClosed
+    return this.#closing !== undefined
   }
 
-  close(): void {
-    this.#isClosed = true
+  /** Lets no call begin any more, waits for those under way, and then closes the store, unless others use it. */
+  close(store: Store): Promise<void> {
+    this.#closing ??= this.#close(store)
+    return this.#closing
   }
 
   /** Each call of it is followed by one of {@link leave}. */
@@ -33,5 +38,10 @@ export class CallsInFlight {
   idle(): Promise<void> {
     if (this.#count === 0) return Promise.resolve()
     return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  async #close(store: Store): Promise<void> {
+    await this.idle()
+    if (release(store)) await store.close()
   }
 }

@@ -10,7 +10,6 @@ import { leastOf } from '../engine/common-options.js'
 import { readDeadline, writeDeadline } from '../engine/context.js'
 import type { Engine } from '../engine/engine.js'
 import { Operation, type Subject } from '../engine/operation.js'
-import { release } from '../engine/store-users.js'
 import { formatToken, isSid, parseToken, type Token } from '../format/token.js'
 import { entriesOf } from '../schema/field-values.js'
 import { isHomeUp, tokenOfId } from './external-id.js'
@@ -28,7 +27,6 @@ const brand = Symbol.for('fieldwise.sessions')
 /** The implementation of `Sessions`. */
 export class SessionsFacade implements Sessions<UntypedFields> {
   readonly #engine: Engine
-  #closing: Promise<void> | undefined
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -126,15 +124,7 @@ export class SessionsFacade implements Sessions<UntypedFields> {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    const { calls, store } = this.#engine
-    calls.close()
-    await calls.idle()
-    if (release(store)) await store.close()
+    return this.#engine.calls.close(this.#engine.store)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -3,13 +3,11 @@ import type { SharedBase, SharedStats } from '../api/shared.js'
 import { leastOf } from '../engine/common-options.js'
 import { readDeadline } from '../engine/context.js'
 import { Operation } from '../engine/operation.js'
-import { release } from '../engine/store-users.js'
 import type { SharedEngine } from './engine.js'
 
 /** The implementation of what every `Shared` has besides its kinds. */
 export class SharedFacade implements SharedBase {
   readonly #engine: SharedEngine
-  #closing: Promise<void> | undefined
 
   constructor(engine: SharedEngine) {
     this.#engine = engine
@@ -27,15 +25,7 @@ export class SharedFacade implements SharedBase {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    const { calls, store } = this.#engine
-    calls.close()
-    await calls.idle()
-    if (release(store)) await store.close()
+    return this.#engine.calls.close(this.#engine.store)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
