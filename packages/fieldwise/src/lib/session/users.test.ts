@@ -425,6 +425,34 @@ test('a session without a user is stored and used as if there were none', async 
   expect(here.store.log.filter((words) => words.includes('u:'))).toEqual([])
 })
 
+test('an end that a server has not confirmed is of unknown outcome, and calling again ends them (U6)', async () => {
+  const { world, here, there } = scene()
+  const session = await there.sessions.create({}, { user: 'ada' })
+  here.store.holding = true
+  const ending = outcomeOf(here.sessions.user('ada').end())
+  await (await world.next(here, 'get')).deliver()
+  ;(await world.next(here, 'replace')).refuse()
+  await here.store.release()
+  expect(await world.time.run(ending)).toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  expect(await session.increment('visits')).toBe(1)
+  expect(await here.sessions.user('ada').end()).toEqual({ ended: 1 })
+  await expect(session.increment('visits')).rejects.toMatchObject({ reason: 'ended' })
+})
+
+test('a login that is itself one too many, since a later one came first, says that it has ended (U12)', async () => {
+  const { world, here, there } = scene({ users: { max: 1 } })
+  const session = await here.sessions.create()
+  here.store.holding = true
+  const login = outcomeOf(session.regenerate({ user: 'ada' }))
+  await turn()
+  for (const read of [...here.store.held]) await read.deliver()
+  await (await world.next(here, 'add')).deliver()
+  const later = await there.sessions.create({}, { user: 'ada' })
+  await here.store.release()
+  expect(await world.time.run(login)).toMatchObject({ code: 'SESSION_GONE', reason: 'ended' })
+  expect(await later.increment('visits')).toBe(1)
+})
+
 function outcomeOf(call: Promise<unknown>): Promise<unknown> {
   return call.catch((error) => error)
 }
